@@ -1,0 +1,65 @@
+# make help lists the targets. Nothing but Go, make and a network to the public registries is needed: the real parts are
+# built or unpacked once per version into the user's cache folder ($WUKONG_CACHE).
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+GO ?= go
+TOOL := $(GO) tool -modfile=e2e/tools/go.mod
+FETCH := $(GO) run ./e2e/parts/fetch
+PURE := ./api/... ./conflicts/... ./ipam/... ./nmstate/... ./render/...
+ARGS ?=
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+##@ For users
+
+.PHONY: demo
+demo: controlplane ## Run the main job on an embedded control plane (ARGS=--once checks it and ends)
+	@$(GO) run ./e2e/demo $(ARGS)
+
+.PHONY: build
+build: ## Build the manager and the kubectl plugin into bin/
+	$(GO) build -trimpath -o bin/ ./cmd/...
+
+##@ For developers
+
+.PHONY: unit
+unit: ## Run the fast tests: the pure packages and the command line
+	$(GO) test $(PURE) ./cmd/...
+
+.PHONY: test
+test: controlplane judges check-generated lint ## Run all that CI runs
+	$(GO) test -timeout 30m $$($(GO) list ./... | grep -v '/e2e/demo$$')
+	@$(MAKE) --no-print-directory demo ARGS=--once
+
+.PHONY: lint
+lint: ## Check format, code and import directions
+	$(TOOL) golangci-lint run
+
+.PHONY: generate
+generate: ## Write what is generated from the Go types and markers
+	$(TOOL) controller-gen object paths=./api/...
+	$(TOOL) controller-gen crd paths=./api/... output:crd:dir=config/crd
+	$(TOOL) controller-gen rbac:roleName=wukong-network paths=./controllers/... output:rbac:dir=config/rbac
+
+.PHONY: check-generated
+check-generated: ## Check that generating leaves no difference
+	@before=$$(git ls-files -s api config | sha256sum; git diff -- api config | sha256sum); \
+	$(MAKE) --no-print-directory generate; \
+	after=$$(git ls-files -s api config | sha256sum; git diff -- api config | sha256sum); \
+	if [ "$$before" != "$$after" ]; then git --no-pager diff --stat -- api config; \
+	  echo "generated files are not up to date: run make generate and commit what it changed" >&2; exit 1; fi
+
+##@ Real parts
+
+.PHONY: controlplane
+controlplane: ## Build the API server, etcd and the CRDs of KubeVirt, nmstate and Multus into the cache
+	@$(FETCH) controlplane crds
+
+.PHONY: judges
+judges: ## Build nmstatectl and unpack netplan into the cache, the judges of what is rendered
+	@$(FETCH) nmstatectl netplan || { [ "$${CI:-}" != true ] && \
+	  echo "a judge is missing: tests that need it are skipped and say so" >&2; }

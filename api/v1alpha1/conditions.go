@@ -1,0 +1,199 @@
+package v1alpha1
+
+// This file is the one vocabulary of condition types and reasons. Conditions, events, findings of the command line and
+// documentation use these words and no others.
+
+// Condition types that every kind with a status has. Reconciling and Stalled are present only when they are True, and
+// never both, as kstatus reads them.
+const (
+	// ConditionReady: everything asked for is true, on evidence of the current generation.
+	ConditionReady = "Ready"
+	// ConditionReconciling: the controller is at work or waits for something that comes by itself.
+	ConditionReconciling = "Reconciling"
+	// ConditionStalled: a person has to act.
+	ConditionStalled = "Stalled"
+)
+
+// Condition types of a Wukong, one per question that a person asks. True is good in all of them.
+const (
+	// ConditionAddressesAllocated: is every static address leased?
+	ConditionAddressesAllocated = "AddressesAllocated"
+	// ConditionConflictFree: does nobody else hold or use one of the addresses?
+	ConditionConflictFree = "ConflictFree"
+	// ConditionNodeNetworkReady: do the hosts have the networks?
+	ConditionNodeNetworkReady = "NodeNetworkReady"
+	// ConditionGuestNetworkReady: is the guest's network data delivered?
+	ConditionGuestNetworkReady = "GuestNetworkReady"
+	// ConditionGuestInSync: does the guest report the addresses that were asked for? Unknown without a guest agent.
+	ConditionGuestInSync = "GuestInSync"
+	// ConditionVirtualMachineReady: does the machine run?
+	ConditionVirtualMachineReady = "VirtualMachineReady"
+)
+
+// Reasons that the spec alone explains.
+const (
+	// ReasonInvalidSpec: a field has a value that cannot work; the message has its path.
+	ReasonInvalidSpec = "InvalidSpec"
+	// ReasonNotSupportedYet: the request is valid and this version does not act on it.
+	ReasonNotSupportedYet = "NotSupportedYet"
+	// ReasonNoNetworks: the Wukong asks for no network beyond the pod network.
+	ReasonNoNetworks = "NoNetworks"
+)
+
+// Reasons about selecting a HostNetwork.
+const (
+	// ReasonHostNetworkNotFound: no HostNetwork matches what the network gives.
+	ReasonHostNetworkNotFound = "HostNetworkNotFound"
+	// ReasonHostNetworkAmbiguous: more than one HostNetwork matches, or the selecting fields disagree.
+	ReasonHostNetworkAmbiguous = "HostNetworkAmbiguous"
+	// ReasonHostNetworkNotAllowed: the HostNetwork is not open to the namespace.
+	ReasonHostNetworkNotAllowed = "HostNetworkNotAllowed"
+)
+
+// Reasons about addresses.
+const (
+	// ReasonAddressesAllocated: every static address is leased.
+	ReasonAddressesAllocated = "AddressesAllocated"
+	// ReasonNoStaticAddresses: no static address is asked for.
+	ReasonNoStaticAddresses = "NoStaticAddresses"
+	// ReasonAddressInUse: another holder has the lease of the address.
+	ReasonAddressInUse = "AddressInUse"
+	// ReasonAddressCooling: the address was released a moment ago and rests.
+	ReasonAddressCooling = "AddressCooling"
+	// ReasonAddressConflict: the address is seen or declared where it must not be, such as on a node.
+	ReasonAddressConflict = "AddressConflict"
+	// ReasonNoConflict: nothing is known to collide.
+	ReasonNoConflict = "NoConflict"
+	// ReasonAllocationPending: an address is about to be leased.
+	ReasonAllocationPending = "AllocationPending"
+	// ReasonPoolExhausted: the pool has no free address.
+	ReasonPoolExhausted = "PoolExhausted"
+	// ReasonAddressOutsidePool: the address lies outside the pool that covers its segment.
+	ReasonAddressOutsidePool = "AddressOutsidePool"
+	// ReasonAddressExcluded: the address is one that the pool never gives out.
+	ReasonAddressExcluded = "AddressExcluded"
+)
+
+// Reasons about hosts.
+const (
+	// ReasonNodeNetworkReady: the node of the machine, or an eligible node while it is unscheduled, has every network.
+	ReasonNodeNetworkReady = "NodeNetworkReady"
+	// ReasonNodeNetworkProgressing: nodes are being configured.
+	ReasonNodeNetworkProgressing = "NodeNetworkProgressing"
+	// ReasonNodeNetworkDegraded: a node gave up; the message has its one meaningful line.
+	ReasonNodeNetworkDegraded = "NodeNetworkDegraded"
+	// ReasonNodeNotConfigured: the node that the machine runs on does not have the network.
+	ReasonNodeNotConfigured = "NodeNotConfigured"
+	// ReasonNoEligibleNodes: no node passes the checks for the network.
+	ReasonNoEligibleNodes = "NoEligibleNodes"
+	// ReasonNoMatchingNodes: the node selector matches no node.
+	ReasonNoMatchingNodes = "NoMatchingNodes"
+	// ReasonNoUplink: no HostUplink leads to the physical network.
+	ReasonNoUplink = "NoUplink"
+	// ReasonNmstateMissing: kubernetes-nmstate is not installed.
+	ReasonNmstateMissing = "NmstateMissing"
+	// ReasonApplied: every eligible node has the revision.
+	ReasonApplied = "Applied"
+	// ReasonNotInUse: nothing uses the object, so hosts are not touched.
+	ReasonNotInUse = "NotInUse"
+	// ReasonPaused: changes of hosts are paused.
+	ReasonPaused = "Paused"
+	// ReasonExternal: a policy that somebody else applies is only observed.
+	ReasonExternal = "External"
+	// ReasonNodesLeftOut: some nodes failed the checks and were not touched.
+	ReasonNodesLeftOut = "NodesLeftOut"
+	// ReasonRemoving: hosts are giving back what was built.
+	ReasonRemoving = "Removing"
+	// ReasonInUse: the object cannot go while somebody uses it.
+	ReasonInUse = "InUse"
+	// ReasonUplinkOverlap: an older HostUplink of the same physical network or interface has the node.
+	ReasonUplinkOverlap = "UplinkOverlap"
+	// ReasonNativeVLANMismatch: HostUplinks of one physical network disagree about its native VLAN.
+	ReasonNativeVLANMismatch = "NativeVLANMismatch"
+	// ReasonBridgeNameTaken: another HostNetwork, or something else on the host, has a bridge of this name.
+	ReasonBridgeNameTaken = "BridgeNameTaken"
+	// ReasonDefaultIgnored: an older HostNetwork is the default.
+	ReasonDefaultIgnored = "DefaultIgnored"
+	// ReasonNameTaken: an object of the name that is needed exists and belongs to somebody else.
+	ReasonNameTaken = "NameTaken"
+)
+
+// Reasons for which a node is left out of a revision, before anything changes on it.
+const (
+	// ReasonNodeStateMissing: the node has no NodeNetworkState, and missing evidence is no evidence.
+	ReasonNodeStateMissing = "NodeStateMissing"
+	// ReasonUplinkMissing: the node reports no interface of the uplink's name.
+	ReasonUplinkMissing = "UplinkMissing"
+	// ReasonUplinkDown: the uplink is not up.
+	ReasonUplinkDown = "UplinkDown"
+	// ReasonUplinkCarriesNodeAddress: the uplink has the address by which the cluster knows the node.
+	ReasonUplinkCarriesNodeAddress = "UplinkCarriesNodeAddress"
+	// ReasonUplinkCarriesDefaultRoute: the node's default route leaves through the uplink.
+	ReasonUplinkCarriesDefaultRoute = "UplinkCarriesDefaultRoute"
+	// ReasonUplinkIsPort: the uplink is a port of something that is not ours.
+	ReasonUplinkIsPort = "UplinkIsPort"
+	// ReasonUplinkBelongsToCluster: the uplink is part of the cluster's own network.
+	ReasonUplinkBelongsToCluster = "UplinkBelongsToCluster"
+	// ReasonUplinkNamedByPolicy: a policy of somebody else names the uplink or the bridge.
+	ReasonUplinkNamedByPolicy = "UplinkNamedByPolicy"
+)
+
+// Reasons about the guest and its machine.
+const (
+	// ReasonGuestNetworkReady: the network data is delivered.
+	ReasonGuestNetworkReady = "GuestNetworkReady"
+	// ReasonGuestNetworkPending: the network data waits for something, such as an address.
+	ReasonGuestNetworkPending = "GuestNetworkPending"
+	// ReasonManual: nothing is delivered, as asked.
+	ReasonManual = "Manual"
+	// ReasonInSync: the guest reports what was asked for.
+	ReasonInSync = "InSync"
+	// ReasonDrifted: the guest reports other addresses than were asked for.
+	ReasonDrifted = "Drifted"
+	// ReasonNoGuestAgent: the guest runs no agent, so its addresses are not known.
+	ReasonNoGuestAgent = "NoGuestAgent"
+	// ReasonNotRunning: the machine does not run.
+	ReasonNotRunning = "NotRunning"
+	// ReasonRunning: the machine runs.
+	ReasonRunning = "Running"
+	// ReasonNoMachineRequested: without disks no machine is asked for.
+	ReasonNoMachineRequested = "NoMachineRequested"
+	// ReasonMachinePending: the machine was asked for and does not run yet.
+	ReasonMachinePending = "MachinePending"
+	// ReasonMachineNotFound: the VirtualMachine that virtualMachineName names does not exist.
+	ReasonMachineNotFound = "MachineNotFound"
+	// ReasonRestartRequired: the machine runs with an older request until it is restarted.
+	ReasonRestartRequired = "RestartRequired"
+	// ReasonKubeVirtMissing: KubeVirt is not installed.
+	ReasonKubeVirtMissing = "KubeVirtMissing"
+	// ReasonMultusMissing: Multus is not installed.
+	ReasonMultusMissing = "MultusMissing"
+)
+
+// Reasons of Ready and of the record of a lease.
+const (
+	// ReasonNetworkReady: addresses, hosts and guest are as asked for.
+	ReasonNetworkReady = "NetworkReady"
+	// ReasonHolderDeleted: the Wukong that held the lease was deleted.
+	ReasonHolderDeleted = "HolderDeleted"
+	// ReasonAddressChanged: the Wukong that held the lease asks for another address.
+	ReasonAddressChanged = "AddressChanged"
+)
+
+// Reasons of events about changes of the world.
+const (
+	// ReasonAddressLeased: an address was leased.
+	ReasonAddressLeased = "AddressLeased"
+	// ReasonAddressReleased: it was proved that nobody can use an address, and its lease was given up.
+	ReasonAddressReleased = "AddressReleased"
+	// ReasonRevisionCreated: a policy for a new revision was created.
+	ReasonRevisionCreated = "RevisionCreated"
+	// ReasonRevisionDeleted: the policy of a revision that no node is on was deleted.
+	ReasonRevisionDeleted = "RevisionDeleted"
+	// ReasonNodeMoved: a node was moved to a revision.
+	ReasonNodeMoved = "NodeMoved"
+	// ReasonNodeApplied: a node has a revision.
+	ReasonNodeApplied = "NodeApplied"
+	// ReasonNodeRetried: a failing node was asked to try again.
+	ReasonNodeRetried = "NodeRetried"
+)

@@ -1,0 +1,38 @@
+package v1alpha1
+
+// Labels, annotations and finalizers of this project.
+const (
+	// UplinkLabelPrefix, followed by the name of a HostUplink, is the node label whose value is the revision that the node
+	// is on: the last part of the policy's name.
+	UplinkLabelPrefix = "uplink.vm.novasphere.dev/"
+	// AppliedAnnotationPrefix, followed by the name of a HostUplink, is the node annotation whose value is the last
+	// revision that the node's enactment proved.
+	AppliedAnnotationPrefix = "applied.uplink.vm.novasphere.dev/"
+	// NetworkLabelPrefix, followed by the name of a HostNetwork, is the node label that says that the node has the
+	// network. Virtual machines require it.
+	NetworkLabelPrefix = "network.vm.novasphere.dev/"
+	// NetworkLabelValue is the value of that label.
+	NetworkLabelValue = "true"
+
+	// UplinkLabel names, on policies, the HostUplink that they belong to.
+	UplinkLabel = "vm.novasphere.dev/host-uplink"
+	// HostNetworkLabel names, on attachments, the HostNetwork that they lead to.
+	HostNetworkLabel = "vm.novasphere.dev/host-network"
+	// WukongLabel names, on Secrets and machines, the Wukong that they serve.
+	WukongLabel = "vm.novasphere.dev/wukong"
+	// ManagedByLabel and ManagedBy mark what the controller made.
+	ManagedByLabel = "app.kubernetes.io/managed-by"
+	// ManagedBy is the value of ManagedByLabel.
+	ManagedBy = "wukong-network"
+
+	// OwnerUIDAnnotation is the UID of the cluster-scoped object that a policy or an attachment was made for. Ownership is
+	// label and UID together, never a name.
+	OwnerUIDAnnotation = "vm.novasphere.dev/owner-uid"
+	// RequestAnnotation is, on a VirtualMachine, the request that it was last rendered for.
+	RequestAnnotation = "vm.novasphere.dev/request"
+	// NetworksAnnotation lists, on a policy, the HostNetworks that it builds, separated by commas.
+	NetworksAnnotation = "vm.novasphere.dev/networks"
+
+	// Finalizer is held by HostUplinks and HostNetworks until hosts have given back what was built. Wukongs carry none.
+	Finalizer = "vm.novasphere.dev/hosts"
+)

@@ -1,0 +1,211 @@
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// WukongStatus is what is known about a Wukong.
+type WukongStatus struct {
+	// observedGeneration is the generation that this status speaks of; -1 until the controller has looked.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// phase is a summary for dashboards; conditions are the truth.
+	// +optional
+	// +kubebuilder:validation:Enum=Pending;Creating;Running;Stopped;Error
+	Phase WukongPhase `json:"phase,omitempty"`
+
+	// vmName is the name of the VirtualMachine.
+	// +optional
+	VMName string `json:"vmName,omitempty"`
+
+	// nodeName is the node that the machine runs on.
+	// +optional
+	NodeName string `json:"nodeName,omitempty"`
+
+	// addresses are all leased addresses with their prefix lengths, separated by commas.
+	// +optional
+	Addresses string `json:"addresses,omitempty"`
+
+	// nodes says how many of the eligible nodes have every network of the Wukong, such as 2/3.
+	// +optional
+	Nodes string `json:"nodes,omitempty"`
+
+	// networkDataSecret is the Secret with the guest's network data and user data.
+	// +optional
+	NetworkDataSecret string `json:"networkDataSecret,omitempty"`
+
+	// requestHash identifies the request that the delivered objects were made for.
+	// +optional
+	RequestHash string `json:"requestHash,omitempty"`
+
+	// notActedOn lists fields that are accepted but have no effect.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=64
+	NotActedOn []FieldNotice `json:"notActedOn,omitempty"`
+
+	// conditions answer the questions that people ask: Ready, Reconciling, Stalled, AddressesAllocated, ConflictFree,
+	// NodeNetworkReady, GuestNetworkReady, GuestInSync, VirtualMachineReady.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+
+	// networks has one entry per network of the spec, in its order.
+	// +optional
+	// +listType=atomic
+	Networks []WukongNetworkStatus `json:"networks,omitempty"`
+
+	// networkStatus repeats the addresses of networks in the place where dashboards of NovaSphere look for them.
+	// +optional
+	// +listType=atomic
+	NetworkStatus []DashboardNetworkStatus `json:"networkStatus,omitempty"`
+
+	// volumes has one entry per disk of the spec.
+	// +optional
+	// +listType=atomic
+	Volumes []VolumeStatus `json:"volumes,omitempty"`
+}
+
+// WukongPhase is a summary of a Wukong for dashboards.
+type WukongPhase string
+
+// Phases of a Wukong.
+const (
+	// PhasePending: something is missing before the machine can be made.
+	PhasePending WukongPhase = "Pending"
+	// PhaseCreating: the machine was asked for and does not run yet.
+	PhaseCreating WukongPhase = "Creating"
+	// PhaseRunning: the machine runs, or none was asked for and the networks are ready.
+	PhaseRunning WukongPhase = "Running"
+	// PhaseStopped: the machine is stopped.
+	PhaseStopped WukongPhase = "Stopped"
+	// PhaseError: a person has to act.
+	PhaseError WukongPhase = "Error"
+)
+
+// WukongNetworkStatus is what is known about one network of a Wukong.
+type WukongNetworkStatus struct {
+	// name is the name of the network in the spec.
+	// +required
+	Name string `json:"name"`
+
+	// interface is the name of the interface in the guest.
+	// +optional
+	Interface string `json:"interface,omitempty"`
+
+	// ipAddress is the first leased address, without its prefix length.
+	// +optional
+	IPAddress string `json:"ipAddress,omitempty"`
+
+	// ipAllocated says that every address of the network is leased.
+	// +optional
+	IPAllocated bool `json:"ipAllocated,omitempty"`
+
+	// ipAllocatedTime is when the first address was leased.
+	// +optional
+	IPAllocatedTime *metav1.Time `json:"ipAllocatedTime,omitempty"`
+
+	// macAddress is the MAC address of the interface.
+	// +optional
+	MACAddress string `json:"macAddress,omitempty"`
+
+	// nadName is the NetworkAttachmentDefinition that the machine attaches to.
+	// +optional
+	NADName string `json:"nadName,omitempty"`
+
+	// primary says that this network takes the place of the pod network.
+	// +optional
+	Primary bool `json:"primary,omitempty"`
+
+	// hostNetwork is the HostNetwork that was selected. The choice is kept as long as the spec and the HostNetwork allow it.
+	// +optional
+	HostNetwork string `json:"hostNetwork,omitempty"`
+
+	// segment is the broadcast domain: the physical network, with .VLAN unless untagged.
+	// +optional
+	Segment string `json:"segment,omitempty"`
+
+	// bridge is the host's bridge that the machine attaches to.
+	// +optional
+	Bridge string `json:"bridge,omitempty"`
+
+	// addresses has one entry per address of the network.
+	// +optional
+	// +listType=atomic
+	Addresses []WukongAddressStatus `json:"addresses,omitempty"`
+
+	// observedAddresses are the addresses that the guest reports on this interface, link-local ones left out.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=32
+	ObservedAddresses []string `json:"observedAddresses,omitempty"`
+
+	// nodes says how many of the eligible nodes have this network, such as 2/3.
+	// +optional
+	Nodes string `json:"nodes,omitempty"`
+
+	// reason is one word of the vocabulary of reasons when the network is not ready.
+	// +optional
+	Reason string `json:"reason,omitempty"`
+
+	// message says what is wrong with the network and what to do.
+	// +optional
+	Message string `json:"message,omitempty"`
+
+	// candidateUplinks are interfaces that nodes report and that could serve as an uplink, when no HostNetwork was found.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=8
+	CandidateUplinks []string `json:"candidateUplinks,omitempty"`
+}
+
+// WukongAddressStatus is one address of a network.
+type WukongAddressStatus struct {
+	// address is the leased address with its prefix length.
+	// +required
+	Address string `json:"address"`
+
+	// lease is the name of the AddressLease.
+	// +optional
+	Lease string `json:"lease,omitempty"`
+
+	// pool is the AddressPool that the address was taken from.
+	// +optional
+	Pool string `json:"pool,omitempty"`
+
+	// since is when the address was leased.
+	// +optional
+	Since *metav1.Time `json:"since,omitempty"`
+}
+
+// DashboardNetworkStatus repeats one entry of networks for NovaSphere's dashboard, which reads them by index.
+type DashboardNetworkStatus struct {
+	// name is the name of the network in the spec.
+	// +optional
+	Name string `json:"name,omitempty"`
+	// interface is the name of the interface in the guest.
+	// +optional
+	Interface string `json:"interface,omitempty"`
+	// ipAddress is the first leased address, without its prefix length.
+	// +optional
+	IPAddress string `json:"ipAddress,omitempty"`
+	// macAddress is the MAC address of the interface.
+	// +optional
+	MACAddress string `json:"macAddress,omitempty"`
+}
+
+// VolumeStatus is what is known about one disk.
+type VolumeStatus struct {
+	// name is the name of the disk in the spec.
+	// +required
+	Name string `json:"name"`
+	// pvcName is the name of the PersistentVolumeClaim.
+	// +optional
+	PVCName string `json:"pvcName,omitempty"`
+	// size is the capacity that was asked for.
+	// +optional
+	Size string `json:"size,omitempty"`
+	// bound says that the claim is bound.
+	// +optional
+	Bound bool `json:"bound,omitempty"`
+}

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"runtime/debug"
+
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+
+	"novasphere.dev/wukong-network/controllers"
+)
+
+func main() {
+	if len(os.Args) == 2 && os.Args[1] == "version" {
+		fmt.Println(version())
+		return
+	}
+	if err := run(ctrl.SetupSignalHandler()); err != nil {
+		fmt.Fprintln(os.Stderr, "wukong-network:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	cfg := controllers.DefaultConfig()
+	opts := controllers.ManagerOptions{}
+	logging := zap.Options{}
+	flag.StringVar(&cfg.ClusterName, "cluster-name", "", "tells clusters apart that share a network segment: goes into derived MAC addresses; never change it while machines run")
+	flag.DurationVar(&cfg.Cooldown, "cooldown", cfg.Cooldown, "how long a released address rests before somebody else may have it")
+	flag.DurationVar(&cfg.RetryAfter, "retry-after", cfg.RetryAfter, "how long a node that gave up on a policy is left alone before it is asked to try again")
+	flag.DurationVar(&cfg.SilentAfter, "silent-after", cfg.SilentAfter, "how long a node may show no progress on a policy before it counts as unknown")
+	flag.BoolVar(&opts.LeaderElection, "leader-elect", true, "let replicas take turns")
+	flag.StringVar(&opts.LeaderElectionNamespace, "leader-election-namespace", "", "where the leader's Lease is; the pod's namespace when empty")
+	flag.StringVar(&opts.HealthAddress, "health-probe-bind-address", ":8081", "address of /healthz and /readyz; 0 for none")
+	flag.StringVar(&opts.MetricsAddress, "metrics-bind-address", "0", "address of /metrics; 0 for none")
+	logging.BindFlags(flag.CommandLine)
+	flag.Parse()
+	if flag.NArg() > 0 {
+		return fmt.Errorf("unexpected argument %q: the only one is version; see -help for flags", flag.Arg(0))
+	}
+	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&logging)))
+	rc, err := ctrl.GetConfig()
+	if err != nil {
+		return err
+	}
+	mgr, err := controllers.NewManager(ctx, rc, cfg, opts)
+	if err != nil {
+		return err
+	}
+	return mgr.Start(ctx)
+}
+
+// version is what the Go toolchain stamped into the binary.
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(devel)"
+}

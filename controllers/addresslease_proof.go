@@ -1,0 +1,100 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	kubevirtv1 "kubevirt.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"novasphere.dev/wukong-network/api/v1alpha1"
+	"novasphere.dev/wukong-network/ipam"
+)
+
+// machineUse looks, by live reads alone, for a machine that may use the address of a lease, and names it. Empty means proof
+// that there is none. Any error means that nothing is proved.
+func (r *AddressLeaseReconciler) machineUse(ctx context.Context, l ipam.Lease) (string, error) {
+	if l.Holder.VirtualMachine == "" {
+		return "", nil // no machine was ever asked for
+	}
+	key := client.ObjectKey{Namespace: l.Holder.Namespace, Name: l.Holder.VirtualMachine}
+	current, err := r.currentSecret(ctx, l)
+	if err != nil {
+		return "", err
+	}
+	if r.components.Has(KubeVirt) {
+		use, err := r.kubevirtUse(ctx, key, current)
+		if err != nil || use != "" {
+			return use, err
+		}
+	}
+	if current != "" {
+		return "", nil // its pods run the document without the address
+	}
+	return r.launcherPod(ctx, key)
+}
+
+// currentSecret is the Secret that the holder's machine should run with now that it no longer asks for the address; empty
+// when the holder is gone or has not delivered its present request.
+func (r *AddressLeaseReconciler) currentSecret(ctx context.Context, l ipam.Lease) (string, error) {
+	w := &v1alpha1.Wukong{}
+	err := r.Live.Get(ctx, client.ObjectKey{Namespace: l.Holder.Namespace, Name: l.Holder.Name}, w)
+	if err != nil {
+		return "", client.IgnoreNotFound(err)
+	}
+	if string(w.UID) != l.Holder.UID || w.Status.ObservedGeneration != w.Generation || asksFor(w, l) {
+		return "", nil
+	}
+	return w.Status.NetworkDataSecret, nil
+}
+
+func (r *AddressLeaseReconciler) kubevirtUse(ctx context.Context, key client.ObjectKey, current string) (string, error) {
+	vm := &kubevirtv1.VirtualMachine{}
+	err := r.Live.Get(ctx, key, vm)
+	switch {
+	case client.IgnoreNotFound(err) != nil:
+		return "", err
+	case err == nil && (vm.Spec.Template == nil || !runsWith(vm.Spec.Template.Spec.Volumes, current)):
+		return fmt.Sprintf("VirtualMachine %s", key), nil
+	}
+	vmi := &kubevirtv1.VirtualMachineInstance{}
+	err = r.Live.Get(ctx, key, vmi)
+	switch {
+	case client.IgnoreNotFound(err) != nil:
+		return "", err
+	case err == nil && !runsWith(vmi.Spec.Volumes, current):
+		return fmt.Sprintf("VirtualMachineInstance %s", key), nil
+	case err != nil && current != "":
+		// Without an instance to look at, the pods of an earlier one have to be gone.
+		return r.launcherPod(ctx, key)
+	}
+	return "", nil
+}
+
+// runsWith says whether the volumes take their network data from the Secret of this name.
+func runsWith(volumes []kubevirtv1.Volume, secret string) bool {
+	for _, v := range volumes {
+		if v.CloudInitNoCloud != nil && v.CloudInitNoCloud.NetworkDataSecretRef != nil {
+			return secret != "" && v.CloudInitNoCloud.NetworkDataSecretRef.Name == secret
+		}
+	}
+	return false
+}
+
+// launcherPod finds a pod of the machine that has not ended. KubeVirt marks it with the machine's name.
+func (r *AddressLeaseReconciler) launcherPod(ctx context.Context, key client.ObjectKey) (string, error) {
+	pods := &corev1.PodList{}
+	err := r.Live.List(ctx, pods, client.InNamespace(key.Namespace), client.MatchingLabels{kubevirtv1.AppLabel: "virt-launcher"})
+	if err != nil && !apierrors.IsNotFound(err) {
+		return "", err
+	}
+	for _, p := range pods.Items {
+		ours := p.Annotations[kubevirtv1.DomainAnnotation] == key.Name || p.Labels[kubevirtv1.DeprecatedVirtualMachineNameLabel] == key.Name
+		if ours && p.Status.Phase != corev1.PodSucceeded && p.Status.Phase != corev1.PodFailed {
+			return fmt.Sprintf("Pod %s/%s", p.Namespace, p.Name), nil
+		}
+	}
+	return "", nil
+}

@@ -1,0 +1,42 @@
+package controllers
+
+import (
+	"context"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// Config holds the settings of the controllers. Zero values are replaced by the defaults that DefaultConfig gives.
+type Config struct {
+	// ClusterName goes into derived MAC addresses and firmware UUIDs, so that two clusters on one segment differ.
+	ClusterName string
+	// Cooldown is how long a released address that belongs to no pool rests before somebody else may have it.
+	Cooldown time.Duration
+	// RetryAfter is how long a node that gave up is left alone before it is asked to try again. A change of what the node
+	// reports asks earlier, but never before a tenth of it.
+	RetryAfter time.Duration
+	// SilentAfter is how long a node may take without any sign of progress before it counts as unknown.
+	SilentAfter time.Duration
+	// Sweep is how often leases are checked against what lives.
+	Sweep time.Duration
+	// Clock tells the time.
+	Clock clock.PassiveClock
+}
+
+// DefaultConfig returns the settings of production.
+func DefaultConfig() Config {
+	return Config{Cooldown: 5 * time.Minute, RetryAfter: 10 * time.Minute, SilentAfter: 20 * time.Minute,
+		Sweep: time.Minute, Clock: clock.RealClock{}}
+}
+
+// patchStatus writes the status of after when it differs from that of before. The patch carries the resource version that
+// the decision was made on, so that a decision on stale data loses.
+func patchStatus[T client.Object](ctx context.Context, c client.Client, before, after T) error {
+	if equality.Semantic.DeepEqual(before, after) {
+		return nil
+	}
+	return c.Status().Patch(ctx, after, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
+}

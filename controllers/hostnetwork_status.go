@@ -1,0 +1,174 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"novasphere.dev/wukong-network/api/v1alpha1"
+	"novasphere.dev/wukong-network/render"
+)
+
+// publish writes the status when it differs, with an event when Ready changed its reason.
+func (r *HostNetworkReconciler) publish(ctx context.Context, s *hostNetworkScope) error {
+	s.report()
+	if err := patchStatus(ctx, r.Client, s.before, s.network); err != nil {
+		return err
+	}
+	announce(r.Events, s.network, s.before.Status.Conditions, s.network.Status.Conditions)
+	return nil
+}
+
+// report fills the status from what the steps found.
+func (s *hostNetworkScope) report() {
+	status := &s.network.Status
+	status.ObservedGeneration = s.network.Generation
+	status.Segment = s.known.Segment.String()
+	status.Bridge = s.known.Bridge
+	status.Uplinks = nil
+	status.EligibleNodes, status.ReadyNodes, status.NodesSummary, status.Problems = 0, 0, "", nil
+	for _, u := range s.uplinks[:min(len(s.uplinks), maxUplinks)] {
+		status.Uplinks = append(status.Uplinks, u.Name)
+	}
+	if status.Provisioned && len(s.uplinks) > 0 {
+		for _, u := range s.uplinks {
+			status.EligibleNodes += max(0, eligible(u.Status.Nodes))
+		}
+		status.ReadyNodes = s.ready
+		status.NodesSummary = fmt.Sprintf("%d/%d", status.ReadyNodes, status.EligibleNodes)
+		status.Problems = problemsOn(s.uplinks)
+	}
+	status.NotActedOn = s.known.Notices
+	for _, w := range s.known.Warnings {
+		status.NotActedOn = append(slices.Clone(status.NotActedOn), v1alpha1.FieldNotice{Field: w.Path, Message: w.Message})
+	}
+	setVerdict(&status.Conditions, s.network.Generation, networkVerdict(s))
+}
+
+// maxUplinks bounds the uplinks that a status names.
+const maxUplinks = 64
+
+// networkVerdict is the outcome of a reconcile of a HostNetwork.
+func networkVerdict(s *hostNetworkScope) Verdict {
+	status := s.network.Status
+	nodes := fmt.Sprintf("%d/%d nodes have the network", status.ReadyNodes, status.EligibleNodes)
+	switch {
+	case !s.network.DeletionTimestamp.IsZero() && len(s.users) > 0:
+		return Verdict{Stalled, v1alpha1.ReasonInUse, fmt.Sprintf("is deleted once nobody uses it: %d use it, such as %s", len(s.users), strings.Join(status.UsedBy, ", "))}
+	case s.known.Problem != nil:
+		return Verdict{Stalled, s.known.Problem.Reason, s.known.Problem.String()}
+	case s.nmstateGone:
+		return Verdict{Stalled, v1alpha1.ReasonNmstateMissing, "kubernetes-nmstate is not installed, so hosts cannot be configured: install it"}
+	case !status.Provisioned && s.holders > 0:
+		return Verdict{Working, v1alpha1.ReasonRemoving, fmt.Sprintf("%d nodes give the network back%s", s.holders, s.held())}
+	case !s.network.DeletionTimestamp.IsZero():
+		return Verdict{Working, v1alpha1.ReasonRemoving, "attachments are being deleted"}
+	case len(s.uplinks) == 0:
+		return s.withoutUplink()
+	case !status.Provisioned:
+		return Verdict{Done, v1alpha1.ReasonNotInUse, "nobody uses the network, so hosts are not touched: it is built at first use"}
+	case !s.seenByUplinks():
+		return Verdict{Working, v1alpha1.ReasonNodeNetworkProgressing, "waits for its HostUplinks"}
+	case s.matching() == 0:
+		return Verdict{Stalled, v1alpha1.ReasonNoMatchingNodes, fmt.Sprintf("HostUplink %s: nodeSelector matches no node", strings.Join(status.Uplinks, ", "))}
+	case status.EligibleNodes == 0:
+		return Verdict{Stalled, v1alpha1.ReasonNoEligibleNodes, "no node passes the checks" + s.first(v1alpha1.NodeLeftOut)}
+	}
+	if stuck := s.stuckUplink(); stuck != nil {
+		return *stuck
+	}
+	switch {
+	case status.ReadyNodes < status.EligibleNodes:
+		return Verdict{Working, v1alpha1.ReasonNodeNetworkProgressing, nodes}
+	case s.leftOut() > 0:
+		return Verdict{Done, v1alpha1.ReasonNodesLeftOut, fmt.Sprintf("%s; %d left out%s", nodes, s.leftOut(), s.first(v1alpha1.NodeLeftOut))}
+	}
+	return Verdict{Done, v1alpha1.ReasonApplied, nodes}
+}
+
+// withoutUplink says why no HostUplink serves the network.
+func (s *hostNetworkScope) withoutUplink() Verdict {
+	var found []string
+	for _, u := range s.catalog.Uplinks() {
+		if u.Object.Spec.PhysicalNetwork != s.network.Spec.PhysicalNetwork {
+			continue
+		}
+		if p := s.whyNot(u); p != nil {
+			return Verdict{Stalled, p.Reason, fmt.Sprintf("HostUplink %s: %s", u.Object.Name, p)}
+		}
+		found = append(found, u.Object.Name)
+	}
+	return Verdict{Stalled, v1alpha1.ReasonNoUplink, fmt.Sprintf("no HostUplink leads to physical network %q: declare one%s",
+		s.network.Spec.PhysicalNetwork, strings.Join(found, ", "))}
+}
+
+func (s *hostNetworkScope) whyNot(u *render.Uplink) *render.Problem {
+	if u.Problem != nil {
+		return u.Problem
+	}
+	return s.catalog.Unserved(u.Object.Name, s.network.Name)
+}
+
+// seenByUplinks says whether the uplinks' counts are about what is declared now, with this network.
+func (s *hostNetworkScope) seenByUplinks() bool {
+	return !slices.ContainsFunc(s.uplinks, func(u *v1alpha1.HostUplink) bool {
+		return u.Status.ObservedGeneration != u.Generation || (u.Status.Nodes.Matching > 0 && !slices.Contains(u.Status.Networks, s.network.Name))
+	})
+}
+
+func (s *hostNetworkScope) matching() int32 {
+	var total int32
+	for _, u := range s.uplinks {
+		total += u.Status.Nodes.Matching
+	}
+	return total
+}
+
+func (s *hostNetworkScope) leftOut() int32 {
+	var total int32
+	for _, u := range s.uplinks {
+		total += u.Status.Nodes.LeftOut
+	}
+	return total
+}
+
+// stuckUplink gives the verdict of the first uplink that needs a person, unless every eligible node has the network anyway.
+func (s *hostNetworkScope) stuckUplink() *Verdict {
+	if s.network.Status.ReadyNodes >= s.network.Status.EligibleNodes {
+		return nil
+	}
+	for _, u := range s.uplinks {
+		for _, c := range u.Status.Conditions {
+			if c.Type == v1alpha1.ConditionStalled && c.Reason != v1alpha1.ReasonNoMatchingNodes && c.Reason != v1alpha1.ReasonNoEligibleNodes {
+				return &Verdict{Stalled, c.Reason, fmt.Sprintf("HostUplink %s: %s", u.Name, c.Message)}
+			}
+		}
+	}
+	return nil
+}
+
+// first names the first node of such a progress with its message.
+func (s *hostNetworkScope) first(progress v1alpha1.NodeProgress) string {
+	for _, p := range s.network.Status.Problems {
+		if p.Progress == progress {
+			return fmt.Sprintf(": %s: %s", p.Node, p.Message)
+		}
+	}
+	return ""
+}
+
+// held says which uplink keeps nodes from giving the network back.
+func (s *hostNetworkScope) held() string {
+	for _, u := range s.catalog.Uplinks() {
+		if u.Object.Spec.PhysicalNetwork != s.network.Spec.PhysicalNetwork {
+			continue
+		}
+		for _, p := range u.Object.Status.Problems {
+			if p.Progress != v1alpha1.NodeLeftOut && p.Progress != v1alpha1.NodeApplied {
+				return fmt.Sprintf("; HostUplink %s: %s: %s", u.Object.Name, p.Node, p.Message)
+			}
+		}
+	}
+	return ""
+}

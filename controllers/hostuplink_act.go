@@ -1,0 +1,255 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"novasphere.dev/wukong-network/api/v1alpha1"
+	"novasphere.dev/wukong-network/nmstate"
+	"novasphere.dev/wukong-network/render"
+)
+
+// replaceEdited deletes policies that somebody edited while nodes are on them; they are made again, under the same name, when
+// the handlers have dropped what they reported about the edited ones. What was proved about them is withdrawn before.
+func (r *HostUplinkReconciler) replaceEdited(ctx context.Context, s *uplinkScope) error {
+	for _, hash := range slices.Sorted(maps.Keys(s.policies)) {
+		p := s.policies[hash]
+		if p.intact || !p.object.DeletionTimestamp.IsZero() || !s.wanted(hash) {
+			continue
+		}
+		for _, m := range s.members {
+			if m.marks.Revision != hash || m.marks.Applied == "" {
+				continue
+			}
+			withdrawn := marksOf(m.node, s.uplink.Name)
+			withdrawn.Applied = ""
+			var edit nodeEdit
+			edit.mark(s.uplink.Name, withdrawn)
+			if _, err := r.nodes.write(ctx, m.node, edit); err != nil {
+				return err
+			}
+		}
+		deleted, err := r.deletePolicy(ctx, p)
+		if err != nil {
+			return err
+		}
+		if deleted {
+			r.tell(ctx, s, corev1.EventTypeWarning, v1alpha1.ReasonRevisionDeleted,
+				"policy %s was edited by somebody else: it is made again as it was", p.object.Name)
+		}
+	}
+	return nil
+}
+
+// wanted says whether a node holds the revision, or goes to it.
+func (s *uplinkScope) wanted(hash string) bool {
+	return (s.target != nil && s.target.Hash == hash) || slices.ContainsFunc(s.members, func(m *member) bool {
+		return marksOf(m.node, s.uplink.Name).held() == hash || (m.next != nil && m.next.Hash == hash)
+	})
+}
+
+// createNeeded makes the policies that nodes move to, and those that somebody deleted under nodes that are on them.
+func (r *HostUplinkReconciler) createNeeded(ctx context.Context, s *uplinkScope) error {
+	for _, revision := range s.missing() {
+		if s.enactments.remain(revision.Name) > 0 {
+			// The handlers would take what they did for an earlier policy of this name for this one.
+			continue
+		}
+		p, created, err := r.createPolicy(ctx, s.uplink, revision)
+		var taken errNameTaken
+		if errors.As(err, &taken) {
+			s.verdict = &Verdict{Stalled, v1alpha1.ReasonNameTaken, taken.Error()}
+			return errStop
+		}
+		if err != nil {
+			return err
+		}
+		s.policies[revision.Hash] = p
+		if created {
+			r.tell(ctx, s, corev1.EventTypeNormal, v1alpha1.ReasonRevisionCreated, "policy %s: %s", revision.Name, purpose(revision))
+		}
+	}
+	return nil
+}
+
+// missing gives the revisions whose policy is needed and not there, by hash.
+func (s *uplinkScope) missing() []*render.Revision {
+	need := map[string]*render.Revision{}
+	add := func(hash string) {
+		if _, exists := s.policies[hash]; !exists && s.rendered[hash] != nil {
+			need[hash] = s.rendered[hash]
+		}
+	}
+	for _, move := range s.plan.Moves {
+		add(move.To)
+	}
+	for _, m := range s.members {
+		add(m.rollout.Current)
+	}
+	var out []*render.Revision
+	for _, hash := range slices.Sorted(maps.Keys(need)) {
+		out = append(out, need[hash])
+	}
+	return out
+}
+
+// purpose says what a revision does, for people.
+func purpose(revision *render.Revision) string {
+	var parts []string
+	if len(revision.Networks) > 0 {
+		parts = append(parts, "builds "+strings.Join(revision.Networks, ", "))
+	}
+	if removed := revision.State.Removed(); len(removed) > 0 {
+		parts = append(parts, "takes back "+interfaceNames(removed))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func interfaceNames(refs []nmstate.InterfaceRef) string {
+	var names []string
+	for _, r := range refs {
+		names = append(names, r.Name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// moveNodes writes the marks that follow from the plan: one patch for each node, and none where nothing differs.
+func (r *HostUplinkReconciler) moveNodes(ctx context.Context, s *uplinkScope) error {
+	for _, m := range s.members {
+		after, note := s.markFor(m)
+		edit := s.edit(m, after)
+		written, err := r.nodes.write(ctx, m.node, edit)
+		if err != nil {
+			return err
+		}
+		if written && note.reason != "" {
+			r.tell(ctx, s, note.kind, note.reason, "%s", note.message)
+		}
+	}
+	return nil
+}
+
+// note is an event about a node.
+type note struct{ kind, reason, message string }
+
+func normal(reason, format string, args ...any) note {
+	return note{corev1.EventTypeNormal, reason, fmt.Sprintf(format, args...)}
+}
+
+// markFor gives the marks that the plan asks for on one node, or those that it has.
+func (s *uplinkScope) markFor(m *member) (marks, note) {
+	name := m.node.Name
+	for _, move := range s.plan.Moves {
+		if move.Node == name {
+			return s.markMove(m, move)
+		}
+	}
+	for _, proof := range s.plan.Proofs {
+		if proof.Node == name {
+			return marks{Revision: proof.Revision, Applied: proof.Revision},
+				normal(v1alpha1.ReasonNodeApplied, "node %s has %s", name, render.PolicyName(s.uplink.Name, proof.Revision))
+		}
+	}
+	for _, retry := range s.plan.Retries {
+		if retry.Node == name {
+			return marks{Renewing: retry.Revision}, normal(v1alpha1.ReasonNodeRetried, "node %s is asked to try again: %s", name, m.rollout.Message)
+		}
+	}
+	return marksOf(m.node, s.uplink.Name), note{}
+}
+
+func (s *uplinkScope) markMove(m *member, move nmstate.Move) (marks, note) {
+	name := m.node.Name
+	if move.To == "" {
+		if rest := s.leftBehind(m); rest != "" {
+			return marks{}, note{corev1.EventTypeWarning, reasonNodeAbandoned,
+				fmt.Sprintf("node %s was given up; if it still lives, these interfaces stay there: %s", name, rest)}
+		}
+		return marks{}, normal(v1alpha1.ReasonNodeMoved, "node %s is taken off the uplink", name)
+	}
+	if p, exists := s.policies[move.To]; !exists || !p.intact {
+		return marksOf(m.node, s.uplink.Name), note{} // the policy cannot be made yet
+	}
+	return marks{Revision: move.To, Since: s.now},
+		normal(v1alpha1.ReasonNodeMoved, "node %s is moved to %s", name, render.PolicyName(s.uplink.Name, move.To))
+}
+
+// reasonNodeAbandoned: an engineer gave a node up, and what was built there was not taken back.
+const reasonNodeAbandoned = "NodeAbandoned"
+
+// leftBehind names what an abandoned node may still have.
+func (s *uplinkScope) leftBehind(m *member) string {
+	if !m.abandoned {
+		return ""
+	}
+	return interfaceNames(nmstate.Leftovers(s.without(m.had), nmstate.State{}, nmstate.Unproven))
+}
+
+// edit turns marks into a change of the node, with the labels by which machines find the networks: set on proof, and taken off
+// in the same write that moves the node to a revision without the network.
+func (s *uplinkScope) edit(m *member, after marks) nodeEdit {
+	var edit nodeEdit
+	before := marksOf(m.node, s.uplink.Name)
+	if after != before {
+		edit.mark(s.uplink.Name, after)
+	}
+	if before.held() == "" && after.held() == "" {
+		return edit
+	}
+	state := m.had
+	if after.held() != before.held() {
+		state, _ = s.stateOf(after.held())
+	}
+	has := s.networksIn(state)
+	for _, name := range networkLabels(m.node) {
+		if s.decides(name) && !slices.Contains(has, name) {
+			edit.label(v1alpha1.NetworkLabelPrefix+name, "")
+		}
+	}
+	proven := after.Revision != "" && after.Applied == after.Revision && !m.rollout.Outcome.Failed() && m.rollout.Outcome != nmstate.OutcomeStale
+	if proven {
+		for _, name := range has {
+			edit.label(v1alpha1.NetworkLabelPrefix+name, v1alpha1.NetworkLabelValue)
+		}
+	}
+	return edit
+}
+
+// decides says whether the label of a network is this uplink's to set on its nodes: networks of its fabric, and networks that
+// no longer exist.
+func (s *uplinkScope) decides(network string) bool {
+	n, exists := s.catalog.HostNetwork(network)
+	return !exists || n.Object.Spec.PhysicalNetwork == s.uplink.Spec.PhysicalNetwork
+}
+
+// deleteUnneeded deletes policies that no node is on, and none goes to.
+func (r *HostUplinkReconciler) deleteUnneeded(ctx context.Context, s *uplinkScope) error {
+	for _, hash := range slices.Sorted(maps.Keys(s.policies)) {
+		p := s.policies[hash]
+		if s.wanted(hash) || !p.object.DeletionTimestamp.IsZero() {
+			continue
+		}
+		deleted, err := r.deletePolicy(ctx, p)
+		if err != nil {
+			return err
+		}
+		if deleted {
+			r.tell(ctx, s, corev1.EventTypeNormal, v1alpha1.ReasonRevisionDeleted, "policy %s: no node needs it any more", p.object.Name)
+		}
+	}
+	return nil
+}
+
+// tell reports a change of the world once as an event and once in the log.
+func (r *HostUplinkReconciler) tell(ctx context.Context, s *uplinkScope, kind, reason, format string, args ...any) {
+	message := fmt.Sprintf(format, args...)
+	log.FromContext(ctx).Info(message, "reason", reason)
+	r.Events.Eventf(s.uplink, nil, kind, reason, "Rollout", "%s", clip(message, maxMessage))
+}

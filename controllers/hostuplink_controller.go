@@ -1,0 +1,172 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	nmstatev1 "github.com/nmstate/kubernetes-nmstate/api/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"novasphere.dev/wukong-network/api/v1alpha1"
+	"novasphere.dev/wukong-network/nmstate"
+	"novasphere.dev/wukong-network/render"
+)
+
+// HostUplinkReconciler brings the nodes of a HostUplink to the revision that its HostNetworks in use need, node by node, and
+// takes back what was built when nothing needs it. It is the only writer of policies and of our marks on nodes.
+type HostUplinkReconciler struct {
+	client.Client
+	Live   client.Reader
+	Config Config
+	Events events.EventRecorder
+
+	components *Components
+	nodes      *nodeWriter
+}
+
+// +kubebuilder:rbac:groups=vm.novasphere.dev,resources=hostuplinks,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=vm.novasphere.dev,resources=hostuplinks/status,verbs=patch
+// +kubebuilder:rbac:groups=vm.novasphere.dev,resources=hostnetworks,verbs=get;list;watch
+// +kubebuilder:rbac:groups="",resources=nodes,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=nmstate.io,resources=nodenetworkconfigurationpolicies,verbs=get;list;watch;create;delete
+// +kubebuilder:rbac:groups=nmstate.io,resources=nodenetworkconfigurationenactments;nodenetworkstates,verbs=get;list;watch
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+
+// uplinkScope is one reconcile of one HostUplink. Each step fills the fields of its group and reads those above.
+type uplinkScope struct {
+	uplink, before *v1alpha1.HostUplink
+	now            time.Time
+
+	// Set by gather.
+	catalog     *render.Catalog
+	known       *render.Uplink
+	nodes       []corev1.Node
+	states      map[string]*nmstate.NodeNetworkState
+	enactments  enactments
+	policies    map[string]policy // ours, by hash
+	foreign     []foreignPolicy
+	nmstateGone bool
+
+	// Set by decide.
+	target   *render.Revision            // nil: nothing is to be built
+	rendered map[string]*render.Revision // by hash: the target, and the removals that nodes pass through
+	members  []*member                   // by name of node
+	plan     nmstate.Plan
+	inUseBy  []string // networks that keep a deleted uplink from going
+
+	// verdict is set by a step after which the status cannot be told from the plan.
+	verdict *Verdict
+	// requeue is the earliest time at which something changes without an event.
+	requeue time.Duration
+}
+
+// errAgain ends the steps: something moved meanwhile, so look again in a moment.
+var errAgain = errors.New("look again")
+
+// lookAgain is that moment.
+const lookAgain = 500 * time.Millisecond
+
+// Reconcile takes one step: what follows from it comes back as an event.
+func (r *HostUplinkReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	u := &v1alpha1.HostUplink{}
+	if err := r.Get(ctx, req.NamespacedName, u); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if !u.DeletionTimestamp.IsZero() && !controllerutil.ContainsFinalizer(u, v1alpha1.Finalizer) {
+		return ctrl.Result{}, nil
+	}
+	s := &uplinkScope{uplink: u.DeepCopy(), now: r.Config.Clock.Now(), rendered: map[string]*render.Revision{}}
+	var reterr error
+	for _, step := range []func(context.Context, *uplinkScope) error{
+		r.hold, r.gather, r.decide, r.replaceEdited, r.createNeeded, r.moveNodes, r.deleteUnneeded, r.letGo,
+	} {
+		if err := step(ctx, s); errors.Is(err, errStop) {
+			break
+		} else if errors.Is(err, errAgain) || apierrors.IsConflict(err) {
+			s.again(lookAgain)
+			break
+		} else if err != nil {
+			reterr = err
+			break
+		}
+	}
+	if reterr == nil && s.before != nil {
+		reterr = r.publish(ctx, s)
+	}
+	return ctrl.Result{RequeueAfter: s.requeue}, reterr
+}
+
+// again asks for another look after d, or earlier.
+func (s *uplinkScope) again(d time.Duration) {
+	if d = max(d, time.Millisecond); s.requeue == 0 || d < s.requeue {
+		s.requeue = d
+	}
+}
+
+// hold puts the finalizer on before anything is written for hosts.
+func (r *HostUplinkReconciler) hold(ctx context.Context, s *uplinkScope) error {
+	if err := hold(ctx, r.Client, s.uplink); err != nil {
+		return err
+	}
+	s.before = s.uplink.DeepCopy()
+	return nil
+}
+
+// hold adds the finalizer to an object that is not being deleted.
+func hold(ctx context.Context, c client.Client, obj client.Object) error {
+	before := obj.DeepCopyObject().(client.Object)
+	if !obj.GetDeletionTimestamp().IsZero() || !controllerutil.AddFinalizer(obj, v1alpha1.Finalizer) {
+		return nil
+	}
+	return c.Patch(ctx, obj, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
+}
+
+// release takes the finalizer off.
+func release(ctx context.Context, c client.Client, obj client.Object) error {
+	before := obj.DeepCopyObject().(client.Object)
+	if !controllerutil.RemoveFinalizer(obj, v1alpha1.Finalizer) {
+		return nil
+	}
+	return client.IgnoreNotFound(c.Patch(ctx, obj, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})))
+}
+
+// letGo takes the finalizer off a deleted HostUplink once no node carries a mark of it and its policies are gone, which is
+// read past the cache.
+func (r *HostUplinkReconciler) letGo(ctx context.Context, s *uplinkScope) error {
+	if s.uplink.DeletionTimestamp.IsZero() || len(s.inUseBy) > 0 || s.occupied() {
+		return nil
+	}
+	if !s.nmstateGone {
+		left := &nmstatev1.NodeNetworkConfigurationPolicyList{}
+		if err := r.Live.List(ctx, left); err != nil {
+			return fmt.Errorf("policies: %w", err)
+		}
+		for i := range left.Items {
+			if owned(&left.Items[i], s.uplink) {
+				s.again(lookAgain)
+				return nil
+			}
+		}
+	}
+	log.FromContext(ctx).Info("host uplink is gone from all nodes")
+	s.before = nil // nothing is left to publish to
+	return release(ctx, r.Client, s.uplink)
+}
+
+// occupied says whether a node still carries a mark of the uplink.
+func (s *uplinkScope) occupied() bool {
+	for i := range s.nodes {
+		if marksOf(&s.nodes[i], s.uplink.Name).held() != "" {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,210 @@
+package controllers
+
+import (
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/sets"
+
+	"novasphere.dev/wukong-network/api/v1alpha1"
+	"novasphere.dev/wukong-network/nmstate"
+	"novasphere.dev/wukong-network/render"
+)
+
+// member is a node that the HostUplink selects, or that still carries a mark of it.
+type member struct {
+	node    *corev1.Node
+	marks   marks
+	matches bool
+	// had is what the revision that the node holds says, without what shall stay when its network goes.
+	had nmstate.State
+	// next is the revision that the node goes to, or is on; nil is none.
+	next      *render.Revision
+	enactment *nmstate.Enactment
+	// abandoned: an engineer gave the node up, so that it goes without giving back what was built.
+	abandoned bool
+	rollout   nmstate.RolloutNode
+}
+
+// member judges one node; nil where the uplink has nothing to do with it.
+func (r *HostUplinkReconciler) member(s *uplinkScope, node *corev1.Node) *member {
+	m := &member{node: node, marks: marksOf(node, s.uplink.Name), matches: selects(s.uplink, node)}
+	if !m.matches && m.marks.held() == "" {
+		return nil
+	}
+	n := &m.rollout
+	n.Name, n.Ready = node.Name, nodeReady(node)
+	s.place(m)
+	s.fate(m)
+	s.route(m)
+	r.timing(s, m)
+	return m
+}
+
+// place finds out which revision the node is on. Where somebody took the label off, or wrote something else into it, the node
+// still has what was proved, or was being renewed.
+func (s *uplinkScope) place(m *member) {
+	n := &m.rollout
+	n.Current, n.Renewing, n.Proof = m.marks.Revision, m.marks.Renewing, m.marks.Applied
+	if n.Current == "" && n.Renewing == "" {
+		n.Renewing = n.Proof
+	}
+	if _, known := s.stateOf(n.Current); n.Current != "" && !known {
+		for _, before := range []string{n.Renewing, n.Proof} {
+			if _, known := s.stateOf(before); known && before != n.Current {
+				n.Current, n.Renewing = "", before
+				break
+			}
+		}
+	}
+	held := n.Current
+	if held == "" {
+		held = n.Renewing
+	}
+	if had, known := s.stateOf(held); known {
+		m.had = had
+	} else if held != "" {
+		m.had = s.recall(m.node)
+	}
+}
+
+// recall tells from the networks that a node was proved to have what a revision said whose policy somebody deleted.
+func (s *uplinkScope) recall(node *corev1.Node) nmstate.State {
+	revision, err := s.catalog.Revision(s.uplink, sets.New(networkLabels(node)...))
+	if err != nil || revision == nil {
+		return nmstate.State{}
+	}
+	return revision.State
+}
+
+// fate reads the enactment of the revision that the node is on.
+func (s *uplinkScope) fate(m *member) {
+	n := &m.rollout
+	n.Outcome = nmstate.OutcomeMissing
+	p, exists := s.policies[n.Current]
+	if !exists || n.Current == "" {
+		return
+	}
+	if !p.intact {
+		// What was applied since somebody edited the policy proves nothing.
+		n.Outcome, n.Proof = nmstate.OutcomeStale, ""
+		return
+	}
+	m.enactment = s.enactments.of(p.object.Name, m.node.Name)
+	n.Outcome = nmstate.Classify(p.ref(), m.enactment)
+	n.Message = m.enactment.Message()
+}
+
+// route sets where the node goes: to the target, over a removal if it has something that the target lacks; and whether it may.
+func (s *uplinkScope) route(m *member) {
+	n := &m.rollout
+	want := s.target
+	blocking := rivalOn(m.node, s.known, s.catalog.Uplinks())
+	held := n.Current != "" || n.Renewing != ""
+	if !m.matches || (blocking != nil && blocking.claims && held) {
+		want = nil
+	}
+	m.next = want
+	if want != nil {
+		n.Want = want.Hash
+	}
+	m.abandoned = abandoned(s.uplink, m.node.Name)
+	if via := s.removal(m, want); via != nil && !m.abandoned {
+		m.next, n.Via = via, via.Hash
+	}
+	if m.next == nil {
+		return
+	}
+	if blocking != nil && want != nil {
+		n.Refused = blocking.refusal()
+	} else {
+		n.Refused = s.check(m)
+	}
+	n.Lingering = n.Current != m.next.Hash && s.enactments.of(m.next.Name, m.node.Name) != nil
+}
+
+// removal gives the revision by which the node gives back what want lacks, or nil.
+func (s *uplinkScope) removal(m *member, want *render.Revision) *render.Revision {
+	n := m.rollout
+	if n.Current == "" && n.Renewing == "" {
+		return nil
+	}
+	proof := nmstate.Unproven
+	if n.Current != "" && (n.Proof == n.Current || n.Outcome == nmstate.OutcomeApplied) {
+		proof = nmstate.Proven
+	}
+	via, needed := render.RemovalRevision(s.uplink.Name, want, s.without(m.had), proof)
+	if !needed {
+		return nil
+	}
+	s.render(via)
+	return via
+}
+
+// without leaves out what networks build that are to stay on hosts when they go (reclaimPolicy Retain).
+func (s *uplinkScope) without(state nmstate.State) nmstate.State {
+	retained := map[string]bool{}
+	for _, n := range s.catalog.HostNetworks() {
+		if n.Object.Spec.PhysicalNetwork == s.uplink.Spec.PhysicalNetwork && n.Object.Spec.ReclaimPolicy == v1alpha1.ReclaimRetain && !taken(n) {
+			retained[n.Bridge] = true
+		}
+	}
+	for _, i := range state.Interfaces {
+		if retained[i.Name] {
+			for _, port := range i.Ports() {
+				retained[port] = true // a NIC among them is never taken away anyhow
+			}
+		}
+	}
+	var out nmstate.State
+	for _, i := range state.Interfaces {
+		if !retained[i.Name] {
+			out.Interfaces = append(out.Interfaces, i)
+		}
+	}
+	return out
+}
+
+// check asks whether the node may get, or keep, its next revision.
+func (s *uplinkScope) check(m *member) *nmstate.Refusal {
+	for _, p := range s.foreign {
+		if name, conflicts := p.conflictsWith(m.next.State); conflicts && p.selects(m.node) {
+			return &nmstate.Refusal{Reason: v1alpha1.ReasonUplinkNamedByPolicy, Message: fmt.Sprintf(
+				"policy %q, which was not made here, configures %s on this node: take %s out of it, or the node out of its nodeSelector", p.name, name, name)}
+		}
+	}
+	in := nmstate.TargetCheck{Target: m.next.State, NodeAddresses: internalAddresses(m.node), Own: append(m.had.Built(), m.had.Removed()...)}
+	if state := s.states[m.node.Name]; state != nil {
+		in.Node = state.Node
+	}
+	return nmstate.CheckTarget(in)
+}
+
+// timing says whether a failed node may be tried again by now, or whether its handler takes too long.
+func (r *HostUplinkReconciler) timing(s *uplinkScope, m *member) {
+	n := &m.rollout
+	switch {
+	case n.Outcome.Failed():
+		due := failedAt(m.enactment).Add(r.Config.RetryAfter)
+		if state := s.states[n.Name]; state != nil && state.LastUpdate.After(failedAt(m.enactment)) {
+			due = failedAt(m.enactment).Add(r.Config.RetryAfter / 10)
+		}
+		n.RetryDue = s.reached(due)
+	case n.Current != "" && !n.Outcome.Final():
+		since := m.marks.Since
+		if since.IsZero() && m.enactment != nil {
+			since = m.enactment.CreationTimestamp.Time
+		}
+		n.Overdue = !since.IsZero() && s.reached(since.Add(r.Config.SilentAfter))
+	}
+}
+
+// reached says whether the time has come, and otherwise asks for another look then.
+func (s *uplinkScope) reached(t time.Time) bool {
+	if !s.now.Before(t) {
+		return true
+	}
+	s.again(t.Sub(s.now))
+	return false
+}

@@ -1,0 +1,220 @@
+package controllers
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"novasphere.dev/wukong-network/api/v1alpha1"
+	"novasphere.dev/wukong-network/nmstate"
+)
+
+// maxProblems bounds the nodes that a status names.
+const maxProblems = 32
+
+// publish writes the status when it differs, with an event when Ready changed its reason.
+func (r *HostUplinkReconciler) publish(ctx context.Context, s *uplinkScope) error {
+	s.report()
+	if err := patchStatus(ctx, r.Client, s.before, s.uplink); err != nil {
+		return err
+	}
+	announce(r.Events, s.uplink, s.before.Status.Conditions, s.uplink.Status.Conditions)
+	return nil
+}
+
+// report fills the status from what the steps found.
+func (s *uplinkScope) report() {
+	status := &s.uplink.Status
+	status.ObservedGeneration = s.uplink.Generation
+	if s.known != nil {
+		status.Interface = s.known.Interface
+		status.NotActedOn = s.known.Notices
+	}
+	if s.verdict == nil || s.plan.Nodes != nil {
+		status.Revision, status.Networks = "", nil
+		if s.target != nil {
+			status.Revision, status.Networks = s.target.Name, s.target.Networks
+		}
+		status.Nodes = countNodes(s)
+		status.NodesSummary = ""
+		if s.target != nil {
+			status.NodesSummary = summary(status.Nodes)
+		}
+		status.Problems = problemsOf(s)
+	}
+	verdict := s.verdict
+	if verdict == nil {
+		v := uplinkVerdict(s)
+		verdict = &v
+	}
+	setVerdict(&status.Conditions, s.uplink.Generation, *verdict)
+}
+
+// countNodes counts the nodes that the selector matches, by progress.
+func countNodes(s *uplinkScope) v1alpha1.NodeCounts {
+	var c v1alpha1.NodeCounts
+	matches := map[string]bool{}
+	for i := range s.nodes {
+		if selects(s.uplink, &s.nodes[i]) {
+			matches[s.nodes[i].Name] = true
+			c.Matching++
+		}
+	}
+	for _, n := range s.plan.Nodes {
+		if !matches[n.Name] {
+			continue
+		}
+		switch n.Progress {
+		case nmstate.ProgressLeftOut:
+			c.LeftOut++
+		case nmstate.ProgressWaiting:
+			c.Waiting++
+		case nmstate.ProgressApplying, nmstate.ProgressRetrying:
+			c.Applying++
+		case nmstate.ProgressApplied:
+			c.Applied++
+		case nmstate.ProgressFailing:
+			c.Failing++
+		case nmstate.ProgressUnknown:
+			c.Unknown++
+		}
+	}
+	return c
+}
+
+// eligible is the number of nodes that shall have the revision.
+func eligible(c v1alpha1.NodeCounts) int32 { return c.Matching - c.LeftOut }
+
+func summary(c v1alpha1.NodeCounts) string { return fmt.Sprintf("%d/%d", c.Applied, eligible(c)) }
+
+// problemsOf names the first nodes on which something is not as declared. Nodes that are at work, or wait for their turn, are
+// no problem.
+func problemsOf(s *uplinkScope) []v1alpha1.NodeProblem {
+	members := map[string]*member{}
+	for _, m := range s.members {
+		members[m.node.Name] = m
+	}
+	var out []v1alpha1.NodeProblem
+	for _, n := range s.plan.Nodes {
+		p := v1alpha1.NodeProblem{Node: n.Name, Progress: v1alpha1.NodeProgress(n.Progress), Reason: n.Reason, Message: n.Message}
+		switch n.Progress {
+		case nmstate.ProgressFailing, nmstate.ProgressRetrying:
+			p.Reason = cmp.Or(p.Reason, string(n.Progress))
+			p.Message = advised(s, members[n.Name], n)
+		case nmstate.ProgressLeftOut, nmstate.ProgressUnknown:
+		default:
+			refused := members[n.Name].rollout.Refused
+			if n.Reason == nmstate.NodeNotReady || n.Reason == nmstate.NodeLingering {
+				break
+			}
+			if n.Progress != nmstate.ProgressApplied || refused == nil {
+				continue
+			}
+			// The node has the revision and keeps it, and would not get it today.
+			p.Reason, p.Message = refused.Reason, refused.Message
+		}
+		p.Message = clip(p.Message, maxMessage)
+		out = append(out, p)
+	}
+	slices.SortFunc(out, func(a, b v1alpha1.NodeProblem) int { return strings.Compare(a.Node, b.Node) })
+	return out[:min(len(out), maxProblems)]
+}
+
+// advised adds to the one meaningful line of a failure where all of it is to be found.
+func advised(s *uplinkScope, m *member, n nmstate.NodeProgress) string {
+	if m.enactment == nil {
+		return n.Message
+	}
+	return fmt.Sprintf("%s (all of it: kubectl get nnce %s -o yaml)", n.Message, m.enactment.Name)
+}
+
+// uplinkVerdict is the outcome of a reconcile that went through.
+func uplinkVerdict(s *uplinkScope) Verdict {
+	c := s.uplink.Status.Nodes
+	removing := s.removing()
+	switch {
+	case len(s.inUseBy) > 0:
+		return Verdict{Stalled, v1alpha1.ReasonInUse, fmt.Sprintf("is deleted once nothing uses it: delete HostNetwork %s first, or narrow nodeSelector",
+			strings.Join(s.inUseBy, ", "))}
+	case s.plan.Stopped != nil && s.plan.Stopped.Reason == nmstate.StoppedPaused:
+		return Verdict{Stalled, v1alpha1.ReasonPaused, fmt.Sprintf("%s (%s)", s.plan.Stopped.Message, configured(c))}
+	case s.first(nmstate.ProgressFailing) != nil:
+		return Verdict{Stalled, v1alpha1.ReasonNodeNetworkDegraded, s.blame(nmstate.ProgressFailing, c)}
+	case s.overdue():
+		return Verdict{Stalled, v1alpha1.ReasonNodeNetworkDegraded, s.blame(nmstate.ProgressUnknown, c)}
+	case removing > 0 && s.target == nil:
+		return Verdict{Working, v1alpha1.ReasonRemoving, fmt.Sprintf("%d nodes give back what was built%s", removing, s.because())}
+	case !s.uplink.DeletionTimestamp.IsZero():
+		return Verdict{Working, v1alpha1.ReasonRemoving, "policies are being deleted"}
+	case c.Matching == 0:
+		return Verdict{Stalled, v1alpha1.ReasonNoMatchingNodes, "nodeSelector matches no node: label nodes, or change it"}
+	case s.target == nil:
+		return Verdict{Done, v1alpha1.ReasonNotInUse, "no HostNetwork in use needs this uplink, so hosts are not touched"}
+	case eligible(c) == 0:
+		return Verdict{Stalled, v1alpha1.ReasonNoEligibleNodes, fmt.Sprintf("none of %d nodes passes the checks: %s", c.Matching, s.blame(nmstate.ProgressLeftOut, c))}
+	case c.Applied < eligible(c) || removing > 0:
+		return Verdict{Working, v1alpha1.ReasonNodeNetworkProgressing, configured(c) + s.because()}
+	case c.LeftOut > 0:
+		return Verdict{Done, v1alpha1.ReasonNodesLeftOut, fmt.Sprintf("%s; %d left out: %s", configured(c), c.LeftOut, s.blame(nmstate.ProgressLeftOut, c))}
+	}
+	return Verdict{Done, v1alpha1.ReasonApplied, configured(c)}
+}
+
+func configured(c v1alpha1.NodeCounts) string { return summary(c) + " nodes configured" }
+
+// removing counts nodes that give something back on the way to where they go.
+func (s *uplinkScope) removing() int {
+	count := 0
+	for _, m := range s.members {
+		held := m.rollout.Current != "" || m.rollout.Renewing != ""
+		if held && (m.rollout.Via != "" || m.rollout.Want == "") {
+			count++
+		}
+	}
+	return count
+}
+
+// because names the first node that keeps the rest waiting, if there is one.
+func (s *uplinkScope) because() string {
+	if s.plan.Stopped != nil {
+		return "; " + s.plan.Stopped.Message
+	}
+	if s.uplink.Status.Problems == nil {
+		return ""
+	}
+	for _, p := range s.uplink.Status.Problems {
+		if p.Progress != v1alpha1.NodeApplied && (p.Progress != v1alpha1.NodeLeftOut || s.target == nil) {
+			return fmt.Sprintf("; %s: %s", p.Node, p.Message)
+		}
+	}
+	return ""
+}
+
+func (s *uplinkScope) first(progress nmstate.Progress) *nmstate.NodeProgress {
+	i := slices.IndexFunc(s.plan.Nodes, func(n nmstate.NodeProgress) bool { return n.Progress == progress })
+	if i < 0 {
+		return nil
+	}
+	return &s.plan.Nodes[i]
+}
+
+// overdue says whether a handler has been silent for too long.
+func (s *uplinkScope) overdue() bool {
+	return slices.ContainsFunc(s.plan.Nodes, func(n nmstate.NodeProgress) bool {
+		return n.Progress == nmstate.ProgressUnknown && n.Reason == nmstate.NodeOverdue
+	})
+}
+
+// blame names the first node of such a progress, its message, and how far the others are.
+func (s *uplinkScope) blame(progress nmstate.Progress, c v1alpha1.NodeCounts) string {
+	n := s.first(progress)
+	if n == nil {
+		return configured(c)
+	}
+	if progress == nmstate.ProgressLeftOut {
+		return fmt.Sprintf("%s: %s", n.Name, n.Message)
+	}
+	return fmt.Sprintf("%s: %s (%s)", n.Name, n.Message, configured(c))
+}

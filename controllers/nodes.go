@@ -1,0 +1,206 @@
+package controllers
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"novasphere.dev/wukong-network/api/v1alpha1"
+)
+
+// Node annotations besides v1alpha1.AppliedAnnotationPrefix. Each is followed by the name of a HostUplink.
+const (
+	// renewAnnotationPrefix: the revision whose label was taken off so that nmstate tries it again.
+	renewAnnotationPrefix = "renew.uplink.vm.novasphere.dev/"
+	// sinceAnnotationPrefix: when the label was last written, in RFC 3339; absent once the revision is proved.
+	sinceAnnotationPrefix = "since.uplink.vm.novasphere.dev/"
+)
+
+// marks is what the labels and annotations of a node say about one HostUplink. Revisions are hashes; empty is none.
+type marks struct {
+	// Revision is the label: what selects the policy.
+	Revision string
+	// Applied is the last revision that was proved since the label was written.
+	Applied string
+	// Renewing is the revision whose label was taken off for a new try.
+	Renewing string
+	// Since is when the label was written, or the zero time.
+	Since time.Time
+}
+
+func marksOf(node *corev1.Node, uplink string) marks {
+	m := marks{
+		Revision: node.Labels[v1alpha1.UplinkLabelPrefix+uplink],
+		Applied:  node.Annotations[v1alpha1.AppliedAnnotationPrefix+uplink],
+		Renewing: node.Annotations[renewAnnotationPrefix+uplink],
+	}
+	m.Since, _ = time.Parse(time.RFC3339, node.Annotations[sinceAnnotationPrefix+uplink])
+	return m
+}
+
+// held is the revision that the node has, or is about to have: the label, the one that is being renewed, or, where somebody
+// took the label off, the one that was proved.
+func (m marks) held() string {
+	for _, hash := range []string{m.Revision, m.Renewing, m.Applied} {
+		if hash != "" {
+			return hash
+		}
+	}
+	return ""
+}
+
+// networkLabels gives the HostNetworks that the node's labels say it has, sorted.
+func networkLabels(node *corev1.Node) []string {
+	var out []string
+	for key, value := range node.Labels {
+		if name, ok := strings.CutPrefix(key, v1alpha1.NetworkLabelPrefix); ok && value == v1alpha1.NetworkLabelValue {
+			out = append(out, name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// nodeReady is the Ready condition.
+func nodeReady(node *corev1.Node) bool {
+	return slices.ContainsFunc(node.Status.Conditions, func(c corev1.NodeCondition) bool {
+		return c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue
+	})
+}
+
+// internalAddresses are those by which the cluster reaches the node.
+func internalAddresses(node *corev1.Node) []netip.Addr {
+	var out []netip.Addr
+	for _, a := range node.Status.Addresses {
+		if addr, err := netip.ParseAddr(a.Address); err == nil && a.Type != corev1.NodeHostName {
+			out = append(out, addr.Unmap())
+		}
+	}
+	return out
+}
+
+// nodeEdit is a change of labels and annotations; an empty value removes.
+type nodeEdit struct{ labels, annotations map[string]string }
+
+// mark writes what the node's marks shall be. Nothing else of the node is touched.
+func (e *nodeEdit) mark(uplink string, m marks) {
+	since := ""
+	if !m.Since.IsZero() {
+		since = m.Since.UTC().Format(time.RFC3339)
+	}
+	e.label(v1alpha1.UplinkLabelPrefix+uplink, m.Revision)
+	e.annotations = map[string]string{
+		v1alpha1.AppliedAnnotationPrefix + uplink: m.Applied,
+		renewAnnotationPrefix + uplink:            m.Renewing,
+		sinceAnnotationPrefix + uplink:            since,
+	}
+}
+
+func (e *nodeEdit) label(key, value string) {
+	if e.labels == nil {
+		e.labels = map[string]string{}
+	}
+	e.labels[key] = value
+}
+
+// difference gives a merge patch of what differs, or nil. It carries the version that the decision was made on, so that a
+// decision on stale data, or for an earlier node of this name, loses.
+func (e *nodeEdit) difference(node *corev1.Node) []byte {
+	labels, annotations := differing(node.Labels, e.labels), differing(node.Annotations, e.annotations)
+	if len(labels)+len(annotations) == 0 {
+		return nil
+	}
+	metadata := map[string]any{"uid": node.UID, "resourceVersion": node.ResourceVersion}
+	if len(labels) > 0 {
+		metadata["labels"] = labels
+	}
+	if len(annotations) > 0 {
+		metadata["annotations"] = annotations
+	}
+	patch, err := json.Marshal(map[string]any{"metadata": metadata})
+	if err != nil {
+		return nil // strings cannot fail to encode
+	}
+	return patch
+}
+
+func differing(have, want map[string]string) map[string]any {
+	out := map[string]any{}
+	for _, key := range slices.Sorted(maps.Keys(want)) {
+		value, exists := have[key]
+		switch {
+		case want[key] == "" && exists:
+			out[key] = nil
+		case want[key] != "" && value != want[key]:
+			out[key] = want[key]
+		}
+	}
+	return out
+}
+
+// nodeWriter writes nodes, and remembers what it wrote until the cache has it: planning on a node as it was before the last
+// write would exceed the budget of a rollout. After a restart the cache starts from what is stored, so nothing is lost.
+type nodeWriter struct {
+	client client.Client
+
+	mu      sync.Mutex
+	written map[string]*corev1.Node
+}
+
+func newNodeWriter(c client.Client) *nodeWriter {
+	return &nodeWriter{client: c, written: map[string]*corev1.Node{}}
+}
+
+// list gives all nodes, by name, none of them older than what was written here.
+func (w *nodeWriter) list(ctx context.Context) ([]corev1.Node, error) {
+	nodes := &corev1.NodeList{}
+	if err := w.client.List(ctx, nodes); err != nil {
+		return nil, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	exists := map[string]bool{}
+	for i := range nodes.Items {
+		n := &nodes.Items[i]
+		exists[n.Name] = true
+		if ours, ok := w.written[n.Name]; ok && newer(ours, n) {
+			*n = *ours.DeepCopy()
+		} else {
+			delete(w.written, n.Name)
+		}
+	}
+	maps.DeleteFunc(w.written, func(name string, _ *corev1.Node) bool { return !exists[name] })
+	slices.SortFunc(nodes.Items, func(a, b corev1.Node) int { return strings.Compare(a.Name, b.Name) })
+	return nodes.Items, nil
+}
+
+func newer(a, b *corev1.Node) bool {
+	order, err := resourceversion.CompareResourceVersion(a.ResourceVersion, b.ResourceVersion)
+	return err == nil && order > 0 && a.UID == b.UID
+}
+
+// write applies the edit if it changes anything, and says whether it did. The node is brought up to date.
+func (w *nodeWriter) write(ctx context.Context, node *corev1.Node, e nodeEdit) (bool, error) {
+	patch := e.difference(node)
+	if patch == nil {
+		return false, nil
+	}
+	if err := w.client.Patch(ctx, node, client.RawPatch(types.MergePatchType, patch)); err != nil {
+		return false, fmt.Errorf("node %s: %w", node.Name, err)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.written[node.Name] = node.DeepCopy()
+	return true, nil
+}

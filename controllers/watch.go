@@ -1,0 +1,26 @@
+package controllers
+
+import (
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+)
+
+// watchAll adds watches of several kinds to a controller that runs already.
+func watchAll(c controller.Controller, mgr manager.Manager, h handler.TypedEventHandler[client.Object, reconcile.Request], p predicate.Predicate, objs ...client.Object) error {
+	for _, obj := range objs {
+		if err := c.Watch(source.Kind(mgr.GetCache(), obj, h, p)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func never(event.CreateEvent) bool         { return false }
+func neverUpdate(event.UpdateEvent) bool   { return false }
+func neverGeneric(event.GenericEvent) bool { return false }

@@ -1,0 +1,144 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	kubevirtv1 "kubevirt.io/api/core/v1"
+
+	"novasphere.dev/wukong-network/api/v1alpha1"
+	"novasphere.dev/wukong-network/conflicts"
+	"novasphere.dev/wukong-network/ipam"
+	"novasphere.dev/wukong-network/render"
+)
+
+// WukongReconciler carries a Wukong along the path of an address: parse, resolve, lease, deliver, observe. It is the only
+// writer of a Wukong's status. Hosts are the business of the host controllers, which it only reads.
+type WukongReconciler struct {
+	client.Client
+	Live   client.Reader
+	Config Config
+	Events events.EventRecorder
+
+	components *Components
+	leaser     leaser
+}
+
+// +kubebuilder:rbac:groups=vm.novasphere.dev,resources=wukongs,verbs=get;list;watch
+// +kubebuilder:rbac:groups=vm.novasphere.dev,resources=wukongs/status,verbs=patch
+// +kubebuilder:rbac:groups=vm.novasphere.dev,resources=hostuplinks;hostnetworks,verbs=get;list;watch
+// +kubebuilder:rbac:groups=vm.novasphere.dev,resources=addressleases,verbs=get;list;watch;create;update
+// +kubebuilder:rbac:groups="",resources=namespaces;nodes,verbs=get;list;watch
+// +kubebuilder:rbac:groups="",resources=secrets,verbs=create;patch
+// +kubebuilder:rbac:groups=nmstate.io,resources=nodenetworkstates,verbs=get;list;watch
+// +kubebuilder:rbac:groups=k8s.cni.cncf.io,resources=network-attachment-definitions,verbs=get;list;watch;create;update
+// +kubebuilder:rbac:groups=kubevirt.io,resources=virtualmachines,verbs=get;list;watch;create;patch
+// +kubebuilder:rbac:groups=kubevirt.io,resources=virtualmachineinstances,verbs=get;list;watch
+// +kubebuilder:rbac:groups=apiextensions.k8s.io,resources=customresourcedefinitions,verbs=get;list;watch
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+
+// wukongScope is one reconcile of one Wukong. Each step fills the fields of its group and reads those above.
+type wukongScope struct {
+	wukong, before *v1alpha1.Wukong
+	now            time.Time
+
+	// Set by parse: nil when the spec is invalid.
+	request *render.Request
+	invalid error
+
+	// Set by resolve.
+	catalog  *render.Catalog
+	networks []*networkScope // one per network of the request, in its order
+
+	// Set by observeMachine: nil where there is none.
+	vm   *kubevirtv1.VirtualMachine
+	vmi  *kubevirtv1.VirtualMachineInstance
+	node *corev1.Node
+
+	// Set by deliver.
+	objects   *render.Objects
+	delivered delivery
+
+	// requeue is the earliest time at which something changes without an event.
+	requeue time.Duration
+}
+
+// networkScope is one network of a Wukong within one reconcile.
+type networkScope struct {
+	render.Network
+	choice  render.Choice
+	refusal *render.Refusal
+	host    *v1alpha1.HostNetwork
+	mac     string // of the guest's interface; empty while it is not known
+	// candidates are interfaces of nodes that could become an uplink, for people who have to declare one.
+	candidates []string
+
+	leases    []*v1alpha1.AddressLease // one per address, once every address of the Wukong is granted
+	held      []ipam.Verdict           // why not
+	conflicts []conflicts.Conflict
+}
+
+// errStop ends the steps of a reconcile early: what follows needs something that is not there. The status says what.
+var errStop = errors.New("stop")
+
+// Reconcile brings one Wukong as far along its path as the world allows, and reports where it stands.
+func (r *WukongReconciler) Reconcile(ctx context.Context, req ctrl.Request) (_ ctrl.Result, reterr error) {
+	w := &v1alpha1.Wukong{}
+	if err := r.Get(ctx, req.NamespacedName, w); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err) // its leases go by their own controller
+	}
+	if !w.DeletionTimestamp.IsZero() {
+		return ctrl.Result{}, nil
+	}
+	s := &wukongScope{wukong: w.DeepCopy(), before: w, now: r.Config.Clock.Now()}
+	for _, step := range []func(context.Context, *wukongScope) error{r.parse, r.resolve, r.observeMachine, r.lease, r.deliver} {
+		if err := step(ctx, s); errors.Is(err, errStop) {
+			break
+		} else if err != nil {
+			reterr = err
+			break
+		}
+	}
+	if reterr == nil {
+		conclude(s)
+		reterr = r.publish(ctx, s)
+	}
+	return ctrl.Result{RequeueAfter: s.requeue}, reterr
+}
+
+// parse reads the spec once.
+func (r *WukongReconciler) parse(_ context.Context, s *wukongScope) error {
+	request, errs := render.ParseWukong(s.wukong)
+	if len(errs) > 0 {
+		s.invalid = errs.ToAggregate()
+		return errStop
+	}
+	s.request = request
+	for _, n := range request.Networks {
+		s.networks = append(s.networks, &networkScope{Network: n})
+	}
+	return nil
+}
+
+// publish writes the status when it differs, with an event when Ready changed its reason.
+func (r *WukongReconciler) publish(ctx context.Context, s *wukongScope) error {
+	keepProgress(s)
+	if err := patchStatus(ctx, r.Client, s.before, s.wukong); err != nil {
+		return err
+	}
+	announce(r.Events, s.wukong, s.before.Status.Conditions, s.wukong.Status.Conditions)
+	return nil
+}
+
+// again asks for another look after d, or earlier.
+func (s *wukongScope) again(d time.Duration) {
+	if d > 0 && (s.requeue == 0 || d < s.requeue) {
+		s.requeue = d
+	}
+}

@@ -1,0 +1,238 @@
+package controllers
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	kubevirtv1 "kubevirt.io/api/core/v1"
+
+	"novasphere.dev/wukong-network/api/v1alpha1"
+	"novasphere.dev/wukong-network/render"
+)
+
+// networkStatuses has one entry per network of the spec, in its order. An address appears only with its lease.
+func networkStatuses(s *wukongScope) []v1alpha1.WukongNetworkStatus {
+	var out []v1alpha1.WukongNetworkStatus
+	for _, n := range s.networks {
+		st := v1alpha1.WukongNetworkStatus{Name: n.Name, Primary: n.Primary}
+		if n.Unsupported != "" {
+			st.Reason, st.Message = v1alpha1.ReasonNotSupportedYet, n.Unsupported
+		}
+		if n.refusal != nil {
+			st.Reason, st.Message = n.refusal.Reason, n.refusal.Message
+			st.CandidateUplinks = n.candidates
+		}
+		if n.choice.Chosen() {
+			st.HostNetwork, st.Segment, st.Bridge, st.NADName = n.choice.HostNetwork, n.choice.Segment.String(), n.choice.Bridge, n.choice.NADName
+			st.Interface, st.MACAddress = n.Interface, n.mac
+		}
+		if n.host != nil {
+			st.Nodes = n.host.Status.NodesSummary
+		}
+		addressStatuses(n, &st)
+		if len(n.held) > 0 {
+			v := heldVerdict(n)
+			st.Reason, st.Message = v.Reason, v.Message
+		}
+		st.ObservedAddresses = observedOn(s.vmi, st.MACAddress)
+		out = append(out, st)
+	}
+	return out
+}
+
+func addressStatuses(n *networkScope, st *v1alpha1.WukongNetworkStatus) {
+	for i, lease := range n.leases {
+		prefix := netip.PrefixFrom(netip.MustParseAddr(lease.Spec.Address), int(lease.Spec.PrefixLength))
+		since := lease.Spec.Since
+		st.Addresses = append(st.Addresses, v1alpha1.WukongAddressStatus{Address: prefix.String(), Lease: lease.Name, Pool: lease.Spec.Pool, Since: &since})
+		if i == 0 {
+			st.IPAddress, st.IPAllocatedTime = lease.Spec.Address, &since
+		}
+	}
+	st.IPAllocated = n.Static() && len(n.leases) == len(n.Addresses)
+}
+
+func dashboardStatuses(networks []v1alpha1.WukongNetworkStatus) []v1alpha1.DashboardNetworkStatus {
+	var out []v1alpha1.DashboardNetworkStatus
+	for _, n := range networks {
+		out = append(out, v1alpha1.DashboardNetworkStatus{Name: n.Name, Interface: n.Interface, IPAddress: n.IPAddress, MACAddress: n.MACAddress})
+	}
+	return out
+}
+
+func volumes(s *wukongScope) []v1alpha1.VolumeStatus {
+	if s.request.Machine == nil {
+		return nil
+	}
+	var out []v1alpha1.VolumeStatus
+	for _, d := range s.request.Machine.Disks {
+		out = append(out, v1alpha1.VolumeStatus{Name: d.Name, PVCName: render.DiskVolumeName(s.wukong.Name, d.Name), Size: d.Size.String()})
+	}
+	return out
+}
+
+func leasedAddresses(s *wukongScope) []string {
+	var out []string
+	for _, n := range s.wukong.Status.Networks {
+		for _, a := range n.Addresses {
+			out = append(out, a.Address)
+		}
+	}
+	return out
+}
+
+// nodesSummary is that of the network that the fewest nodes have.
+func nodesSummary(s *wukongScope) string {
+	var least *v1alpha1.HostNetwork
+	for _, n := range s.networks {
+		if n.host != nil && (least == nil || n.host.Status.ReadyNodes < least.Status.ReadyNodes) {
+			least = n.host
+		}
+	}
+	if least == nil {
+		return ""
+	}
+	return least.Status.NodesSummary
+}
+
+// setNodeNetworkReady answers: do the hosts have the networks? The node of the machine counts, or any eligible node while
+// the machine has none.
+func setNodeNetworkReady(s *wukongScope) Verdict {
+	v := Verdict{State: Done, Reason: v1alpha1.ReasonNodeNetworkReady, Message: "the hosts have every network"}
+	if !slices.ContainsFunc(s.networks, func(n *networkScope) bool { return n.Served() }) {
+		v = Verdict{State: Done, Reason: v1alpha1.ReasonNoNetworks, Message: "no network of the Wukong needs anything on hosts"}
+	}
+	for _, n := range s.networks {
+		if !n.Served() {
+			continue
+		}
+		if got := hostVerdict(s, n); got.State != Done && (v.State == Done || got.State == Stalled) {
+			v = got
+		}
+	}
+	status := metav1.ConditionTrue
+	if v.State != Done {
+		status = metav1.ConditionFalse
+	}
+	setCondition(&s.wukong.Status.Conditions, s.wukong.Generation, v1alpha1.ConditionNodeNetworkReady, status, v.Reason, v.Message)
+	return v
+}
+
+func hostVerdict(s *wukongScope, n *networkScope) Verdict {
+	if n.host == nil {
+		return Verdict{State: Working, Reason: v1alpha1.ReasonNodeNetworkProgressing, Message: fmt.Sprintf("network %s has no HostNetwork yet", n.Name)}
+	}
+	st := n.host.Status
+	switch {
+	case st.ObservedGeneration != n.host.Generation || !st.Provisioned:
+		return Verdict{State: Working, Reason: v1alpha1.ReasonNodeNetworkProgressing, Message: fmt.Sprintf("HostNetwork %s is about to be built on hosts", n.host.Name)}
+	case s.node != nil:
+		return nodeVerdict(s, n)
+	case st.ReadyNodes > 0:
+		return Verdict{State: Done}
+	}
+	if stalled := meta.FindStatusCondition(st.Conditions, v1alpha1.ConditionStalled); stalled != nil {
+		return Verdict{State: Stalled, Reason: stalled.Reason, Message: fmt.Sprintf("HostNetwork %s: %s", n.host.Name, stalled.Message)}
+	}
+	return Verdict{State: Working, Reason: v1alpha1.ReasonNodeNetworkProgressing, Message: fmt.Sprintf("no node has HostNetwork %s yet", n.host.Name)}
+}
+
+// nodeVerdict is about the node that the machine runs on.
+func nodeVerdict(s *wukongScope, n *networkScope) Verdict {
+	for _, p := range n.host.Status.Problems {
+		if p.Node == s.node.Name && p.Progress != v1alpha1.NodeApplying {
+			return Verdict{State: Stalled, Reason: v1alpha1.ReasonNodeNetworkDegraded,
+				Message: fmt.Sprintf("%s, where the machine runs, does not have HostNetwork %s: %s", s.node.Name, n.host.Name, p.Message)}
+		}
+	}
+	if s.node.Labels[v1alpha1.NetworkLabelPrefix+n.host.Name] == v1alpha1.NetworkLabelValue && proven(s, n) {
+		return Verdict{State: Done}
+	}
+	return Verdict{State: Working, Reason: v1alpha1.ReasonNodeNotConfigured,
+		Message: fmt.Sprintf("%s, where the machine runs, does not have HostNetwork %s yet", s.node.Name, n.host.Name)}
+}
+
+// proven says whether the revision that the node is on is the one that its enactment proved, for an uplink of the network.
+func proven(s *wukongScope, n *networkScope) bool {
+	return slices.ContainsFunc(s.catalog.UplinksOf(n.host), func(u *v1alpha1.HostUplink) bool {
+		revision := s.node.Labels[v1alpha1.UplinkLabelPrefix+u.Name]
+		return revision != "" && revision == s.node.Annotations[v1alpha1.AppliedAnnotationPrefix+u.Name]
+	})
+}
+
+func hostWorking(n *v1alpha1.HostNetwork) bool {
+	return meta.IsStatusConditionTrue(n.Status.Conditions, v1alpha1.ConditionReconciling)
+}
+
+// setGuestInSync answers: does the guest report the addresses that were asked for? It decides nothing: a guest's report is
+// what a tenant wrote.
+func setGuestInSync(s *wukongScope) {
+	status, reason, message := guestSync(s)
+	setCondition(&s.wukong.Status.Conditions, s.wukong.Generation, v1alpha1.ConditionGuestInSync, status, reason, message)
+}
+
+func guestSync(s *wukongScope) (metav1.ConditionStatus, string, string) {
+	switch {
+	case s.request.Machine == nil && !s.request.Foreign:
+		return metav1.ConditionUnknown, v1alpha1.ReasonNoMachineRequested, "no machine is asked for"
+	case s.vmi == nil || s.vmi.Status.Phase != kubevirtv1.Running:
+		return metav1.ConditionUnknown, v1alpha1.ReasonNotRunning, "the machine does not run"
+	case !agentConnected(s.vmi):
+		return metav1.ConditionUnknown, v1alpha1.ReasonNoGuestAgent, "the guest runs no guest agent, so its addresses are not known"
+	}
+	var differences []string
+	for _, n := range s.wukong.Status.Networks {
+		for _, a := range n.Addresses {
+			addr, _, _ := strings.Cut(a.Address, "/")
+			if !slices.Contains(n.ObservedAddresses, addr) {
+				differences = append(differences, fmt.Sprintf("%s on %s (it reports %s)", addr, n.Name, orNone(n.ObservedAddresses)))
+			}
+		}
+	}
+	if len(differences) > 0 {
+		return metav1.ConditionFalse, v1alpha1.ReasonDrifted, "the guest does not report " + strings.Join(differences, ", ")
+	}
+	return metav1.ConditionTrue, v1alpha1.ReasonInSync, "the guest reports every address"
+}
+
+func orNone(addresses []string) string {
+	if len(addresses) == 0 {
+		return "none"
+	}
+	return strings.Join(addresses, " ")
+}
+
+func agentConnected(vmi *kubevirtv1.VirtualMachineInstance) bool {
+	return slices.ContainsFunc(vmi.Status.Conditions, func(c kubevirtv1.VirtualMachineInstanceCondition) bool {
+		return c.Type == kubevirtv1.VirtualMachineInstanceAgentConnected && c.Status == "True"
+	})
+}
+
+// observedOn gives what the guest reports on the interface with a MAC address, sorted and bounded.
+func observedOn(vmi *kubevirtv1.VirtualMachineInstance, mac string) []string {
+	const most = 32
+	if vmi == nil || mac == "" {
+		return nil
+	}
+	var found []netip.Addr
+	for _, i := range vmi.Status.Interfaces {
+		if lowerMAC(i.MAC) != mac {
+			continue
+		}
+		for _, text := range append([]string{i.IP}, i.IPs...) {
+			if a, ok := parseObserved(text); ok && !slices.Contains(found, a) {
+				found = append(found, a)
+			}
+		}
+	}
+	slices.SortFunc(found, netip.Addr.Compare)
+	var out []string
+	for _, a := range found[:min(len(found), most)] {
+		out = append(out, a.String())
+	}
+	return out
+}

@@ -1,0 +1,175 @@
+package controllers
+
+import (
+	"context"
+	"slices"
+
+	netattach "github.com/k8snetworkplumbingwg/network-attachment-definition-client/pkg/apis/k8s.cni.cncf.io/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/client-go/util/workqueue"
+	kubevirtv1 "kubevirt.io/api/core/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"novasphere.dev/wukong-network/api/v1alpha1"
+	"novasphere.dev/wukong-network/nmstate"
+)
+
+// wukongWorkers is how many Wukongs are reconciled side by side: leases are decided by the API server, so they need no
+// order among each other.
+const wukongWorkers = 8
+
+// SetupWukong adds the controller to the manager.
+func SetupWukong(mgr manager.Manager, cfg Config, components *Components) error {
+	r := &WukongReconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Config: cfg, components: components,
+		Events: mgr.GetEventRecorder("wukong-network"), leaser: leaser{client: mgr.GetClient(), live: mgr.GetAPIReader()}}
+	c, err := ctrl.NewControllerManagedBy(mgr).Named("wukong").
+		For(&v1alpha1.Wukong{}, builder.WithPredicates(predicate.Or[client.Object](predicate.GenerationChangedPredicate{}, statusTouched{}))).
+		Watches(&v1alpha1.AddressLease{}, handler.EnqueueRequestsFromMapFunc(r.forLease)).
+		Watches(&v1alpha1.HostNetwork{}, handler.EnqueueRequestsFromMapFunc(r.forHostNetwork)).
+		Watches(&v1alpha1.HostUplink{}, handler.EnqueueRequestsFromMapFunc(r.forUnresolved), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(r.forNamespace), builder.OnlyMetadata, builder.WithPredicates(predicate.LabelChangedPredicate{})).
+		Watches(&corev1.Node{}, handler.EnqueueRequestsFromMapFunc(r.forNode), builder.WithPredicates(nodeMoved{})).
+		WithOptions(controller.Options{MaxConcurrentReconciles: wukongWorkers}).
+		Build(r)
+	if err != nil {
+		return err
+	}
+	return r.watchComponents(mgr, c, components)
+}
+
+func (r *WukongReconciler) watchComponents(mgr manager.Manager, c controller.Controller, components *Components) error {
+	if err := components.WhenServed(Nmstate, func(context.Context) error {
+		return watchAll(c, mgr, addressesChanged{r}, predicate.Funcs{}, &nmstate.NodeNetworkState{})
+	}); err != nil {
+		return err
+	}
+	if err := components.WhenServed(KubeVirt, func(ctx context.Context) error {
+		onMachine := handler.TypedEnqueueRequestsFromMapFunc(r.forMachine)
+		return watchAll(c, mgr, onMachine, predicate.Funcs{}, &kubevirtv1.VirtualMachine{}, &kubevirtv1.VirtualMachineInstance{})
+	}); err != nil {
+		return err
+	}
+	return components.WhenServed(Multus, func(context.Context) error {
+		onNAD := handler.TypedEnqueueRequestsFromMapFunc(r.forNamespaceOf)
+		return watchAll(c, mgr, onNAD, predicate.GenerationChangedPredicate{}, &netattach.NetworkAttachmentDefinition{})
+	})
+}
+
+// statusTouched lets through updates after which the status is not what this controller wrote last, such as a foreign
+// writer's: comparing is cheap and nothing is written unless something differs.
+type statusTouched struct{ predicate.Funcs }
+
+func (statusTouched) Update(e event.UpdateEvent) bool {
+	before, ok1 := e.ObjectOld.(*v1alpha1.Wukong)
+	after, ok2 := e.ObjectNew.(*v1alpha1.Wukong)
+	return ok1 && ok2 && !equality.Semantic.DeepEqual(before.Status, after.Status)
+}
+
+// nodeMoved lets through nodes whose labels or annotations of ours changed.
+type nodeMoved struct{ predicate.Funcs }
+
+func (nodeMoved) Create(event.CreateEvent) bool { return false }
+
+func (nodeMoved) Update(e event.UpdateEvent) bool {
+	return !equality.Semantic.DeepEqual(e.ObjectOld.GetLabels(), e.ObjectNew.GetLabels()) ||
+		!equality.Semantic.DeepEqual(e.ObjectOld.GetAnnotations(), e.ObjectNew.GetAnnotations())
+}
+
+// forLease maps a lease to its holder and, because it may have become free, to everybody who asks for its address.
+func (r *WukongReconciler) forLease(ctx context.Context, o client.Object) []reconcile.Request {
+	l := o.(*v1alpha1.AddressLease)
+	requests := r.list(ctx, client.MatchingFields{indexWukongAddress: l.Spec.Address})
+	if h := l.Spec.Holder; h != nil {
+		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKey{Namespace: h.Namespace, Name: h.Name}})
+	}
+	return requests
+}
+
+// forHostNetwork maps a HostNetwork to the Wukongs that chose it and to those that found none.
+func (r *WukongReconciler) forHostNetwork(ctx context.Context, o client.Object) []reconcile.Request {
+	return append(r.list(ctx, client.MatchingFields{indexWukongHostNetwork: o.GetName()}), r.forUnresolved(ctx, o)...)
+}
+
+func (r *WukongReconciler) forUnresolved(ctx context.Context, _ client.Object) []reconcile.Request {
+	return r.list(ctx, client.MatchingFields{indexWukongHostNetwork: unresolved})
+}
+
+func (r *WukongReconciler) forNamespace(ctx context.Context, o client.Object) []reconcile.Request {
+	return r.list(ctx, client.InNamespace(o.GetName()))
+}
+
+func (r *WukongReconciler) forNamespaceOf(ctx context.Context, o client.Object) []reconcile.Request {
+	return r.list(ctx, client.InNamespace(o.GetNamespace()))
+}
+
+func (r *WukongReconciler) forNode(ctx context.Context, o client.Object) []reconcile.Request {
+	return r.list(ctx, client.MatchingFields{indexWukongNode: o.GetName()})
+}
+
+func (r *WukongReconciler) forMachine(ctx context.Context, o client.Object) []reconcile.Request {
+	return r.list(ctx, client.InNamespace(o.GetNamespace()), client.MatchingFields{indexWukongMachine: o.GetName()})
+}
+
+func (r *WukongReconciler) list(ctx context.Context, opts ...client.ListOption) []reconcile.Request {
+	list := &v1alpha1.WukongList{}
+	if err := r.List(ctx, list, opts...); err != nil {
+		log.FromContext(ctx).Error(err, "list Wukongs")
+		return nil
+	}
+	out := make([]reconcile.Request, 0, len(list.Items))
+	for i := range list.Items {
+		out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
+	}
+	return out
+}
+
+// addressesChanged enqueues, of all Wukongs, those that ask for an address that a node state gained or lost. Reports that
+// change nothing of the kind cost a comparison.
+type addressesChanged struct{ r *WukongReconciler }
+
+type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
+
+func (h addressesChanged) Create(ctx context.Context, e event.CreateEvent, q queue) {
+	h.enqueue(ctx, nil, observedAddresses(e.Object), q)
+}
+
+func (h addressesChanged) Update(ctx context.Context, e event.UpdateEvent, q queue) {
+	h.enqueue(ctx, observedAddresses(e.ObjectOld), observedAddresses(e.ObjectNew), q)
+}
+
+func (h addressesChanged) Delete(ctx context.Context, e event.DeleteEvent, q queue) {
+	h.enqueue(ctx, observedAddresses(e.Object), nil, q)
+}
+
+func (h addressesChanged) Generic(context.Context, event.GenericEvent, queue) {}
+
+func (h addressesChanged) enqueue(ctx context.Context, before, after []string, q queue) {
+	for _, addr := range difference(before, after) {
+		for _, request := range h.r.list(ctx, client.MatchingFields{indexWukongAddress: addr}) {
+			q.Add(request)
+		}
+	}
+}
+
+// difference gives what is in one of the two but not in both.
+func difference(a, b []string) []string {
+	var out []string
+	for _, pair := range [][2][]string{{a, b}, {b, a}} {
+		for _, s := range pair[0] {
+			if !slices.Contains(pair[1], s) {
+				out = append(out, s)
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,126 @@
+package world
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// Recorder sees every request of the controller at the transport, below all caches and retries.
+type Recorder struct {
+	mu     sync.Mutex
+	writes []Write
+	faults []fault
+}
+
+// Write is one mutating request.
+type Write struct {
+	// Method is POST, PUT, PATCH or DELETE.
+	Method string
+	// Resource is the plural, with the subresource after a slash.
+	Resource string
+	// Namespace and Name are empty where the request has none.
+	Namespace, Name string
+	// Code is the answer; 0 when there was none.
+	Code int
+}
+
+// String gives the request in one line.
+func (w Write) String() string {
+	return strings.TrimSpace(fmt.Sprintf("%s %s %s %d", w.Method, w.Resource, strings.Trim(w.Namespace+"/"+w.Name, "/"), w.Code))
+}
+
+// Wrap puts the recorder into a client's transport.
+func (r *Recorder) Wrap(next http.RoundTripper) http.RoundTripper {
+	return roundTripper(func(req *http.Request) (*http.Response, error) {
+		write, mutating := parse(req)
+		if !mutating {
+			return next.RoundTrip(req)
+		}
+		resp, err := r.pass(next, req, write)
+		if err == nil {
+			write.Code = resp.StatusCode
+		}
+		r.mu.Lock()
+		r.writes = append(r.writes, write)
+		r.mu.Unlock()
+		return resp, err
+	})
+}
+
+// Writes gives the mutating requests so far, in order. Events and leader election are left out: they are not state.
+func (r *Recorder) Writes() []Write {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.writes)
+}
+
+// Reset forgets all requests.
+func (r *Recorder) Reset() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.writes = nil
+}
+
+// fault makes the answer of one request get lost.
+type fault struct{ method, resource string }
+
+// LoseReply lets the next request of a method on a resource take effect, and loses its answer: the client sees a broken
+// connection.
+func (r *Recorder) LoseReply(method, resource string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.faults = append(r.faults, fault{method, resource})
+}
+
+func (r *Recorder) pass(next http.RoundTripper, req *http.Request, w Write) (*http.Response, error) {
+	lose := r.takeFault(w)
+	resp, err := next.RoundTrip(req)
+	if err != nil || !lose {
+		return resp, err
+	}
+	resp.Body.Close()
+	return nil, fmt.Errorf("%s %s: connection lost before the answer came", req.Method, req.URL.Path)
+}
+
+func (r *Recorder) takeFault(w Write) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	i := slices.Index(r.faults, fault{w.Method, w.Resource})
+	if i < 0 {
+		return false
+	}
+	r.faults = slices.Delete(r.faults, i, i+1)
+	return true
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+
+// parse reads what a request is about from its path, /api/v1/… or /apis/GROUP/VERSION/….
+func parse(req *http.Request) (Write, bool) {
+	if req.Method == http.MethodGet || req.Method == http.MethodHead {
+		return Write{}, false
+	}
+	segments := strings.Split(strings.Trim(req.URL.Path, "/"), "/")
+	skip := map[string]int{"api": 2, "apis": 3}[segments[0]]
+	if skip == 0 || len(segments) <= skip {
+		return Write{}, false
+	}
+	segments = segments[skip:]
+	w := Write{Method: req.Method}
+	if segments[0] == "namespaces" && len(segments) > 2 {
+		w.Namespace, segments = segments[1], segments[2:]
+	}
+	w.Resource = segments[0]
+	if len(segments) > 1 {
+		w.Name = segments[1]
+	}
+	if len(segments) > 2 {
+		w.Resource += "/" + strings.Join(segments[2:], "/")
+	}
+	return w, w.Resource != "events" && w.Resource != "leases"
+}

@@ -1,0 +1,461 @@
+package ipam
+
+import (
+	"errors"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+const cooldown = 5 * time.Minute
+
+var (
+	noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	lab  = Segment{Fabric: "lab", VLAN: 100}
+	same = cmp.Options{cmp.Comparer(func(a, b netip.Addr) bool { return a == b }), cmpopts.EquateEmpty()}
+)
+
+func holder(namespace, name string) Holder {
+	return Holder{Namespace: namespace, NamespaceUID: "uid-" + namespace, Name: name, UID: "uid-" + namespace + "-" + name,
+		Network: "eth0", VirtualMachine: name + "-vm"}
+}
+
+// with gives h changed.
+func (h Holder) with(change func(*Holder)) Holder { change(&h); return h }
+
+func request(h Holder) Request {
+	return Request{Address: netip.MustParsePrefix("10.0.0.5/24"), Segment: lab, Holder: h, HostNetwork: "vlan100", MAC: "02:00:00:00:00:01"}
+}
+
+func (r Request) with(change func(*Request)) Request { change(&r); return r }
+
+// after gives a lease of team-a/web that was taken at noon and has gone one step a minute since, up to phase.
+func after(t *testing.T, phase Phase, change func(*Request)) Lease {
+	t.Helper()
+	req := request(holder("team-a", "web"))
+	if change != nil {
+		change(&req)
+	}
+	l, verdict := Take(nil, req, noon)
+	if !verdict.Granted() {
+		t.Fatal(verdict)
+	}
+	steps := []func(Lease) (Lease, bool, error){
+		func(l Lease) (Lease, bool, error) { return Release(l, "HolderDeleted", noon.Add(time.Minute)) },
+		func(l Lease) (Lease, bool, error) { return Proven(l, noon.Add(2*time.Minute), cooldown) },
+		func(l Lease) (Lease, bool, error) { return Expire(l, noon.Add(time.Hour)) },
+	}
+	for _, step := range steps {
+		if l.Phase == phase {
+			return l
+		}
+		var changed bool
+		var err error
+		if l, changed, err = step(l); err != nil || !changed {
+			t.Fatalf("cannot reach %s: %+v, %v", phase, l, err)
+		}
+	}
+	if l.Phase != phase {
+		t.Fatalf("cannot reach %s: %+v", phase, l)
+	}
+	return l
+}
+
+func keep(r *Request) { r.Reserve = true }
+
+func TestTakeOfAnAddressThatNobodyHas(t *testing.T) {
+	got, verdict := Take(nil, request(holder("team-a", "web")), noon.In(time.FixedZone("x", 3600)).Add(300*time.Millisecond))
+	want := Lease{Address: netip.MustParseAddr("10.0.0.5"), Segment: lab, Phase: Allocated, Since: noon, Holder: holder("team-a", "web"),
+		PrefixLength: 24, HostNetwork: "vlan100", MAC: "02:00:00:00:00:01",
+		History: []Change{{Holder: "team-a/web/eth0", UID: "uid-team-a-web", MAC: "02:00:00:00:00:01", From: noon}}}
+	if diff := cmp.Diff(want, got, same); diff != "" {
+		t.Errorf("Take (-want +got):\n%s", diff)
+	}
+	if verdict.Outcome != Create || !verdict.Granted() || !verdict.Writes() {
+		t.Errorf("verdict %+v", verdict)
+	}
+}
+
+func TestTake(t *testing.T) {
+	web, db := holder("team-a", "web"), holder("team-b", "db")
+	madeAgain := web.with(func(h *Holder) { h.UID = "uid-web-2" })
+	otherNamespace := madeAgain.with(func(h *Holder) { h.NamespaceUID = "uid-team-a-2" })
+	soon, later := noon.Add(3*time.Minute), noon.Add(time.Hour)
+	cases := map[string]struct {
+		phase   Phase
+		lease   func(*Request)
+		asker   Holder
+		now     time.Time
+		outcome Outcome
+		rule    Rule
+	}{
+		"a holder that asks again changes nothing":                            {phase: Allocated, asker: web, now: soon, outcome: Keep, rule: RuleOwn},
+		"a held address is not given to another":                              {phase: Allocated, asker: db, now: later, outcome: Held, rule: RuleHeld},
+		"a held address is not given to another network of the same Wukong":   {phase: Allocated, asker: web.with(func(h *Holder) { h.Network = "eth1" }), now: later, outcome: Held, rule: RuleHeld},
+		"a held address is not given to the same Wukong made again":           {phase: Allocated, asker: madeAgain, now: later, outcome: Held, rule: RuleHeld},
+		"a held address is not given to another name with the same UID":       {phase: Allocated, asker: web.with(func(h *Holder) { h.Name = "forged" }), now: later, outcome: Held, rule: RuleHeld},
+		"a held address does not follow to another machine":                   {phase: Allocated, asker: web.with(func(h *Holder) { h.VirtualMachine = "other" }), now: later, outcome: Held, rule: RuleOtherMachine},
+		"a holder that does not know its machine keeps it":                    {phase: Allocated, asker: web.with(func(h *Holder) { h.VirtualMachine = "" }), now: soon, outcome: Keep, rule: RuleOwn},
+		"a holder that changes its mind keeps a releasing address":            {phase: Releasing, asker: web, now: soon, outcome: Update, rule: RuleOwn},
+		"a releasing address is not given to another":                         {phase: Releasing, asker: db, now: later, outcome: Held, rule: RuleLeaving},
+		"a releasing address follows the same Wukong made again":              {phase: Releasing, asker: madeAgain, now: soon, outcome: Update, rule: RuleMadeAgain},
+		"but not to another machine of it":                                    {phase: Releasing, asker: madeAgain.with(func(h *Holder) { h.VirtualMachine = "other" }), now: later, outcome: Held, rule: RuleLeaving},
+		"nor where the machine is not known":                                  {phase: Releasing, asker: madeAgain.with(func(h *Holder) { h.VirtualMachine = "" }), now: later, outcome: Held, rule: RuleLeaving},
+		"nor into a namespace that was made again":                            {phase: Releasing, asker: otherNamespace, now: later, outcome: Held, rule: RuleLeaving},
+		"nor by its own UID for another machine":                              {phase: Releasing, asker: web.with(func(h *Holder) { h.VirtualMachine = "other" }), now: later, outcome: Held, rule: RuleOtherMachine},
+		"a cooling address is not given to another":                           {phase: Cooling, asker: db, now: soon, outcome: Held, rule: RuleCooling},
+		"a cooling address is given to another when its time is over":         {phase: Cooling, asker: db, now: noon.Add(7 * time.Minute), outcome: Update, rule: RuleFree},
+		"and not a moment before":                                             {phase: Cooling, asker: db, now: noon.Add(7*time.Minute - 1), outcome: Held, rule: RuleCooling},
+		"a cooling address goes back to its holder at once":                   {phase: Cooling, asker: web, now: soon, outcome: Update, rule: RuleMadeAgain},
+		"also for another machine, since none uses it":                        {phase: Cooling, asker: web.with(func(h *Holder) { h.VirtualMachine = "other" }), now: soon, outcome: Update, rule: RuleMadeAgain},
+		"a cooling address goes to the same Wukong made again at once":        {phase: Cooling, asker: madeAgain, now: soon, outcome: Update, rule: RuleMadeAgain},
+		"a cooling address does not go to a namespace made again":             {phase: Cooling, asker: otherNamespace, now: soon, outcome: Held, rule: RuleCooling},
+		"a reserved address is given to nobody else, ever":                    {phase: Reserved, lease: keep, asker: db, now: noon.AddDate(10, 0, 0), outcome: Held, rule: RuleReserved},
+		"a reserved address goes to the same Wukong made again":               {phase: Reserved, lease: keep, asker: madeAgain, now: later, outcome: Update, rule: RuleMadeAgain},
+		"a reserved address goes back to its holder":                          {phase: Reserved, lease: keep, asker: web, now: later, outcome: Update, rule: RuleMadeAgain},
+		"a reserved address does not go to another network of the Wukong":     {phase: Reserved, lease: keep, asker: madeAgain.with(func(h *Holder) { h.Network = "eth1" }), now: later, outcome: Held, rule: RuleReserved},
+		"a reserved address does not go to a namespace made again":            {phase: Reserved, lease: keep, asker: otherNamespace, now: later, outcome: Held, rule: RuleOtherNamespace},
+		"a released address is given to anybody":                              {phase: Released, asker: db, now: later, outcome: Update, rule: RuleFree},
+		"a lease in an unknown phase is given to nobody, not even its holder": {phase: "Surprise", asker: web, now: later, outcome: Held, rule: RuleUnknownPhase},
+		"nor is one without a phase":                                          {phase: "", asker: web, now: later, outcome: Held, rule: RuleUnknownPhase},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			var existing Lease
+			if c.phase == "" || c.phase == "Surprise" {
+				existing = after(t, Allocated, c.lease)
+				existing.Phase = c.phase
+			} else {
+				existing = after(t, c.phase, c.lease)
+			}
+			before := clone(existing)
+			got, verdict := Take(&existing, request(c.asker), c.now)
+			if verdict.Outcome != c.outcome || verdict.Rule != c.rule {
+				t.Fatalf("%s %s, want %s %s: %s", verdict.Outcome, verdict.Rule, c.outcome, c.rule, verdict)
+			}
+			if diff := cmp.Diff(before, existing, same); diff != "" {
+				t.Errorf("the existing lease was changed (-before +after):\n%s", diff)
+			}
+			if !verdict.Writes() {
+				if diff := cmp.Diff(before, got, same); diff != "" {
+					t.Errorf("nothing to write, and still a change (-want +got):\n%s", diff)
+				}
+				return
+			}
+			if got.Phase != Allocated || got.Holder != c.asker || !got.Until.IsZero() {
+				t.Errorf("granted, and still %+v", got)
+			}
+			if open := got.History[0]; open.UID != c.asker.UID || !open.Until.IsZero() || open.Reason != "" {
+				t.Errorf("the new holding is not open in the history: %+v", got.History)
+			}
+		})
+	}
+}
+
+func clone(l Lease) Lease {
+	l.History = append([]Change(nil), l.History...)
+	return l
+}
+
+func TestTakeBringsTheLeaseUpToDate(t *testing.T) {
+	l := after(t, Allocated, nil)
+	asks := request(holder("team-a", "web"))
+	cases := map[string]struct {
+		change func(*Request)
+		want   func(*Lease)
+	}{
+		"with the pool":                   {func(r *Request) { r.Pool = "p" }, func(l *Lease) { l.Pool = "p" }},
+		"with the host network":           {func(r *Request) { r.HostNetwork = "n" }, func(l *Lease) { l.HostNetwork = "n" }},
+		"with the wish to keep it":        {keep, func(l *Lease) { l.Reserve = true }},
+		"with the prefix length":          {func(r *Request) { r.Address = netip.MustParsePrefix("10.0.0.5/16") }, func(l *Lease) { l.PrefixLength = 16 }},
+		"with the UID of the namespace":   {func(r *Request) { r.Holder.NamespaceUID = "found" }, func(l *Lease) { l.Holder.NamespaceUID = "found" }},
+		"with the MAC, noting the change": {func(r *Request) { r.MAC = "02:00:00:00:00:02" }, func(l *Lease) { l.MAC = "02:00:00:00:00:02"; l.History = macChanged(l.History) }},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			got, verdict := Take(&l, asks.with(c.change), noon.Add(time.Minute))
+			want := clone(l)
+			c.want(&want)
+			if diff := cmp.Diff(want, got, same); diff != "" {
+				t.Errorf("Take (-want +got):\n%s", diff)
+			}
+			if verdict.Outcome != Update || verdict.Rule != RuleOwn {
+				t.Errorf("verdict %s %s", verdict.Outcome, verdict.Rule)
+			}
+			if again, verdict := Take(&got, asks.with(c.change), noon.Add(time.Hour)); verdict.Outcome != Keep || !again.HeldSince().Equal(noon) {
+				t.Errorf("asked again: %s, held since %s", verdict.Outcome, again.HeldSince())
+			}
+		})
+	}
+}
+
+func macChanged(h []Change) []Change {
+	ended := h[0]
+	ended.Until, ended.Reason = noon.Add(time.Minute), ReasonMACChanged
+	return []Change{{Holder: ended.Holder, UID: ended.UID, MAC: "02:00:00:00:00:02", From: noon.Add(time.Minute)}, ended}
+}
+
+func TestTakeRefusesARequestThatMakesNoSense(t *testing.T) {
+	l := after(t, Released, nil)
+	cases := map[string]struct {
+		change func(*Request)
+		err    string
+	}{
+		"no address":                     {func(r *Request) { r.Address = netip.Prefix{} }, "is no address"},
+		"an address that has no name":    {func(r *Request) { r.Address = netip.MustParsePrefix("2001:db8::/128") }, "cannot be leased"},
+		"no segment":                     {func(r *Request) { r.Segment = Segment{} }, "is not the name of a fabric"},
+		"a holder without UID":           {func(r *Request) { r.Holder.UID = "" }, `"team-a/web/eth0" does not identify a holder`},
+		"a holder without namespace UID": {func(r *Request) { r.Holder.NamespaceUID = "" }, "does not identify a holder"},
+		"a holder without network":       {func(r *Request) { r.Holder.Network = "" }, "does not identify a holder"},
+		"another address than the lease": {func(r *Request) { r.Address = netip.MustParsePrefix("10.0.0.6/24") }, `"10.0.0.5 on lab.100" is not what the request asks for`},
+		"another segment than the lease": {func(r *Request) { r.Segment.VLAN = 7 }, "is not what the request asks for"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			_, verdict := Take(&l, request(holder("team-a", "web")).with(c.change), noon)
+			if verdict.Outcome != Invalid || verdict.Granted() || verdict.Writes() {
+				t.Errorf("verdict %+v", verdict)
+			}
+			checkError(t, verdict.Err, c.err)
+			if verdict.String() != verdict.Err.Error() || verdict.Tenant() != verdict.Err.Error() {
+				t.Errorf("the verdict reads %q", verdict)
+			}
+		})
+	}
+}
+
+func TestLeaving(t *testing.T) {
+	now := noon.Add(time.Hour)
+	release := func(l Lease) (Lease, bool, error) { return Release(l, "AddressChanged", now) }
+	proven := func(l Lease) (Lease, bool, error) { return Proven(l, now, cooldown) }
+	atOnce := func(l Lease) (Lease, bool, error) { return Proven(l, now, 0) }
+	expire := func(l Lease) (Lease, bool, error) { return Expire(l, now) }
+	early := func(l Lease) (Lease, bool, error) { return Expire(l, noon.Add(7*time.Minute-1)) }
+	free := func(l Lease) (Lease, bool, error) { return Free(l, "Freed", now) }
+	cases := map[string]struct {
+		from  Phase
+		lease func(*Request)
+		step  func(Lease) (Lease, bool, error)
+		to    Phase // empty: unchanged
+		err   bool
+	}{
+		"release of an allocated lease":                  {from: Allocated, step: release, to: Releasing},
+		"release of a releasing lease":                   {from: Releasing, step: release},
+		"release of a cooling lease":                     {from: Cooling, step: release},
+		"release of a reserved lease":                    {from: Reserved, lease: keep, step: release},
+		"release of a released lease":                    {from: Released, step: release},
+		"release of an unknown phase":                    {from: "Surprise", step: release, err: true},
+		"proof for an allocated lease is no release":     {from: Allocated, step: proven, err: true},
+		"proof for a releasing lease":                    {from: Releasing, step: proven, to: Cooling},
+		"proof for a releasing lease that is kept":       {from: Releasing, lease: keep, step: proven, to: Reserved},
+		"proof for a releasing lease without cooldown":   {from: Releasing, step: atOnce, to: Released},
+		"proof, kept, without cooldown":                  {from: Releasing, lease: keep, step: atOnce, to: Reserved},
+		"proof for a cooling lease does not prolong it":  {from: Cooling, step: proven},
+		"proof for a reserved lease":                     {from: Reserved, lease: keep, step: proven},
+		"proof for a released lease":                     {from: Released, step: proven},
+		"proof for an unknown phase":                     {from: "", step: proven, err: true},
+		"the end of a cooling lease":                     {from: Cooling, step: expire, to: Released},
+		"the end of a cooling lease before its time":     {from: Cooling, step: early},
+		"an allocated lease does not expire":             {from: Allocated, step: expire},
+		"a releasing lease does not expire":              {from: Releasing, step: expire},
+		"a reserved lease does not expire":               {from: Reserved, lease: keep, step: expire},
+		"a released lease does not expire":               {from: Released, step: expire},
+		"an unknown phase does not expire":               {from: "Surprise", step: expire, err: true},
+		"an engineer cannot free what is asked for":      {from: Allocated, step: free, err: true},
+		"an engineer frees a releasing lease":            {from: Releasing, step: free, to: Released},
+		"an engineer frees a cooling lease":              {from: Cooling, step: free, to: Released},
+		"an engineer frees a reserved lease":             {from: Reserved, lease: keep, step: free, to: Released},
+		"an engineer frees a released lease":             {from: Released, step: free},
+		"an engineer cannot free an unknown phase":       {from: "Surprise", step: free, err: true},
+		"an engineer frees a releasing lease that keeps": {from: Releasing, lease: keep, step: free, to: Released},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			start := after(t, Allocated, c.lease)
+			start.Phase = c.from
+			if c.from != "" && c.from != "Surprise" {
+				start = after(t, c.from, c.lease)
+			}
+			before := clone(start)
+			got, changed, err := c.step(start)
+			if errors.Is(err, ErrPhase) != c.err {
+				t.Fatalf("error %v", err)
+			}
+			if diff := cmp.Diff(before, start, same); diff != "" {
+				t.Errorf("the argument was changed (-before +after):\n%s", diff)
+			}
+			if changed != (c.to != "") {
+				t.Fatalf("changed = %v: %+v", changed, got)
+			}
+			if !changed {
+				if diff := cmp.Diff(before, got, same); diff != "" {
+					t.Errorf("unchanged, and still a difference (-want +got):\n%s", diff)
+				}
+				return
+			}
+			if got.Phase != c.to || !got.Since.Equal(now) {
+				t.Errorf("%s since %s, want %s since %s", got.Phase, got.Since, c.to, now)
+			}
+			checkInvariants(t, got)
+		})
+	}
+}
+
+// checkInvariants holds what is true of every lease that the package makes.
+func checkInvariants(t *testing.T, l Lease) {
+	t.Helper()
+	if (l.Phase == Cooling) != !l.Until.IsZero() {
+		t.Errorf("%s until %s", l.Phase, l.Until)
+	}
+	if (l.Phase == Released) != (l.Holder == Holder{}) {
+		t.Errorf("%s with the holder %+v", l.Phase, l.Holder)
+	}
+	if len(l.History) == 0 || len(l.History) > MaxHistory {
+		t.Fatalf("%d entries of history", len(l.History))
+	}
+	if open := l.History[0].Until.IsZero(); open != l.Held() {
+		t.Errorf("%s with the history %+v", l.Phase, l.History)
+	}
+	for i, c := range l.History {
+		if i > 0 && (c.Until.IsZero() || c.Until.After(l.History[i-1].From)) {
+			t.Errorf("entry %d overlaps a later one: %+v", i, l.History)
+		}
+		if !c.Until.IsZero() && c.Until.Before(c.From) {
+			t.Errorf("entry %d runs backwards: %+v", i, l.History)
+		}
+	}
+}
+
+func TestAStoryOfOneAddress(t *testing.T) {
+	at := func(minute int) time.Time { return noon.Add(time.Duration(minute) * time.Minute) }
+	must := func(l Lease, changed bool, err error) Lease {
+		t.Helper()
+		if err != nil || !changed {
+			t.Fatal(l, changed, err)
+		}
+		return l
+	}
+	grant := func(l *Lease, req Request, minute int) Lease {
+		t.Helper()
+		got, verdict := Take(l, req, at(minute))
+		if !verdict.Writes() {
+			t.Fatal(verdict)
+		}
+		return got
+	}
+	web, db := request(holder("team-a", "web")), request(holder("team-b", "db")).with(keep)
+	l := grant(nil, web, 0)
+	l = must(Release(l, "AddressChanged", at(1)))
+	l = grant(&l, web, 2)
+	l = must(Release(l, "HolderDeleted", at(3)))
+	l = must(Proven(l, at(4), cooldown))
+	l = grant(&l, db, 10)
+	l = must(Release(l, "HolderDeleted", at(11)))
+	l = must(Proven(l, at(12), cooldown))
+	want := Lease{Address: l.Address, Segment: lab, Phase: Reserved, Since: at(12), Holder: db.Holder, PrefixLength: 24,
+		HostNetwork: "vlan100", MAC: "02:00:00:00:00:01", Reserve: true, History: []Change{
+			{Holder: "team-b/db/eth0", UID: "uid-team-b-db", MAC: "02:00:00:00:00:01", From: at(10), Until: at(12), Reason: "HolderDeleted"},
+			{Holder: "team-a/web/eth0", UID: "uid-team-a-web", MAC: "02:00:00:00:00:01", From: at(0), Until: at(4), Reason: "HolderDeleted"},
+		}}
+	if diff := cmp.Diff(want, l, same); diff != "" {
+		t.Errorf("after the story (-want +got):\n%s", diff)
+	}
+	l = must(Free(l, "Freed", at(13)))
+	if l.History[0].Reason != "HolderDeleted" || l.Holder != (Holder{}) {
+		t.Errorf("freed: %+v", l)
+	}
+}
+
+func TestTheTimeOfRestIsNeverShorterThanAskedFor(t *testing.T) {
+	l := after(t, Releasing, nil)
+	now := noon.Add(10*time.Minute + 999*time.Millisecond)
+	for _, c := range []struct {
+		rest time.Duration
+		want time.Time
+	}{
+		{5 * time.Minute, noon.Add(15*time.Minute + time.Second)},
+		{time.Millisecond, noon.Add(10*time.Minute + time.Second)},
+		{1, noon.Add(10*time.Minute + time.Second)},
+	} {
+		got, _, _ := Proven(l, now, c.rest)
+		if !got.Until.Equal(c.want) {
+			t.Errorf("a rest of %s ends at %s, want %s", c.rest, got.Until, c.want)
+		}
+	}
+}
+
+func TestAClockThatGoesBackDoesNotTurnHistoryRound(t *testing.T) {
+	l := after(t, Allocated, nil)
+	l, _, _ = Release(l, "HolderDeleted", noon.Add(-time.Hour))
+	l, _, _ = Proven(l, noon.Add(-2*time.Hour), cooldown)
+	checkInvariants(t, l)
+	if !l.Since.Equal(noon) || !l.Until.Equal(noon.Add(cooldown)) {
+		t.Errorf("since %s until %s", l.Since, l.Until)
+	}
+}
+
+func TestVerdictTexts(t *testing.T) {
+	db := request(holder("team-b", "db"))
+	web := request(holder("team-a", "web"))
+	again := web.with(func(r *Request) { r.Holder.UID = "2" })
+	cases := map[string]struct {
+		phase            Phase
+		lease            func(*Request)
+		asks             Request
+		engineer, tenant string
+	}{
+		"held by another namespace": {phase: Allocated, asks: db,
+			engineer: "10.0.0.5 on segment lab.100 is held by team-a/web/eth0: choose another address, or have an engineer free it (AddressLease ip-10-0-0-5.lab.100)",
+			tenant:   "10.0.0.5 on segment lab.100 is held by somebody else: choose another address, or have an engineer free it (AddressLease ip-10-0-0-5.lab.100)"},
+		"held in the own namespace": {phase: Allocated, asks: again,
+			engineer: "10.0.0.5 on segment lab.100 is held by team-a/web/eth0: choose another address, or have an engineer free it (AddressLease ip-10-0-0-5.lab.100)",
+			tenant:   "10.0.0.5 on segment lab.100 is held by team-a/web/eth0: choose another address, or have an engineer free it (AddressLease ip-10-0-0-5.lab.100)"},
+		"cooling": {phase: Cooling, asks: db,
+			engineer: "10.0.0.5 on segment lab.100 was released by team-a/web/eth0 and rests until 2026-11-23T12:07:00Z: wait, or choose another address (AddressLease ip-10-0-0-5.lab.100)",
+			tenant:   "10.0.0.5 on segment lab.100 was released by somebody else and rests until 2026-11-23T12:07:00Z: wait, or choose another address (AddressLease ip-10-0-0-5.lab.100)"},
+		"leaving": {phase: Releasing, asks: db,
+			engineer: "10.0.0.5 on segment lab.100 was given up by team-a/web/eth0 and is not yet proved unused: wait, or choose another address (AddressLease ip-10-0-0-5.lab.100)",
+			tenant:   "10.0.0.5 on segment lab.100 was given up by somebody else and is not yet proved unused: wait, or choose another address (AddressLease ip-10-0-0-5.lab.100)"},
+		"reserved for another namespace": {phase: Reserved, lease: keep, asks: db,
+			engineer: "10.0.0.5 on segment lab.100 is reserved for team-a/web/eth0: choose another address, or have an engineer free it (AddressLease ip-10-0-0-5.lab.100)",
+			tenant:   "10.0.0.5 on segment lab.100 is reserved for somebody else: choose another address, or have an engineer free it (AddressLease ip-10-0-0-5.lab.100)"},
+		"reserved for an earlier namespace": {phase: Reserved, lease: keep, asks: web.with(func(r *Request) { r.Holder.UID, r.Holder.NamespaceUID = "2", "2" }),
+			engineer: "10.0.0.5 on segment lab.100 is reserved for an earlier namespace of the name team-a: choose another address, or have an engineer free it (AddressLease ip-10-0-0-5.lab.100)",
+			tenant:   "10.0.0.5 on segment lab.100 is reserved for an earlier namespace of the name team-a: choose another address, or have an engineer free it (AddressLease ip-10-0-0-5.lab.100)"},
+		"held for another machine": {phase: Allocated, asks: web.with(func(r *Request) { r.Holder.VirtualMachine = "other" }),
+			engineer: "10.0.0.5 on segment lab.100 is held for the machine web-vm: it follows when that machine no longer uses it (AddressLease ip-10-0-0-5.lab.100)",
+			tenant:   "10.0.0.5 on segment lab.100 is held for the machine web-vm: it follows when that machine no longer uses it (AddressLease ip-10-0-0-5.lab.100)"},
+		"granted": {phase: Released, asks: db, engineer: "10.0.0.5 on segment lab.100 is leased to team-b/db/eth0", tenant: "10.0.0.5 on segment lab.100 is leased to team-b/db/eth0"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			l := after(t, c.phase, c.lease)
+			_, verdict := Take(&l, c.asks, noon.Add(3*time.Minute))
+			if diff := cmp.Diff(c.engineer, verdict.String()); diff != "" {
+				t.Errorf("String (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(c.tenant, verdict.Tenant()); diff != "" {
+				t.Errorf("Tenant (-want +got):\n%s", diff)
+			}
+			if verdict.Until.IsZero() != (c.phase != Cooling) {
+				t.Errorf("wait until %s", verdict.Until)
+			}
+		})
+	}
+}
+
+func TestAnUnknownPhaseIsShownHarmlessly(t *testing.T) {
+	l := after(t, Allocated, nil)
+	l.Phase = "\x1b[31mSurprise"
+	_, verdict := Take(&l, request(holder("team-b", "db")), noon)
+	_, _, err := Release(l, "", noon)
+	for _, text := range []string{verdict.Tenant(), err.Error()} {
+		if !strings.Contains(text, `"\x1b[31mSurprise"`) {
+			t.Error(text)
+		}
+	}
+}

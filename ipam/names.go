@@ -1,0 +1,49 @@
+package ipam
+
+import (
+	"net/netip"
+	"strings"
+)
+
+// LeaseName gives the name of the AddressLease that locks addr on a segment: "ip-", the canonical address with dots and
+// colons as dashes, a dot, and the segment ("ip-10-0-0-5.lab.100"). It is at most 88 bytes and never the same for two
+// addresses or two segments: the address part of an IPv4 name has three dashes between decimal numbers, that of an IPv6
+// name has a double dash or seven dashes, and only the segment has dots.
+//
+// An address whose canonical text ends in "::" has no name, since a DNS label cannot end in a dash.
+func LeaseName(addr netip.Addr, segment string) (string, error) {
+	if err := checkPlain(addr); err != nil {
+		return "", err
+	}
+	if err := checkNameable(addr.String(), addr); err != nil {
+		return "", err
+	}
+	if _, err := ParseSegment(segment); err != nil {
+		return "", err
+	}
+	return "ip-" + strings.NewReplacer(".", "-", ":", "-").Replace(addr.String()) + "." + segment, nil
+}
+
+// checkPlain refuses values that are not one canonical address: two spellings of one address would be two locks.
+func checkPlain(addr netip.Addr) error {
+	switch {
+	case !addr.IsValid():
+		return &InvalidError{Value: "", Problem: "is not an address", Fix: "write one such as 192.0.2.10 or 2001:db8::10"}
+	case addr.Zone() != "":
+		return &InvalidError{Value: addr.String(), Problem: "carries a zone",
+			Fix: "remove the percent sign and what follows it: " + addr.WithZone("").String()}
+	case addr.Is4In6():
+		return &InvalidError{Value: addr.String(), Problem: "is an IPv4 address in IPv6 form",
+			Fix: "write the IPv4 address " + addr.Unmap().String()}
+	}
+	return nil
+}
+
+// checkNameable refuses an address that LeaseName cannot name. value is the text to show.
+func checkNameable(value string, addr netip.Addr) error {
+	if !strings.HasSuffix(addr.String(), "::") {
+		return nil
+	}
+	return &InvalidError{Value: value, Problem: `ends in "::" and cannot be leased, because a lease is named from its address and no name ends in a dash`,
+		Fix: "use another address of the subnet, such as " + addr.Next().String()}
+}

@@ -1,0 +1,113 @@
+package nmstate
+
+import (
+	"net/netip"
+	"slices"
+)
+
+// Node is what a NodeNetworkState says, reduced to what decisions need. The zero value means that nothing is known.
+type Node struct {
+	// Interfaces are sorted by name, then type.
+	Interfaces []NodeInterface
+	// DefaultRoutes are those of all routing tables, running and configured, sorted and without duplicates.
+	DefaultRoutes []Route
+	// DNSServers are those in use and those configured, sorted and without duplicates.
+	DNSServers []netip.Addr
+	// Skipped names what was ignored and why, for people; at most maxSkipped lines.
+	Skipped []string
+	// Truncated says that a bound was reached, so that something that exists may be missing here.
+	Truncated bool
+}
+
+// NodeInterface is one interface of a node.
+type NodeInterface struct {
+	Name string
+	// Type is "unknown" where the node does not say.
+	Type InterfaceType
+	// State is up, down, ignore or absent; anything else is kept as it is reported.
+	State InterfaceState
+	// MAC is in lowercase with colons, or empty.
+	MAC string
+	// MTU is in bytes; zero where it is not reported.
+	MTU int
+	// Controller is the bridge, bond or VRF that the interface is a port of, or empty.
+	Controller string
+	// Addresses keep their host bits. They are in the order of the report.
+	Addresses []netip.Prefix
+	// DHCPv4, DHCPv6 and Autoconf say where addresses come from.
+	DHCPv4, DHCPv6, Autoconf bool
+	// VLANBase and VLANID are those of a VLAN sub-interface.
+	VLANBase string
+	VLANID   int
+	// Parent is the interface below a MACVLAN or MACVTAP.
+	Parent string
+	// Ports are those of a bridge or a bond, sorted. A bridge also reports the interfaces of running machines.
+	Ports []string
+}
+
+// Route is a default route of a node.
+type Route struct {
+	Interface string
+	// Gateway is the zero Addr for a route without next hop.
+	Gateway netip.Addr
+	// Family is 4 or 6.
+	Family int
+	// Metric is zero where it is not reported.
+	Metric int
+	// Table is the routing table; 254 is the main one, zero is not reported.
+	Table int
+}
+
+// Known says whether the node reported anything: every real host has at least a loopback interface.
+func (n Node) Known() bool { return len(n.Interfaces) > 0 }
+
+// Interface finds an interface by name. Where Open vSwitch gives a bridge and its internal port one name, the port is meant,
+// because the kernel knows only that one.
+func (n Node) Interface(name string) (NodeInterface, bool) {
+	found, ok := NodeInterface{}, false
+	for _, i := range n.Interfaces {
+		if i.Name == name && (!ok || found.Type == OVSBridge) {
+			found, ok = i, true
+		}
+	}
+	return found, ok
+}
+
+// Ref gives the name and type of the interface.
+func (i NodeInterface) Ref() InterfaceRef { return InterfaceRef{Name: i.Name, Type: i.Type} }
+
+// Present gives those of the interfaces that the node reports, of whatever type. Without a report all of them may be there.
+func (n Node) Present(refs []InterfaceRef) []InterfaceRef {
+	if !n.Known() || n.Truncated {
+		return slices.Clone(refs)
+	}
+	var out []InterfaceRef
+	for _, r := range refs {
+		if i, ok := n.Interface(r.Name); ok && i.State != Absent {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// Dynamic says whether the address comes from DHCP or router advertisements rather than from somebody's configuration.
+func (i NodeInterface) Dynamic(p netip.Prefix) bool {
+	if p.Addr().Is4() {
+		return i.DHCPv4
+	}
+	return i.DHCPv6 || i.Autoconf
+}
+
+// DeepCopy gives an independent copy.
+func (n Node) DeepCopy() Node {
+	out := n
+	out.Interfaces = slices.Clone(n.Interfaces)
+	for k := range out.Interfaces {
+		out.Interfaces[k].Addresses = slices.Clone(out.Interfaces[k].Addresses)
+		out.Interfaces[k].Ports = slices.Clone(out.Interfaces[k].Ports)
+	}
+	out.DefaultRoutes = slices.Clone(n.DefaultRoutes)
+	out.DNSServers = slices.Clone(n.DNSServers)
+	out.Skipped = slices.Clone(n.Skipped)
+	return out
+}

@@ -1,0 +1,228 @@
+package nmstate
+
+import (
+	"encoding/json"
+	"slices"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// GroupVersion is the version in which kubernetes-nmstate serves node states and enactments.
+var GroupVersion = schema.GroupVersion{Group: "nmstate.io", Version: "v1beta1"}
+
+// SchemeBuilder registers the types of this file.
+var SchemeBuilder = runtime.NewSchemeBuilder(addKnownTypes)
+
+// AddToScheme adds NodeNetworkState and Enactment, reduced to what is read here, to a scheme. They are for reading: writing
+// one back would drop what they do not keep, so a change (a label) is a merge patch.
+var AddToScheme = SchemeBuilder.AddToScheme
+
+func addKnownTypes(s *runtime.Scheme) error {
+	s.AddKnownTypes(GroupVersion, &NodeNetworkState{}, &NodeNetworkStateList{})
+	s.AddKnownTypeWithName(GroupVersion.WithKind("NodeNetworkConfigurationEnactment"), &Enactment{})
+	s.AddKnownTypeWithName(GroupVersion.WithKind("NodeNetworkConfigurationEnactmentList"), &EnactmentList{})
+	metav1.AddToGroupVersion(s, GroupVersion)
+	return nil
+}
+
+// NodeNetworkState is what a node reports about its network, read while decoding, so that a cache never holds the report
+// itself. Its name is the node's name.
+type NodeNetworkState struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// Node is the report.
+	Node Node `json:"-"`
+	// LastUpdate is when the report last changed. It is no heartbeat: an old one is not a stale one.
+	LastUpdate metav1.Time `json:"-"`
+}
+
+// NodeNetworkStateList is a list of NodeNetworkStates.
+type NodeNetworkStateList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []NodeNetworkState `json:"items"`
+}
+
+// UnmarshalJSON reads the object as the API server sends it. Only broken metadata is an error.
+func (s *NodeNetworkState) UnmarshalJSON(data []byte) error {
+	var in struct {
+		metav1.TypeMeta `json:",inline"`
+		Metadata        metav1.ObjectMeta `json:"metadata"`
+		Status          json.RawMessage   `json:"status"`
+	}
+	if err := json.Unmarshal(data, &in); err != nil {
+		return err
+	}
+	in.Metadata.ManagedFields = nil
+	*s = NodeNetworkState{TypeMeta: in.TypeMeta, ObjectMeta: in.Metadata}
+	status, ok := object(in.Status)
+	if !ok {
+		return nil
+	}
+	s.Node = ParseNodeState(status["currentState"])
+	s.LastUpdate = timeOf(status["lastSuccessfulUpdateTime"])
+	return nil
+}
+
+// DeepCopyObject implements runtime.Object.
+func (s *NodeNetworkState) DeepCopyObject() runtime.Object { return s.DeepCopy() }
+
+// DeepCopy gives an independent copy.
+func (s *NodeNetworkState) DeepCopy() *NodeNetworkState {
+	if s == nil {
+		return nil
+	}
+	out := &NodeNetworkState{TypeMeta: s.TypeMeta, Node: s.Node.DeepCopy(), LastUpdate: s.LastUpdate}
+	s.ObjectMeta.DeepCopyInto(&out.ObjectMeta)
+	return out
+}
+
+// DeepCopyObject implements runtime.Object.
+func (l *NodeNetworkStateList) DeepCopyObject() runtime.Object {
+	if l == nil {
+		return nil
+	}
+	out := &NodeNetworkStateList{TypeMeta: l.TypeMeta}
+	l.ListMeta.DeepCopyInto(&out.ListMeta)
+	for i := range l.Items {
+		out.Items = append(out.Items, *l.Items[i].DeepCopy())
+	}
+	return out
+}
+
+// Enactment is a NodeNetworkConfigurationEnactment: how one policy fares on one node.
+type Enactment struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	Status EnactmentStatus `json:"status,omitempty"`
+}
+
+// EnactmentStatus is what a node's handler writes.
+type EnactmentStatus struct {
+	// PolicyGeneration is the generation of the policy that the conditions are about.
+	PolicyGeneration int64 `json:"policyGeneration,omitempty"`
+	// Conditions carry no generation of their own; a missing one counts as Unknown.
+	Conditions []EnactmentCondition `json:"conditions,omitempty"`
+}
+
+// EnactmentCondition is one condition of an enactment.
+type EnactmentCondition struct {
+	Type               string                 `json:"type"`
+	Status             metav1.ConditionStatus `json:"status"`
+	Reason             string                 `json:"reason,omitempty"`
+	Message            string                 `json:"message,omitempty"`
+	LastHeartbeatTime  metav1.Time            `json:"lastHeartbeatTime,omitempty"`
+	LastTransitionTime metav1.Time            `json:"lastTransitionTime,omitempty"`
+}
+
+// EnactmentList is a list of Enactments.
+type EnactmentList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []Enactment `json:"items"`
+}
+
+// Labels by which an enactment names its policy and its node. Its own name joins both with a dot and cannot be split, since
+// both may hold dots.
+const (
+	PolicyLabel = "nmstate.io/policy"
+	NodeLabel   = "nmstate.io/node"
+)
+
+// Policy is the name of the policy.
+func (e *Enactment) Policy() string { return e.Labels[PolicyLabel] }
+
+// NodeName is the name of the node.
+func (e *Enactment) NodeName() string { return e.Labels[NodeLabel] }
+
+// UnmarshalJSON reads the object as the API server sends it. Conditions that cannot be read are left out, and messages, which
+// hold the node's whole state when something fails, are cut to their headline.
+func (e *Enactment) UnmarshalJSON(data []byte) error {
+	var in struct {
+		metav1.TypeMeta `json:",inline"`
+		Metadata        metav1.ObjectMeta `json:"metadata"`
+		Status          json.RawMessage   `json:"status"`
+	}
+	if err := json.Unmarshal(data, &in); err != nil {
+		return err
+	}
+	in.Metadata.ManagedFields = nil
+	*e = Enactment{TypeMeta: in.TypeMeta, ObjectMeta: in.Metadata}
+	status, ok := object(in.Status)
+	if !ok {
+		return nil
+	}
+	// A generation that cannot be read stays zero, which no policy has.
+	_ = json.Unmarshal(status["policyGeneration"], &e.Status.PolicyGeneration)
+	conditions, _ := array(status["conditions"])
+	for _, raw := range conditions[:min(len(conditions), maxConditions)] {
+		if c, ok := condition(raw); ok {
+			e.Status.Conditions = append(e.Status.Conditions, c)
+		}
+	}
+	return nil
+}
+
+const (
+	maxConditions       = 32
+	maxConditionMessage = 1024
+)
+
+func condition(raw json.RawMessage) (EnactmentCondition, bool) {
+	f, ok := object(raw)
+	if !ok {
+		return EnactmentCondition{}, false
+	}
+	c := EnactmentCondition{
+		Type:               text(f["type"]),
+		Status:             metav1.ConditionStatus(text(f["status"])),
+		Reason:             clean(text(f["reason"]), maxHeadline),
+		Message:            text(f["message"]),
+		LastHeartbeatTime:  timeOf(f["lastHeartbeatTime"]),
+		LastTransitionTime: timeOf(f["lastTransitionTime"]),
+	}
+	if len(c.Message) > maxConditionMessage {
+		c.Message = Headline(c.Message)
+	}
+	return c, c.Type != "" && len(c.Type) <= maxHeadline
+}
+
+func timeOf(raw json.RawMessage) metav1.Time {
+	t, err := time.Parse(time.RFC3339, text(raw))
+	if err != nil {
+		return metav1.Time{}
+	}
+	return metav1.NewTime(t)
+}
+
+// DeepCopyObject implements runtime.Object.
+func (e *Enactment) DeepCopyObject() runtime.Object { return e.DeepCopy() }
+
+// DeepCopy gives an independent copy.
+func (e *Enactment) DeepCopy() *Enactment {
+	if e == nil {
+		return nil
+	}
+	out := &Enactment{TypeMeta: e.TypeMeta, Status: e.Status}
+	e.ObjectMeta.DeepCopyInto(&out.ObjectMeta)
+	out.Status.Conditions = slices.Clone(e.Status.Conditions)
+	return out
+}
+
+// DeepCopyObject implements runtime.Object.
+func (l *EnactmentList) DeepCopyObject() runtime.Object {
+	if l == nil {
+		return nil
+	}
+	out := &EnactmentList{TypeMeta: l.TypeMeta}
+	l.ListMeta.DeepCopyInto(&out.ListMeta)
+	for i := range l.Items {
+		out.Items = append(out.Items, *l.Items[i].DeepCopy())
+	}
+	return out
+}

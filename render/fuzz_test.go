@@ -1,0 +1,175 @@
+package render_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+	sigsyaml "sigs.k8s.io/yaml"
+
+	"novasphere.dev/wukong-network/api/v1alpha1"
+	"novasphere.dev/wukong-network/render"
+)
+
+func parse(t *testing.T, text string, into any) {
+	t.Helper()
+	if err := sigsyaml.Unmarshal([]byte(text), into); err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+}
+
+// FuzzParseWukong: no manifest makes it panic, a refused one gives no request, and one that is accepted renders.
+func FuzzParseWukong(f *testing.F) {
+	f.Add([]byte(`{"metadata":{"name":"web","namespace":"a"},"spec":{"networks":[{"name":"lan","ipConfig":{"mode":"static","address":"192.0.2.10/24","gateway":"192.0.2.1","routes":[{"to":"0.0.0.0/0","via":"fe80::1","onLink":true}]}}],"disks":[{"name":"a","size":"1Gi"}]}}`))
+	f.Add([]byte(`{"spec":{"networks":[{"name":"default"},{"name":"b","vlanId":0,"macAddress":"x","ipConfig":{"mode":"dhcp"}}]}}`))
+	f.Add([]byte(`{"metadata":{"name":"w"},"spec":{"memory":"-1","cpu":-1,"cloudInitUser":{"name":""},"gpus":[{}],"highAvailability":{"nodeSelector":{"":""},"tolerations":[{}]}}}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var w v1alpha1.Wukong
+		if json.Unmarshal(text, &w) != nil {
+			return
+		}
+		request, errs := render.ParseWukong(&w)
+		if (request == nil) != (len(errs) > 0) {
+			t.Fatalf("a request and errors at once: %v, %v", request, errs)
+		}
+		for _, e := range errs {
+			if strings.ContainsFunc(e.Error(), func(r rune) bool { return r < ' ' }) {
+				t.Errorf("a message with control characters: %q", e.Error())
+			}
+		}
+		if request != nil {
+			checkRendered(t, request)
+		}
+	})
+}
+
+// checkRendered renders a request and reads its network data back.
+func checkRendered(t *testing.T, request *render.Request) {
+	t.Helper()
+	choices := make([]render.Choice, len(request.Networks))
+	for i := range choices {
+		choices[i] = lanChoice
+	}
+	out, err := render.Wukong(request, choices, render.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := render.NetworkData(out.Delivered)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text == "" {
+		return
+	}
+	checkNetworkData(t, text, out.Delivered)
+}
+
+// networkData is network data as a reader that knows nothing of ours sees it.
+type networkData struct {
+	Version   int
+	Ethernets map[string]struct {
+		Match     struct{ MACAddress string }
+		SetName   string `yaml:"set-name"`
+		Addresses []string
+		Routes    []struct{ To, Via string }
+	}
+}
+
+// checkNetworkData parses the text with another YAML reader: one document, with the same values in it.
+func checkNetworkData(t *testing.T, text string, nics []render.NIC) {
+	t.Helper()
+	reader := yaml.NewDecoder(bytes.NewBufferString(text))
+	var got networkData
+	if err := reader.Decode(&got); err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	if err := reader.Decode(new(any)); err != io.EOF {
+		t.Fatalf("more than one document:\n%s", text)
+	}
+	if got.Version != 2 || len(got.Ethernets) != len(nics) {
+		t.Fatalf("version %d, %d interfaces instead of %d:\n%s", got.Version, len(got.Ethernets), len(nics), text)
+	}
+	for _, n := range nics {
+		e := got.Ethernets[n.Interface]
+		if e.Match.MACAddress != n.Address || e.SetName != n.Interface || len(e.Addresses) != len(n.Addresses) {
+			t.Errorf("%s: %+v does not say %+v", n.Interface, e, n)
+		}
+		known := map[netip.Prefix]bool{}
+		for _, a := range n.Addresses {
+			known[a.Prefix] = true
+		}
+		for _, a := range e.Addresses {
+			if p, err := netip.ParsePrefix(a); err != nil || !known[p] {
+				t.Errorf("%s: address %s was not asked for: %v", n.Interface, a, err)
+			}
+		}
+		for _, r := range e.Routes {
+			if _, err := netip.ParsePrefix(r.To); err != nil {
+				t.Errorf("%s: %v", n.Interface, err)
+			}
+			if _, err := netip.ParseAddr(r.Via); err != nil {
+				t.Errorf("%s: %v", n.Interface, err)
+			}
+		}
+	}
+}
+
+// FuzzNoStringOfATenantReachesAHost: whatever a Wukong says, each policy is one of those that the HostNetworks alone give.
+func FuzzNoStringOfATenantReachesAHost(f *testing.F) {
+	f.Add("web", "lan", "data", "br0", "eth1", "wukong-lan", int32(100), "10.0.0.5/24")
+	f.Add("web", "x", "", "{{ capture }}", "eth1\n", "", int32(0), "")
+	f.Add("a", "lan", "", "", "ens192", "", int32(7), "192.0.2.1/24")
+	uplinks, networks := offer()
+	possible := policiesOf(uplinks, networks)
+	f.Fuzz(func(t *testing.T, name, network, hostNetwork, bridge, nic, nad string, vlan int32, cidr string) {
+		a := v1alpha1.CIDR(cidr)
+		w := wukong(func(w *v1alpha1.Wukong) {
+			w.Name = name
+			w.Spec.Networks = []v1alpha1.WukongNetwork{{Name: network, HostNetwork: hostNetwork, BridgeName: bridge, PhysicalInterface: nic,
+				NADName: nad, IPConfig: &v1alpha1.IPConfig{Mode: v1alpha1.IPModeStatic, Address: &a}}}
+			if vlan != 0 {
+				w.Spec.Networks[0].VLANID = &vlan
+			}
+		})
+		out, _ := render.Plan(render.Input{Wukongs: []v1alpha1.Wukong{*w}, HostUplinks: uplinks, HostNetworks: networks,
+			NADBridges: map[string]map[string]string{"team-a": {nad: bridge}}})
+		for _, p := range out.Policies {
+			if text, err := render.Manifest(&p); err != nil || !possible[string(text)] {
+				t.Errorf("%v: a policy that the HostNetworks do not give:\n%s", err, text)
+			}
+		}
+	})
+}
+
+// policiesOf gives every policy that the uplinks can have: for each of their networks alone, as one Wukong network uses them.
+func policiesOf(uplinks []v1alpha1.HostUplink, networks []v1alpha1.HostNetwork) map[string]bool {
+	out := map[string]bool{}
+	for i := range networks {
+		always := append([]v1alpha1.HostNetwork{}, networks...)
+		always[i].Spec.Provision = v1alpha1.ProvisionAlways
+		plan, _ := render.Plan(render.Input{HostUplinks: uplinks, HostNetworks: always})
+		for j := range plan.Policies {
+			if text, err := render.Manifest(&plan.Policies[j]); err == nil {
+				out[string(text)] = true
+			}
+		}
+	}
+	return out
+}
+
+// TestMACAddressesSurviveReadersOfYAML11 writes addresses that YAML 1.1 takes for numbers of base 60.
+func TestMACAddressesSurviveReadersOfYAML11(t *testing.T) {
+	for _, mac := range []v1alpha1.MACAddress{"52:54:00:12:34:56", "02:10:20:30:40:50", "02:00:00:00:00:01", "0e:10:20:30:40:50"} {
+		out := objects(t, wukong(network(func(n *v1alpha1.WukongNetwork) { n.MACAddress = &mac })), render.Options{})
+		text := out.Secret.StringData[render.NetworkDataKey]
+		checkNetworkData(t, text, out.Delivered)
+		numeric := !strings.ContainsAny(string(mac), "abcdef")
+		if quoted := strings.Contains(text, `"`+string(mac)+`"`); numeric && !quoted {
+			t.Errorf("%s is not quoted:\n%s", mac, text)
+		}
+	}
+}

@@ -1,0 +1,85 @@
+package render
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+
+	"sigs.k8s.io/yaml"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"novasphere.dev/wukong-network/api/v1alpha1"
+)
+
+// Manifest gives an object as YAML that can be applied: without the status that some API types always write.
+func Manifest(object any) ([]byte, error) {
+	raw, err := json.Marshal(object)
+	if err != nil {
+		return nil, err
+	}
+	// Numbers stay as they are written.
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.UseNumber()
+	var out map[string]any
+	if err := decoder.Decode(&out); err != nil {
+		return nil, fmt.Errorf("%T is not an object: %w", object, err)
+	}
+	delete(out, "status")
+	raw, err = json.Marshal(out)
+	if err != nil {
+		return nil, err
+	}
+	return yaml.JSONToYAML(raw)
+}
+
+// Manifests gives all objects as one stream of YAML documents: policies, attachments, Secrets, machines.
+func (o Output) Manifests() ([]byte, error) {
+	var objects []any
+	for i := range o.Policies {
+		objects = append(objects, &o.Policies[i])
+	}
+	for i := range o.NADs {
+		objects = append(objects, &o.NADs[i])
+	}
+	for i := range o.Secrets {
+		objects = append(objects, &o.Secrets[i])
+	}
+	for i := range o.VirtualMachines {
+		objects = append(objects, &o.VirtualMachines[i])
+	}
+	var out bytes.Buffer
+	for i, object := range objects {
+		text, err := Manifest(object)
+		if err != nil {
+			return nil, err
+		}
+		if i > 0 {
+			out.WriteString("---\n")
+		}
+		out.Write(text)
+	}
+	return out.Bytes(), nil
+}
+
+// StandIn gives one HostUplink on every node and a default untagged HostNetwork on it, open to every namespace, for trying
+// manifests of Wukongs where nothing else is declared.
+func StandIn(nic string) (v1alpha1.HostUplink, v1alpha1.HostNetwork) {
+	const name = "stand-in"
+	canary := int32(1)
+	unavailable := intstr.FromString("10%")
+	uplink := v1alpha1.HostUplink{
+		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "HostUplink"},
+		ObjectMeta: metav1.ObjectMeta{Name: name},
+		Spec: v1alpha1.HostUplinkSpec{PhysicalNetwork: name, Interface: v1alpha1.InterfaceName(nic), Protect: v1alpha1.ProtectRefuse,
+			Management: v1alpha1.ManagementManaged, Rollout: v1alpha1.Rollout{Canary: &canary, MaxUnavailable: &unavailable}},
+	}
+	network := v1alpha1.HostNetwork{
+		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "HostNetwork"},
+		ObjectMeta: metav1.ObjectMeta{Name: name},
+		Spec: v1alpha1.HostNetworkSpec{PhysicalNetwork: name, Type: v1alpha1.NetworkBridge, Default: true,
+			AllowedNamespaces: &v1alpha1.AllowedNamespaces{Selector: &metav1.LabelSelector{}}},
+	}
+	return uplink, network
+}

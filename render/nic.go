@@ -1,0 +1,60 @@
+package render
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+)
+
+// NIC is one interface of a guest, with everything decided: what network data, machine, status and leases say of it.
+type NIC struct {
+	Network
+	Choice Choice
+	// Address is the MAC address of the interface, never empty.
+	Address string
+	// Metrics are the metrics of the default routes; 0 leaves them to the guest.
+	Metrics Metrics
+}
+
+// Metrics are the metrics of the default routes of one interface, by family.
+type Metrics struct{ IPv4, IPv6 int }
+
+// metricStep is the distance between the default routes of two interfaces.
+const metricStep = 100
+
+// setMetrics ranks default routes where two interfaces have one of a family: primary networks first, then in the order of
+// the spec. Where only one has, no metric is given, because cloud-init's NetworkManager renderer fails on a metric for a
+// family that is not the first one of its interface (seen in cloud-init 25.1.4 to 26.2).
+func setMetrics(nics []NIC) {
+	order := make([]*NIC, 0, len(nics))
+	for i := range nics {
+		order = append(order, &nics[i])
+	}
+	slices.SortStableFunc(order, func(a, b *NIC) int { return cmp.Compare(rank(a.Primary), rank(b.Primary)) })
+	v4 := slices.DeleteFunc(slices.Clone(order), func(n *NIC) bool { return !n.mayHaveDefault4() })
+	v6 := slices.DeleteFunc(slices.Clone(order), func(n *NIC) bool { return !n.hasDefault(netip.Addr.Is6) })
+	if len(v4) > 1 {
+		for i, n := range v4 {
+			n.Metrics.IPv4 = (i + 1) * metricStep
+		}
+	}
+	if len(v6) > 1 {
+		for i, n := range v6 {
+			n.Metrics.IPv6 = (i + 1) * metricStep
+		}
+	}
+}
+
+func rank(primary bool) int {
+	if primary {
+		return 0
+	}
+	return 1
+}
+
+// mayHaveDefault4 says whether the interface has a default route for IPv4, or may get one by DHCP.
+func (n *NIC) mayHaveDefault4() bool { return n.DHCP || n.hasDefault(netip.Addr.Is4) }
+
+func (n *NIC) hasDefault(family func(netip.Addr) bool) bool {
+	return slices.ContainsFunc(n.defaults(), func(d defaultRoute) bool { return family(d.via) })
+}

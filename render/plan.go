@@ -1,0 +1,311 @@
+package render
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"strings"
+
+	nadv1 "github.com/k8snetworkplumbingwg/network-attachment-definition-client/pkg/apis/k8s.cni.cncf.io/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/sets"
+	kubevirtv1 "kubevirt.io/api/core/v1"
+
+	"novasphere.dev/wukong-network/api/v1alpha1"
+	"novasphere.dev/wukong-network/ipam"
+	"novasphere.dev/wukong-network/nmstate"
+)
+
+// Input is a set of manifests, such as a folder in Git, as if a cluster had them and nothing else.
+type Input struct {
+	Wukongs             []v1alpha1.Wukong
+	HostUplinks         []v1alpha1.HostUplink
+	HostNetworks        []v1alpha1.HostNetwork
+	AddressPools        []v1alpha1.AddressPool
+	AddressReservations []v1alpha1.AddressReservation
+	// Namespaces give labels to namespaces. One that is not given has the label that every namespace has, its name.
+	Namespaces []corev1.Namespace
+	// NADBridges has, by namespace and name, the bridges of attachments that exist.
+	NADBridges map[string]map[string]string
+	// NodeStates and Nodes, where given, show which nodes would be left out, and which addresses nodes use.
+	NodeStates []nmstate.NodeNetworkState
+	Nodes      []corev1.Node
+	// ClusterName is that of Options.
+	ClusterName string
+	// Sources says where an object was read, for findings.
+	Sources map[Object]string
+}
+
+// Output is what would be written, sorted by namespace and name.
+type Output struct {
+	Policies        []Policy
+	NADs            []nadv1.NetworkAttachmentDefinition
+	Secrets         []corev1.Secret
+	VirtualMachines []kubevirtv1.VirtualMachine
+	// Netplans are the guests' networks as complete netplan files, also where nothing is delivered.
+	Netplans []GuestNetplan
+	Leases   []PlannedLease
+}
+
+// GuestNetplan is the netplan file of one guest.
+type GuestNetplan struct {
+	Namespace, Wukong, VirtualMachine string
+	Text                              string
+}
+
+// PlannedLease is an address that would be leased.
+type PlannedLease struct {
+	// Name is that of the AddressLease.
+	Name    string
+	Address netip.Prefix
+	Segment string
+	// Namespace, Wukong and Network are the holder.
+	Namespace, Wukong, Network string
+}
+
+// planned is one Wukong on its way through a plan.
+type planned struct {
+	object  Object
+	request *Request
+	// choices has one entry per network; the zero Choice where none was found.
+	choices []Choice
+	// held: nothing is rendered, for a reason that a finding gives.
+	held bool
+	// lost are the networks, by index, that did not get their address.
+	lost sets.Set[int]
+}
+
+type planner struct {
+	in       Input
+	catalog  *Catalog
+	wukongs  []*planned
+	out      Output
+	findings []Finding
+}
+
+// Plan renders everything at once, without a cluster: what the controllers would write if the input were all there is, and
+// what they would say. What a finding does not affect is rendered all the same. Of Wukongs that ask for one address on one
+// segment the oldest gets it, and among those that no cluster has seen the first by namespace and name; the others render
+// nothing. The result does not depend on the order of the input.
+func Plan(in Input) (Output, []Finding) {
+	p := &planner{in: in}
+	p.once()
+	p.catalog = NewCatalog(p.in.HostUplinks, p.in.HostNetworks)
+	p.reportCatalog()
+	p.parse()
+	p.resolve()
+	p.settle()
+	for _, w := range p.wukongs {
+		p.render(w)
+	}
+	p.policies()
+	p.sort()
+	return p.out, p.findings
+}
+
+// once drops objects that are given twice, since a cluster has one of each name.
+func (p *planner) once() {
+	seen := sets.Set[Object]{}
+	fresh := func(o Object) bool {
+		if seen.Has(o) {
+			p.find(o, SeverityError, Problem{Reason: v1alpha1.ReasonNameTaken, Path: "metadata.name", Message: "is given twice: remove or rename one; the first is used"})
+			return false
+		}
+		seen.Insert(o)
+		return true
+	}
+	wukongs := slices.Clone(p.in.Wukongs)
+	for i := range wukongs {
+		wukongs[i].Namespace = cmp.Or(wukongs[i].Namespace, corev1.NamespaceDefault)
+	}
+	p.in.Wukongs = slices.DeleteFunc(wukongs, func(w v1alpha1.Wukong) bool { return !fresh(objectOf("Wukong", &w)) })
+	p.in.HostUplinks = slices.DeleteFunc(slices.Clone(p.in.HostUplinks), func(u v1alpha1.HostUplink) bool { return !fresh(objectOf("HostUplink", &u)) })
+	p.in.HostNetworks = slices.DeleteFunc(slices.Clone(p.in.HostNetworks), func(n v1alpha1.HostNetwork) bool { return !fresh(objectOf("HostNetwork", &n)) })
+}
+
+func (p *planner) reportCatalog() {
+	for _, u := range p.catalog.Uplinks() {
+		o := objectOf("HostUplink", u.Object)
+		p.findIf(o, u.Problem)
+		p.notices(o, u.Notices)
+		for _, n := range p.catalog.HostNetworks() {
+			if unserved := p.catalog.Unserved(u.Object.Name, n.Object.Name); unserved != nil {
+				p.find(objectOf("HostNetwork", n.Object), SeverityWarning, *unserved)
+			}
+		}
+	}
+	for _, n := range p.catalog.HostNetworks() {
+		o := objectOf("HostNetwork", n.Object)
+		p.findIf(o, n.Problem)
+		for _, w := range n.Warnings {
+			p.find(o, SeverityWarning, w)
+		}
+		p.notices(o, n.Notices)
+	}
+}
+
+// parse reads every Wukong, by namespace and name.
+func (p *planner) parse() {
+	slices.SortFunc(p.in.Wukongs, func(a, b v1alpha1.Wukong) int {
+		return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))
+	})
+	for i := range p.in.Wukongs {
+		w := &p.in.Wukongs[i]
+		o := objectOf("Wukong", w)
+		request, errs := ParseWukong(w)
+		for _, e := range errs {
+			p.find(o, SeverityError, Problem{Reason: v1alpha1.ReasonInvalidSpec, Path: e.Field, Message: e.ErrorBody()})
+		}
+		if request == nil {
+			continue
+		}
+		p.notices(o, servedNotices(request))
+		p.wukongs = append(p.wukongs, &planned{object: o, request: request, choices: make([]Choice, len(request.Networks)), lost: sets.Set[int]{}})
+	}
+}
+
+// servedNotices are the notices of a request without those about networks that are not served, which are errors here.
+func servedNotices(r *Request) []v1alpha1.FieldNotice {
+	return slices.DeleteFunc(slices.Clone(r.Notices), func(f v1alpha1.FieldNotice) bool {
+		return slices.ContainsFunc(r.Networks, func(n Network) bool { return n.Unsupported != "" && strings.HasPrefix(f.Field, n.Path+".") })
+	})
+}
+
+// resolve finds the HostNetwork of every network.
+func (p *planner) resolve() {
+	for _, w := range p.wukongs {
+		for i, n := range w.request.Networks {
+			if n.Unsupported != "" {
+				p.find(w.object, SeverityError, Problem{Reason: v1alpha1.ReasonNotSupportedYet, Path: n.Path,
+					Message: n.Unsupported + ". The network gets no lease and no interface; the others are served"})
+			}
+			if !n.Served() {
+				continue
+			}
+			choice, refusal := p.catalog.Resolve(Selection{
+				Namespace: p.namespace(w.object.Namespace), Wukong: w.object.Name, Network: n, NADBridges: p.in.NADBridges[w.object.Namespace]})
+			if refusal != nil {
+				w.held = true
+				p.find(w.object, SeverityError, Problem{Reason: refusal.Reason, Path: refusal.Path, Message: refusal.Message})
+				continue
+			}
+			w.choices[i] = choice
+		}
+	}
+}
+
+func (p *planner) namespace(name string) NamespaceInfo {
+	out := NamespaceInfo{Name: name, Labels: map[string]string{corev1.LabelMetadataName: name}}
+	for _, ns := range p.in.Namespaces {
+		if ns.Name != name {
+			continue
+		}
+		for key, value := range ns.Labels {
+			out.Labels[key] = value
+		}
+	}
+	return out
+}
+
+// render gives what is written for one Wukong, unless something holds it.
+func (p *planner) render(w *planned) {
+	if w.held || len(w.lost) > 0 {
+		return
+	}
+	objects, err := Wukong(w.request, w.choices, Options{ClusterName: p.in.ClusterName})
+	if err != nil {
+		p.find(w.object, SeverityError, Problem{Reason: v1alpha1.ReasonInvalidSpec, Message: err.Error()})
+		return
+	}
+	for _, nad := range objects.NADs {
+		if !slices.ContainsFunc(p.out.NADs, func(d nadv1.NetworkAttachmentDefinition) bool {
+			return d.Namespace == nad.Namespace && d.Name == nad.Name
+		}) {
+			p.out.NADs = append(p.out.NADs, nad)
+		}
+	}
+	if objects.Secret != nil {
+		p.out.Secrets = append(p.out.Secrets, *objects.Secret)
+	}
+	if objects.VirtualMachine != nil {
+		p.out.VirtualMachines = append(p.out.VirtualMachines, *objects.VirtualMachine)
+	}
+	p.guest(w, objects.Delivered)
+}
+
+// guest gives the netplan file and the leases of one Wukong.
+func (p *planner) guest(w *planned, nics []NIC) {
+	text, err := Netplan(nics)
+	if err != nil {
+		p.find(w.object, SeverityError, Problem{Reason: v1alpha1.ReasonInvalidSpec, Message: err.Error()})
+		return
+	}
+	if text != "" {
+		p.out.Netplans = append(p.out.Netplans, GuestNetplan{Namespace: w.object.Namespace, Wukong: w.object.Name,
+			VirtualMachine: w.request.VirtualMachine, Text: text})
+	}
+	for _, n := range nics {
+		for _, a := range n.Addresses {
+			name, err := ipam.LeaseName(a.Prefix.Addr(), n.Choice.Segment.String())
+			if err != nil {
+				p.find(w.object, SeverityError, Problem{Reason: v1alpha1.ReasonInvalidSpec, Path: a.Path, Message: err.Error()})
+				continue
+			}
+			p.out.Leases = append(p.out.Leases, PlannedLease{Name: name, Address: a.Prefix, Segment: n.Choice.Segment.String(),
+				Namespace: w.object.Namespace, Wukong: w.object.Name, Network: n.Name})
+		}
+	}
+}
+
+// policies gives the revision of every uplink whose networks are in use.
+func (p *planner) policies() {
+	inUse := p.inUse()
+	for _, n := range p.catalog.HostNetworks() {
+		if inUse.Has(n.Object.Name) && len(p.catalog.UplinksOf(n.Object)) == 0 {
+			p.find(objectOf("HostNetwork", n.Object), SeverityError, Problem{Reason: v1alpha1.ReasonNoUplink, Path: "spec.physicalNetwork",
+				Message: "no usable HostUplink leads to physical network \"" + string(n.Object.Spec.PhysicalNetwork) + "\", so no host gets the network: declare one"})
+		}
+	}
+	for _, u := range p.catalog.Uplinks() {
+		if u.Problem != nil {
+			continue
+		}
+		revision, err := p.catalog.Revision(u.Object, inUse)
+		if err != nil {
+			p.find(objectOf("HostUplink", u.Object), SeverityError, Problem{Reason: v1alpha1.ReasonInvalidSpec, Message: err.Error()})
+			continue
+		}
+		if revision == nil {
+			continue
+		}
+		p.checkNodes(u.Object, revision)
+		p.out.Policies = append(p.out.Policies, revision.Policy(u.Object))
+	}
+}
+
+// inUse are the HostNetworks that some Wukong may attach to, and those that are always built.
+func (p *planner) inUse() sets.Set[string] {
+	out := sets.Set[string]{}
+	for _, w := range p.wukongs {
+		for i, c := range w.choices {
+			if c.Chosen() && !w.lost.Has(i) {
+				out.Insert(c.HostNetwork)
+			}
+		}
+	}
+	for _, n := range p.catalog.HostNetworks() {
+		if n.Object.Spec.Provision == v1alpha1.ProvisionAlways {
+			out.Insert(n.Object.Name)
+		}
+	}
+	return out
+}
+
+func (p *planner) sort() {
+	slices.SortFunc(p.out.Policies, func(a, b Policy) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(p.out.NADs, func(a, b nadv1.NetworkAttachmentDefinition) int {
+		return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))
+	})
+	slices.SortFunc(p.out.Leases, func(a, b PlannedLease) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortStableFunc(p.findings, func(a, b Finding) int { return a.Object.compare(b.Object) })
+}

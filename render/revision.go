@@ -1,0 +1,183 @@
+package render
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/nmstate/kubernetes-nmstate/api/shared"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/apimachinery/pkg/util/sets"
+
+	"novasphere.dev/wukong-network/api/v1alpha1"
+	"novasphere.dev/wukong-network/nmstate"
+)
+
+// Revision is one desired state of the hosts of one HostUplink. It never changes: another content is another revision.
+type Revision struct {
+	// Uplink is the name of the HostUplink.
+	Uplink string
+	// Hash stands for the content; it is the value of the node label.
+	Hash string
+	// Name is that of its policy.
+	Name  string
+	State nmstate.State
+	// Raw is the canonical text of State.
+	Raw []byte
+	// Networks are the HostNetworks that it builds, sorted.
+	Networks []string
+}
+
+// Revision gives the steady revision of an uplink: all its networks that are in use, by name, and nothing else. It is nil when
+// none of them is. Names of networks that other uplinks serve, or that cannot be built, are passed over. The error is a
+// *UplinkError.
+func (c *Catalog) Revision(uplink *v1alpha1.HostUplink, inUse sets.Set[string]) (*Revision, error) {
+	u, ok := c.uplinks[uplink.Name]
+	if !ok {
+		return nil, &UplinkError{Uplink: uplink.Name, Problem: *invalidSpec("", "is not in the catalog")}
+	}
+	if u.Problem != nil {
+		return nil, &UplinkError{Uplink: uplink.Name, Problem: *u.Problem}
+	}
+	var state nmstate.State
+	var names []string
+	untagged := false
+	for _, n := range c.HostNetworks() {
+		if !inUse.Has(n.Object.Name) || !c.serves(u, n.Object) {
+			continue
+		}
+		names = append(names, n.Object.Name)
+		state.Interfaces = append(state.Interfaces, c.layers(u, n)...)
+		untagged = untagged || n.VLAN == 0
+	}
+	if len(names) == 0 {
+		return nil, nil
+	}
+	state.Interfaces = append(state.Interfaces, nic(u, untagged)...)
+	if err := state.Validate(); err != nil {
+		return nil, &UplinkError{Uplink: uplink.Name, Problem: *invalidSpec("", "its networks do not fit together: %v", err)}
+	}
+	return newRevision(uplink.Name, state, names), nil
+}
+
+// UplinkError says that no revision can be rendered for a HostUplink.
+type UplinkError struct {
+	Uplink  string
+	Problem Problem
+}
+
+// Error names the uplink and its problem.
+func (e *UplinkError) Error() string { return fmt.Sprintf("HostUplink %q: %s", e.Uplink, e.Problem) }
+
+func newRevision(uplink string, state nmstate.State, networks []string) *Revision {
+	state = state.Canonical()
+	raw := state.Marshal()
+	hash := nmstate.Hash(raw)
+	return &Revision{Uplink: uplink, Hash: hash, Name: PolicyName(uplink, hash), State: state, Raw: raw, Networks: networks}
+}
+
+// RemovalRevision gives the revision through which a node goes from current to target, when current built something that
+// target does not have. Without one the node can go to target directly. target nil takes everything back. The networks of
+// the removal revision are those of target.
+func RemovalRevision(uplink string, target *Revision, current nmstate.State, proof nmstate.Proof) (*Revision, bool) {
+	var want nmstate.State
+	var networks []string
+	if target != nil {
+		want, networks = target.State, target.Networks
+	}
+	state, needed := nmstate.Between(current, want, proof)
+	if !needed {
+		return nil, false
+	}
+	return newRevision(uplink, state, networks), true
+}
+
+// nic gives the entry of the uplink's NIC. Below VLANs alone it is not listed, unless the uplink declares an MTU, so that a
+// NIC that carries the node's own traffic is not touched.
+func nic(u *Uplink, untagged bool) []nmstate.Interface {
+	mtu := u.Object.Spec.MTU
+	if !untagged && mtu == nil {
+		return nil
+	}
+	out := nmstate.Interface{Name: u.Interface, Type: nmstate.Ethernet, State: nmstate.Up, MTU: intPtr(mtu)}
+	if untagged {
+		// A port of a bridge cannot keep addresses.
+		out.IPv4, out.IPv6 = &nmstate.IP{}, &nmstate.IP{}
+	}
+	return []nmstate.Interface{out}
+}
+
+// layers gives what a network needs above the NIC: a VLAN sub-interface if it has a tag, and the bridge.
+func (c *Catalog) layers(u *Uplink, n *HostNetwork) []nmstate.Interface {
+	mtu := n.Object.Spec.MTU
+	if mtu == nil {
+		mtu = u.Object.Spec.MTU
+	}
+	var out []nmstate.Interface
+	port := u.Interface
+	if n.VLAN != 0 {
+		port = VLANInterfaceName(u.Interface, n.VLAN)
+		out = append(out, nmstate.Interface{Name: port, Type: nmstate.VLANType, State: nmstate.Up, MTU: intPtr(mtu),
+			IPv4: &nmstate.IP{}, IPv6: &nmstate.IP{}, VLAN: &nmstate.VLAN{BaseIface: u.Interface, ID: n.VLAN}})
+	}
+	stp := n.Object.Spec.Bridge != nil && n.Object.Spec.Bridge.STP
+	return append(out, nmstate.Interface{Name: n.Bridge, Type: nmstate.LinuxBridge, State: nmstate.Up, MTU: intPtr(mtu),
+		IPv4: &nmstate.IP{}, IPv6: &nmstate.IP{},
+		Bridge: &nmstate.Bridge{
+			Options: &nmstate.BridgeOptions{STP: &nmstate.STP{Enabled: stp}},
+			// An empty VLAN section keeps kubernetes-nmstate from turning VLAN filtering on.
+			Port: &[]nmstate.BridgePort{{Name: port, VLAN: &nmstate.PortVLAN{}}},
+		}})
+}
+
+func intPtr(v *int32) *int {
+	if v == nil {
+		return nil
+	}
+	out := int(*v)
+	return &out
+}
+
+// Policy is a NodeNetworkConfigurationPolicy without a status. The API package of kubernetes-nmstate that has the whole object
+// needs a client library; its spec does not.
+type Policy struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata"`
+	Spec              shared.NodeNetworkConfigurationPolicySpec `json:"spec"`
+}
+
+// The kind of Policy.
+const (
+	PolicyAPIVersion = "nmstate.io/v1"
+	PolicyKind       = "NodeNetworkConfigurationPolicy"
+)
+
+// Policy gives the object that carries the revision to the nodes that have its label.
+//
+// maxUnavailable is 100% because waves are made by moving labels. kubernetes-nmstate counts failed nodes against it for as
+// long as they stay failed, and aborts the other nodes of the policy once they reach it: one broken node would block the
+// nodes that are moved after it.
+func (r *Revision) Policy(uplink *v1alpha1.HostUplink) Policy {
+	all := intstr.FromString("100%")
+	out := Policy{
+		TypeMeta: metav1.TypeMeta{APIVersion: PolicyAPIVersion, Kind: PolicyKind},
+		ObjectMeta: metav1.ObjectMeta{
+			Name: r.Name,
+			Labels: map[string]string{
+				v1alpha1.ManagedByLabel: v1alpha1.ManagedBy,
+				v1alpha1.UplinkLabel:    r.Uplink,
+			},
+			Annotations: map[string]string{v1alpha1.NetworksAnnotation: strings.Join(r.Networks, ",")},
+		},
+		Spec: shared.NodeNetworkConfigurationPolicySpec{
+			NodeSelector:   map[string]string{v1alpha1.UplinkLabelPrefix + r.Uplink: r.Hash},
+			DesiredState:   shared.State{Raw: slices.Clone(r.Raw)},
+			MaxUnavailable: &all,
+		},
+	}
+	if uplink.UID != "" {
+		out.Annotations[v1alpha1.OwnerUIDAnnotation] = string(uplink.UID)
+	}
+	return out
+}
