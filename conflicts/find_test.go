@@ -39,6 +39,8 @@ func TestFindAll(t *testing.T) {
 				loses(a, node(NodeInterface, "lab"), InUseOutside), loses(a, c.kind(Lease), HolderKeeps),
 				{Asker: c.kind(Lease), Other: node(NodeInterface, "lab"), Rule: NobodyIsMoved, Severity: Reports},
 			}},
+		"a lease is in the way once": {
+			claims: []Claim{a.kind(Lease), b, c}, want: []Conflict{loses(b, a.kind(Lease), HolderKeeps), loses(c, a.kind(Lease), HolderKeeps)}},
 		"a warning takes the address from nobody": {
 			claims: []Claim{a, b, wukong(GuestReport, "evil", "x", "lab", -9)},
 			want: []Conflict{
@@ -68,7 +70,8 @@ func randomClaims(r *rand.Rand, n int) []Claim {
 		claims = append(claims, Claim{
 			Segment: segments[r.IntN(len(segments))], Kind: kinds[r.IntN(len(kinds))], Namespace: namespace,
 			Addr:  netip.AddrFrom4([4]byte{10, 0, 0, byte(r.IntN(6))}),
-			Owner: fmt.Sprintf("Wukong %s/w%d", namespace, r.IntN(4)), Since: start.Add(time.Duration(r.IntN(3)) * time.Hour),
+			Owner: fmt.Sprintf("Wukong w%d", r.IntN(4)), Since: start.Add(time.Duration(r.IntN(3)) * time.Hour),
+			Evidence: []string{"", "x"}[r.IntN(2)], Record: []string{"", "y"}[r.IntN(2)],
 		})
 	}
 	return claims

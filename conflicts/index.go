@@ -64,12 +64,8 @@ func (x *Index) add(c *Claim) {
 }
 
 func (x *Index) remove(c *Claim) {
-	list := x.byAddr[c.Addr]
-	at := slices.Index(list, c)
-	if at < 0 {
-		return
-	}
-	if list = slices.Delete(list, at, at+1); len(list) == 0 {
+	list := slices.DeleteFunc(x.byAddr[c.Addr], func(l *Claim) bool { return l == c })
+	if len(list) == 0 {
 		delete(x.byAddr, c.Addr)
 		return
 	}

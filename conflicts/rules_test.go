@@ -199,8 +199,15 @@ func TestEveryRuleAndSeverityHasWords(t *testing.T) {
 			t.Errorf("severity %d reads %q, want %q", i, got, w)
 		}
 	}
-	unknown := Conflict{Asker: wukong(Request, "a", "b", "", 0), Other: node(Gateway, "")}
-	if !strings.Contains(unknown.String(), "on an unknown segment") {
-		t.Error(unknown)
+	for segments, want := range map[[2]string]string{
+		{"lab", "lab"}: "10.0.0.5 on segment lab, ",
+		{"lab", ""}:    "10.0.0.5 on segment lab (the other side's segment is unknown",
+		{"", "lab"}:    "10.0.0.5 on segment lab (the asker's segment is unknown",
+		{"", ""}:       "10.0.0.5 on an unknown segment, ",
+	} {
+		c := Conflict{Asker: wukong(Lease, "a", "b", segments[0], 0), Other: Claim{Segment: segments[1], Addr: addr, Kind: Gateway, Owner: "AddressPool p"}}
+		if got := c.String(); !strings.HasPrefix(got, want) || !strings.Contains(got, "leased to Wukong a/b network eth0, is the gateway of AddressPool p; rule:") {
+			t.Errorf("%q reads %s", segments, got)
+		}
 	}
 }

@@ -75,7 +75,7 @@ func (r *AddressLeaseReconciler) Reconcile(ctx context.Context, req ctrl.Request
 	obj = obj.DeepCopy()
 	writeLease(after, obj)
 	if err := r.Update(ctx, obj); err != nil {
-		return ctrl.Result{}, client.IgnoreNotFound(err)
+		return settle(ctrl.Result{}, err)
 	}
 	log.FromContext(ctx).Info("lease changed", "from", before.Phase, "to", after.Phase, "holder", before.Holder.String())
 	if before.Phase == ipam.Releasing {

@@ -2,14 +2,12 @@ package controllers
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	netattach "github.com/k8snetworkplumbingwg/network-attachment-definition-client/pkg/apis/k8s.cni.cncf.io/v1"
 	nmstatev1 "github.com/nmstate/kubernetes-nmstate/api/v1"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -72,18 +70,12 @@ func (r *HostNetworkReconciler) Reconcile(ctx context.Context, req ctrl.Request)
 		return ctrl.Result{}, nil
 	}
 	s := &hostNetworkScope{network: n.DeepCopy(), now: r.Config.Clock.Now()}
-	var reterr error
-	for _, step := range []func(context.Context, *hostNetworkScope) error{r.hold, r.gather, r.provision, r.observe, r.letGo} {
-		if err := step(ctx, s); errors.Is(err, errAgain) || apierrors.IsConflict(err) {
-			return ctrl.Result{RequeueAfter: lookAgain}, nil
-		} else if err != nil {
-			return ctrl.Result{}, err
+	for _, step := range []func(context.Context, *hostNetworkScope) error{r.hold, r.gather, r.provision, r.observe, r.letGo, r.publish} {
+		if err := step(ctx, s); err != nil {
+			return laterOnConflict(err)
 		}
 	}
-	if s.before != nil {
-		reterr = r.publish(ctx, s)
-	}
-	return ctrl.Result{RequeueAfter: s.requeue}, reterr
+	return ctrl.Result{RequeueAfter: s.requeue}, nil
 }
 
 func (r *HostNetworkReconciler) hold(ctx context.Context, s *hostNetworkScope) error {

@@ -12,6 +12,9 @@ import (
 
 // publish writes the status when it differs, with an event when Ready changed its reason.
 func (r *HostNetworkReconciler) publish(ctx context.Context, s *hostNetworkScope) error {
+	if s.before == nil {
+		return nil
+	}
 	s.report()
 	if err := patchStatus(ctx, r.Client, s.before, s.network); err != nil {
 		return err

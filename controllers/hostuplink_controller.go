@@ -84,24 +84,27 @@ func (r *HostUplinkReconciler) Reconcile(ctx context.Context, req ctrl.Request) 
 		return ctrl.Result{}, nil
 	}
 	s := &uplinkScope{uplink: u.DeepCopy(), now: r.Config.Clock.Now(), rendered: map[string]*render.Revision{}}
-	var reterr error
 	for _, step := range []func(context.Context, *uplinkScope) error{
 		r.hold, r.gather, r.decide, r.replaceEdited, r.createNeeded, r.moveNodes, r.deleteUnneeded, r.letGo,
 	} {
 		if err := step(ctx, s); errors.Is(err, errStop) {
 			break
-		} else if errors.Is(err, errAgain) || apierrors.IsConflict(err) {
-			s.again(lookAgain)
-			break
 		} else if err != nil {
-			reterr = err
-			break
+			return laterOnConflict(err)
 		}
 	}
-	if reterr == nil && s.before != nil {
-		reterr = r.publish(ctx, s)
+	if err := r.publish(ctx, s); err != nil {
+		return laterOnConflict(err)
 	}
-	return ctrl.Result{RequeueAfter: s.requeue}, reterr
+	return ctrl.Result{RequeueAfter: s.requeue}, nil
+}
+
+// laterOnConflict looks again in a moment where the decision was made on something that has changed meanwhile.
+func laterOnConflict(err error) (ctrl.Result, error) {
+	if errors.Is(err, errAgain) || apierrors.IsConflict(err) {
+		return ctrl.Result{RequeueAfter: lookAgain}, nil
+	}
+	return ctrl.Result{}, err
 }
 
 // again asks for another look after d, or earlier.

@@ -16,6 +16,9 @@ const maxProblems = 32
 
 // publish writes the status when it differs, with an event when Ready changed its reason.
 func (r *HostUplinkReconciler) publish(ctx context.Context, s *uplinkScope) error {
+	if s.before == nil {
+		return nil
+	}
 	s.report()
 	if err := patchStatus(ctx, r.Client, s.before, s.uplink); err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 
 	nmstatev1 "github.com/nmstate/kubernetes-nmstate/api/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -27,6 +28,8 @@ import (
 // SetupHostUplink adds the controller to the manager. It has one worker, because the budget of nodes in transition spans all
 // HostUplinks.
 func SetupHostUplink(mgr manager.Manager, cfg Config, components *Components) error {
+	// Lists of policies need the options of their group.
+	metav1.AddToGroupVersion(mgr.GetScheme(), nmstatev1.GroupVersion)
 	r := &HostUplinkReconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Config: cfg, components: components,
 		Events: mgr.GetEventRecorder("wukong-network"), nodes: newNodeWriter(mgr.GetClient())}
 	declared := predicate.Or[client.Object](predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{})

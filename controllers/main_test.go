@@ -35,7 +35,23 @@ func TestMain(m *testing.M) {
 		level = slog.LevelDebug
 	}
 	ctrl.SetLogger(logr.FromSlogHandler(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})))
-	os.Exit(shared.Run(m))
+	os.Exit(shared.Run(tests{m}))
+}
+
+// tests stops the controller before the cluster goes.
+type tests struct{ *testing.M }
+
+func (m tests) Run() int {
+	code := m.M.Run()
+	if running.stop == nil {
+		return code
+	}
+	running.world.Lab.Stop()
+	if err := running.stop(); err != nil {
+		fmt.Fprintln(os.Stderr, "stop the controller:", err)
+		return max(code, 1)
+	}
+	return code
 }
 
 // fast are the settings of the controller in tests: what takes minutes in production takes moments.

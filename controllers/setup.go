@@ -32,6 +32,7 @@ func NewScheme() *runtime.Scheme {
 		utilruntime.Must(add(s))
 	}
 	s.AddKnownTypes(nmstatev1.GroupVersion, &nmstatev1.NodeNetworkConfigurationPolicy{}, &nmstatev1.NodeNetworkConfigurationPolicyList{})
+	metav1.AddToGroupVersion(s, nmstatev1.GroupVersion)
 	return s
 }
 

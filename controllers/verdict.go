@@ -1,10 +1,14 @@
 package controllers
 
 import (
+	"time"
 	"unicode/utf8"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	ctrl "sigs.k8s.io/controller-runtime"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
 )
@@ -64,4 +68,18 @@ func clip(s string, n int) string {
 		cut--
 	}
 	return s[:cut] + "…"
+}
+
+// settle turns the end of a reconcile into its result. Losing a race, or an object that went meanwhile, is no error: the
+// next look decides on newer data.
+func settle(result ctrl.Result, err error) (ctrl.Result, error) {
+	switch {
+	case apierrors.IsNotFound(err):
+		return ctrl.Result{}, nil
+	case apierrors.IsConflict(err):
+		return ctrl.Result{RequeueAfter: 50 * time.Millisecond}, nil
+	case err != nil:
+		return ctrl.Result{}, err
+	}
+	return result, nil
 }

@@ -88,7 +88,7 @@ type networkScope struct {
 var errStop = errors.New("stop")
 
 // Reconcile brings one Wukong as far along its path as the world allows, and reports where it stands.
-func (r *WukongReconciler) Reconcile(ctx context.Context, req ctrl.Request) (_ ctrl.Result, reterr error) {
+func (r *WukongReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	w := &v1alpha1.Wukong{}
 	if err := r.Get(ctx, req.NamespacedName, w); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err) // its leases go by their own controller
@@ -97,19 +97,24 @@ func (r *WukongReconciler) Reconcile(ctx context.Context, req ctrl.Request) (_ c
 		return ctrl.Result{}, nil
 	}
 	s := &wukongScope{wukong: w.DeepCopy(), before: w, now: r.Config.Clock.Now()}
+	err := r.advance(ctx, s)
+	if err == nil {
+		conclude(s)
+		err = r.publish(ctx, s)
+	}
+	return settle(ctrl.Result{RequeueAfter: s.requeue}, err)
+}
+
+// advance takes the steps in order, as far as each finds what it needs.
+func (r *WukongReconciler) advance(ctx context.Context, s *wukongScope) error {
 	for _, step := range []func(context.Context, *wukongScope) error{r.parse, r.resolve, r.observeMachine, r.lease, r.deliver} {
 		if err := step(ctx, s); errors.Is(err, errStop) {
-			break
+			return nil
 		} else if err != nil {
-			reterr = err
-			break
+			return err
 		}
 	}
-	if reterr == nil {
-		conclude(s)
-		reterr = r.publish(ctx, s)
-	}
-	return ctrl.Result{RequeueAfter: s.requeue}, reterr
+	return nil
 }
 
 // parse reads the spec once.

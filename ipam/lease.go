@@ -173,7 +173,7 @@ func (l *Lease) enter(p Phase, now time.Time) {
 }
 
 // moment is now in the form that leases keep, and never before anything the lease has recorded: clocks of replicas
-// differ, and the order of a history must not.
+// differ, and the order of a history must not. (A holding never ends after the lease's phase or the next one began.)
 func (l Lease) moment(now time.Time) time.Time {
 	t := now.UTC().Truncate(time.Second)
 	if t.Before(l.Since) {
@@ -181,9 +181,6 @@ func (l Lease) moment(now time.Time) time.Time {
 	}
 	if len(l.History) > 0 && t.Before(l.History[0].From) {
 		t = l.History[0].From
-	}
-	if len(l.History) > 0 && t.Before(l.History[0].Until) {
-		t = l.History[0].Until
 	}
 	return t
 }

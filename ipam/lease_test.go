@@ -429,6 +429,9 @@ func TestVerdictTexts(t *testing.T) {
 		"held for another machine": {phase: Allocated, asks: web.with(func(r *Request) { r.Holder.VirtualMachine = "other" }),
 			engineer: "10.0.0.5 on segment lab.100 is held for the machine web-vm: it follows when that machine no longer uses it (AddressLease ip-10-0-0-5.lab.100)",
 			tenant:   "10.0.0.5 on segment lab.100 is held for the machine web-vm: it follows when that machine no longer uses it (AddressLease ip-10-0-0-5.lab.100)"},
+		"held by an earlier namespace of the asker's name": {phase: Allocated, asks: web.with(func(r *Request) { r.Holder.UID, r.Holder.NamespaceUID = "2", "2" }),
+			engineer: "10.0.0.5 on segment lab.100 is held by team-a/web/eth0: choose another address, or have an engineer free it (AddressLease ip-10-0-0-5.lab.100)",
+			tenant:   "10.0.0.5 on segment lab.100 is held by somebody else: choose another address, or have an engineer free it (AddressLease ip-10-0-0-5.lab.100)"},
 		"granted": {phase: Released, asks: db, engineer: "10.0.0.5 on segment lab.100 is leased to team-b/db/eth0", tenant: "10.0.0.5 on segment lab.100 is leased to team-b/db/eth0"},
 	}
 	for name, c := range cases {
@@ -457,5 +460,35 @@ func TestAnUnknownPhaseIsShownHarmlessly(t *testing.T) {
 		if !strings.Contains(text, `"\x1b[31mSurprise"`) {
 			t.Error(text)
 		}
+	}
+}
+
+func TestHeldSince(t *testing.T) {
+	mac := func(l Lease, mac string, minute int) Lease {
+		got, _ := Take(&l, request(holder("team-a", "web")).with(func(r *Request) { r.MAC = mac }), noon.Add(time.Duration(minute)*time.Minute))
+		return got
+	}
+	again := after(t, Cooling, nil)
+	again = mac(again, "02:00:00:00:00:01", 5)
+	tampered := after(t, Allocated, nil)
+	tampered.History = nil
+	cases := map[string]struct {
+		lease Lease
+		want  time.Time
+	}{
+		"a lease that was just taken":               {after(t, Allocated, nil), noon},
+		"another MAC address is no new holding":     {mac(mac(after(t, Allocated, nil), "02:00:00:00:00:02", 3), "02:00:00:00:00:03", 4), noon},
+		"a releasing lease is held":                 {after(t, Releasing, nil), noon},
+		"a lease that was let go and retaken":       {again, noon.Add(5 * time.Minute)},
+		"a new holding with another MAC afterwards": {mac(again, "02:00:00:00:00:02", 6), noon.Add(5 * time.Minute)},
+		"a lease without a history":                 {tampered, noon},
+		"a cooling lease is held by nobody":         {after(t, Cooling, nil), time.Time{}},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			if got := c.lease.HeldSince(); !got.Equal(c.want) {
+				t.Errorf("held since %s, want %s: %+v", got, c.want, c.lease.History)
+			}
+		})
 	}
 }

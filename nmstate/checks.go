@@ -180,7 +180,7 @@ func (n Node) controllersOf(nic NodeInterface) []NodeInterface {
 		if i.Name == nic.Name || i.State == Absent {
 			continue
 		}
-		if i.Name == nic.Controller {
+		if slices.Contains(i.Ports, nic.Name) || i.Name == nic.Controller {
 			out = append(out, i)
 		}
 	}
@@ -197,9 +197,9 @@ func downAdvice(s InterfaceState) string {
 	return "check its cable and its configuration"
 }
 
-// checkTraffic refuses to take the node's own traffic away: on the NIC itself, and on what is stacked on it and not ours.
+// checkTraffic refuses to take the node's own traffic away, on the NIC itself and on what is stacked on it.
 func checkTraffic(in UplinkCheck, nic NodeInterface) *Refusal {
-	stack := in.Node.stackOn(nic, in.Own)
+	stack := in.Node.stackOn(nic)
 	for _, i := range stack {
 		if a, ok := heldAddress(i, in.NodeAddresses); ok {
 			return refuse(RefusedUplinkCarriesNodeAddress,
@@ -231,11 +231,11 @@ func configuredAddress(i NodeInterface) (netip.Prefix, bool) {
 	return netip.Prefix{}, false
 }
 
-// stackOn gives the NIC and the VLANs and MACVLANs on it, those that are ours and those of Open vSwitch aside.
-func (n Node) stackOn(nic NodeInterface, own []InterfaceRef) []NodeInterface {
+// stackOn gives the NIC and the VLANs and MACVLANs on it.
+func (n Node) stackOn(nic NodeInterface) []NodeInterface {
 	out := []NodeInterface{nic}
 	for _, i := range n.Interfaces {
-		if (i.VLANBase == nic.Name || i.Parent == nic.Name) && !ours(own, i.Name) && i.State != Absent {
+		if (i.VLANBase == nic.Name || i.Parent == nic.Name) && i.State != Absent {
 			out = append(out, i)
 		}
 	}
@@ -300,7 +300,7 @@ func (n Node) inUse(nic NodeInterface) bool {
 	if _, ok := n.macvlanOn(nic); ok {
 		return true
 	}
-	for _, i := range n.stackOn(nic, nil) {
+	for _, i := range n.stackOn(nic) {
 		if _, ok := n.defaultRouteVia(i.Name); ok {
 			return true
 		}

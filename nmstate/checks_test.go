@@ -219,3 +219,18 @@ func TestPresentKeepsWhatMayBeThere(t *testing.T) {
 		t.Errorf("without a report (-want +got):\n%s", diff)
 	}
 }
+
+func TestAMessageOffersAFewNICsOnly(t *testing.T) {
+	var list []string
+	for _, name := range []string{"eth1", "eth2", "eth3", "eth4", "eth5", "eth6", "eth7", "eth8"} {
+		list = append(list, `{"name":"`+name+`","type":"ethernet","state":"up"}`)
+	}
+	n := ParseNodeState([]byte(`{"interfaces":[` + strings.Join(list, ",") + `]}`))
+	assertRefusal(t, CheckUplink(UplinkCheck{Node: n, Uplink: "eth0"}), RefusedUplinkMissing,
+		"these could serve: eth1, eth2, eth3, eth4, eth5, eth6 and 2 more")
+}
+
+func TestAPortIsRefusedOnItsOwnWordToo(t *testing.T) {
+	n := ParseNodeState([]byte(`{"interfaces":[{"name":"eth1","type":"ethernet","state":"up","controller":"team0"}]}`))
+	assertRefusal(t, CheckUplink(UplinkCheck{Node: n, Uplink: "eth1", Use: AsBase}), RefusedUplinkIsPort, "team0")
+}

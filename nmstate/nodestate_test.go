@@ -137,6 +137,27 @@ func TestParseNodeStateSurvivesWhatNodesReport(t *testing.T) {
 	}
 }
 
+func TestDefaultRoutesOfEveryTableAndThoseConfiguredAreKept(t *testing.T) {
+	n := ParseNodeState([]byte(`{"routes":{
+		"running":[{"destination":"0.0.0.0/0","next-hop-interface":"eth0","next-hop-address":"10.0.0.1","table-id":254},
+			{"destination":"::/0","next-hop-interface":"eth3","table-id":200},
+			{"destination":"0.0.0.0/0","next-hop-interface":""},{"destination":"0.0.0.0/1","next-hop-interface":"eth5"},7],
+		"config":[{"destination":"0.0.0.0/0","next-hop-interface":"eth0","next-hop-address":"10.0.0.1","table-id":254},
+			{"destination":"0.0.0.0/0","next-hop-interface":"eth1","next-hop-address":"0.0.0.0","table-id":254}]},
+		"dns-resolver":{"config":{"server":["10.0.0.53",5,"dns"]}}}`))
+	want := Node{
+		DefaultRoutes: []Route{
+			{Interface: "eth0", Gateway: netip.MustParseAddr("10.0.0.1"), Family: 4, Table: 254},
+			{Interface: "eth1", Family: 4, Table: 254},
+			{Interface: "eth3", Family: 6, Table: 200},
+		},
+		DNSServers: []netip.Addr{netip.MustParseAddr("10.0.0.53")},
+	}
+	if diff := cmp.Diff(want, n, byValue); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestAddressesThatCannotBeReadAreSkippedOneByOne(t *testing.T) {
 	n := ParseNodeState([]byte(`{"interfaces":[{"name":"eth0","ipv4":{"address":[
 		{"ip":"10.0.0.1","prefix-length":24},{"ip":"10.0.0.2","prefix-length":33},{"ip":"10.0.0.3"},{"ip":"010.0.0.4","prefix-length":24},
@@ -297,5 +318,24 @@ func TestAnEnactmentIsReducedWhileItIsDecoded(t *testing.T) {
 	}
 	if diff := cmp.Diff(e, e.DeepCopyObject()); diff != "" {
 		t.Errorf("deep copy (-want +got):\n%s", diff)
+	}
+}
+
+func TestCopiesOfListsShareNothing(t *testing.T) {
+	enactments := &EnactmentList{Items: []Enactment{*enactment(1, "T/F/F/F/F", "")}}
+	copied := enactments.DeepCopyObject().(*EnactmentList)
+	enactments.Items[0].Status.Conditions[0].Reason = "changed"
+	if copied.Items[0].Status.Conditions[0].Reason == "changed" {
+		t.Error("the conditions are shared")
+	}
+	state := &NodeNetworkState{Node: nodeOf(t, "worker")}
+	clone := state.DeepCopyObject().(*NodeNetworkState)
+	for k := range state.Node.Interfaces {
+		for a := range state.Node.Interfaces[k].Addresses {
+			state.Node.Interfaces[k].Addresses[a] = netip.Prefix{}
+		}
+	}
+	if diff := cmp.Diff(nodeOf(t, "worker"), clone.Node, byValue); diff != "" {
+		t.Errorf("the addresses are shared (-want +got):\n%s", diff)
 	}
 }

@@ -128,6 +128,10 @@ func TestPlanRollout(t *testing.T) {
 		"failing nodes stop the rollout once they fill the budget": {
 			Rollout{Canary: 1, MaxUnavailable: intstr.FromInt32(1), Nodes: []RolloutNode{proven("a", "T"), on("b", "T", OutcomeFailing), fresh("c")}},
 			"a: Applied\nb: Failing Failing\nc: Waiting Queued\nstopped: NodesFailing"},
+		"a proven node on which applying again fails fills it, too": {
+			Rollout{MaxUnavailable: intstr.FromInt32(1), Nodes: []RolloutNode{
+				with(proven("a", "T"), func(n *RolloutNode) { n.Outcome = OutcomeFailing }), fresh("b")}},
+			"a: Failing Failing\nb: Waiting Queued\nstopped: NodesFailing"},
 		"below that the rollout goes on": {
 			Rollout{Canary: 1, MaxUnavailable: intstr.FromInt32(2), Nodes: []RolloutNode{proven("a", "T"), on("b", "T", OutcomeAborted), fresh("c")}},
 			"a: Applied\nb: Failing Aborted\nc: Applying, move >T"},

@@ -173,3 +173,24 @@ func TestMACAddressesSurviveReadersOfYAML11(t *testing.T) {
 		}
 	}
 }
+
+// FuzzTextsOfAWukong fuzzes the texts that a person writes, one by one, where FuzzParseWukong rarely gets past the JSON.
+func FuzzTextsOfAWukong(f *testing.F) {
+	f.Add("web", "lan", "192.0.2.10/24", "192.0.2.1", "8.8.8.8", "example.com", "10.0.0.0/8", "192.0.2.2", "02:00:00:00:00:01", int32(1500), false)
+	f.Add("web", "yes", "2001:DB8::5/64", "fe80::1", "*a", "&b", "::/0", "2001:db8::1", "52:54:00:12:34:56", int32(1280), true)
+	f.Add("w", "on", "10.0.0.1/31", "10.0.0.0", "1:2:3:4:5:6:7:8", "12:30", "0.0.0.0/0", "fe80::1%eth0", "x", int32(0), true)
+	f.Fuzz(func(t *testing.T, name, network, cidr, gw, dns, search, to, via, mac string, mtu int32, onLink bool) {
+		w := wukong(func(w *v1alpha1.Wukong) {
+			n := static(network, v1alpha1.CIDR(cidr), v1alpha1.Address(gw))
+			n.IPConfig.DNSServers = []v1alpha1.Address{v1alpha1.Address(dns)}
+			n.IPConfig.SearchDomains = []v1alpha1.DomainName{v1alpha1.DomainName(search)}
+			n.IPConfig.Routes = []v1alpha1.Route{{To: v1alpha1.Subnet(to), Via: v1alpha1.Address(via), OnLink: onLink, Metric: &mtu}}
+			n.MACAddress, n.MTU = (*v1alpha1.MACAddress)(&mac), &mtu
+			w.Name, w.Spec.Networks = name, []v1alpha1.WukongNetwork{n, static("other", "198.51.100.5/24", "198.51.100.1"), {Name: "last"}}
+			w.Spec.Disks = []v1alpha1.Disk{{Name: "root", Size: "1Gi"}}
+		})
+		if request, _ := render.ParseWukong(w); request != nil {
+			checkRendered(t, request)
+		}
+	})
+}

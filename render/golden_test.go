@@ -95,6 +95,27 @@ func TestNetplanAcceptsEveryRenderedDocument(t *testing.T) {
 	}
 }
 
+// TestManifestsAreOneStreamInStableOrder holds the stream against the golden files, which have one kind each.
+func TestManifestsAreOneStreamInStableOrder(t *testing.T) {
+	for _, dir := range cases(t) {
+		r := plan(t, dir)
+		text, err := r.Manifests()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want []string
+		single := files(t, r)
+		for _, name := range []string{"policies.yaml", "nads.yaml", "secrets.yaml", "vms.yaml"} {
+			if single[name] != "" {
+				want = append(want, single[name])
+			}
+		}
+		if diff := cmp.Diff(strings.Join(want, "---\n"), string(text)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", dir, diff)
+		}
+	}
+}
+
 func cases(t *testing.T) []string {
 	t.Helper()
 	inputs, err := filepath.Glob("testdata/*/in.yaml")

@@ -2,9 +2,11 @@ package render
 
 import (
 	"cmp"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	nadv1 "github.com/k8snetworkplumbingwg/network-attachment-definition-client/pkg/apis/k8s.cni.cncf.io/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -67,12 +69,12 @@ type PlannedLease struct {
 type planned struct {
 	object  Object
 	request *Request
+	// since is when the Wukong was created; the zero time where it is not from a cluster.
+	since time.Time
 	// choices has one entry per network; the zero Choice where none was found.
 	choices []Choice
-	// held: nothing is rendered, for a reason that a finding gives.
+	// held: the Wukong gets no address and nothing is rendered, for a reason that a finding gives.
 	held bool
-	// lost are the networks, by index, that did not get their address.
-	lost sets.Set[int]
 }
 
 type planner struct {
@@ -85,13 +87,14 @@ type planner struct {
 
 // Plan renders everything at once, without a cluster: what the controllers would write if the input were all there is, and
 // what they would say. What a finding does not affect is rendered all the same. Of Wukongs that ask for one address on one
-// segment the oldest gets it, and among those that no cluster has seen the first by namespace and name; the others render
+// segment the oldest gets it, and among those that no cluster has seen the first by namespace and name; the others get
 // nothing. The result does not depend on the order of the input.
 func Plan(in Input) (Output, []Finding) {
 	p := &planner{in: in}
 	p.once()
 	p.catalog = NewCatalog(p.in.HostUplinks, p.in.HostNetworks)
 	p.reportCatalog()
+	p.pending()
 	p.parse()
 	p.resolve()
 	p.settle()
@@ -160,7 +163,7 @@ func (p *planner) parse() {
 			continue
 		}
 		p.notices(o, servedNotices(request))
-		p.wukongs = append(p.wukongs, &planned{object: o, request: request, choices: make([]Choice, len(request.Networks)), lost: sets.Set[int]{}})
+		p.wukongs = append(p.wukongs, &planned{object: o, request: request, since: w.CreationTimestamp.Time, choices: make([]Choice, len(request.Networks))})
 	}
 }
 
@@ -209,7 +212,7 @@ func (p *planner) namespace(name string) NamespaceInfo {
 
 // render gives what is written for one Wukong, unless something holds it.
 func (p *planner) render(w *planned) {
-	if w.held || len(w.lost) > 0 {
+	if w.held {
 		return
 	}
 	objects, err := Wukong(w.request, w.choices, Options{ClusterName: p.in.ClusterName})
@@ -261,9 +264,9 @@ func (p *planner) guest(w *planned, nics []NIC) {
 func (p *planner) policies() {
 	inUse := p.inUse()
 	for _, n := range p.catalog.HostNetworks() {
-		if inUse.Has(n.Object.Name) && len(p.catalog.UplinksOf(n.Object)) == 0 {
+		if n.Problem == nil && inUse.Has(n.Object.Name) && len(p.catalog.UplinksOf(n.Object)) == 0 {
 			p.find(objectOf("HostNetwork", n.Object), SeverityError, Problem{Reason: v1alpha1.ReasonNoUplink, Path: "spec.physicalNetwork",
-				Message: "no usable HostUplink leads to physical network \"" + string(n.Object.Spec.PhysicalNetwork) + "\", so no host gets the network: declare one"})
+				Message: fmt.Sprintf("no HostUplink of physical network %q can build it, so no host gets the network: declare or correct one", n.Object.Spec.PhysicalNetwork)})
 		}
 	}
 	for _, u := range p.catalog.Uplinks() {
@@ -283,12 +286,12 @@ func (p *planner) policies() {
 	}
 }
 
-// inUse are the HostNetworks that some Wukong may attach to, and those that are always built.
+// inUse are the HostNetworks of the Wukongs that have all that they need, and those that are always built.
 func (p *planner) inUse() sets.Set[string] {
 	out := sets.Set[string]{}
 	for _, w := range p.wukongs {
-		for i, c := range w.choices {
-			if c.Chosen() && !w.lost.Has(i) {
+		for _, c := range w.choices {
+			if c.Chosen() && !w.held {
 				out.Insert(c.HostNetwork)
 			}
 		}

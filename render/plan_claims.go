@@ -1,12 +1,12 @@
 package render
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 
-	"go4.org/netipx"
+	corev1 "k8s.io/api/core/v1"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/conflicts"
@@ -14,69 +14,60 @@ import (
 	"novasphere.dev/wukong-network/nmstate"
 )
 
-// asked finds a request by its owner, which is one network of one Wukong.
-type asked struct {
-	wukong  *planned
-	network int
-}
-
-// settle decides who gets each address. Whoever does not is told, and its network is lost.
+// settle decides who gets each address, the oldest Wukong first. A Wukong gets all of its addresses or none, so one that has
+// to wait for an address, or for a HostNetwork, is in nobody's way.
 func (p *planner) settle() {
-	claims, owners := p.requests()
-	claims = append(claims, p.nodeClaims()...)
-	claims = append(claims, p.poolClaims()...)
-	claims = append(claims, p.reservationClaims(claims)...)
-	for _, c := range conflicts.FindAll(claims) {
-		who, found := owners[c.Asker.Owner]
-		if !found {
+	var idx conflicts.Index
+	idx.Replace("nodes", p.nodeClaims())
+	order := slices.Clone(p.wukongs)
+	slices.SortStableFunc(order, func(a, b *planned) int {
+		return cmp.Or(a.since.Compare(b.since), a.object.compare(b.object))
+	})
+	for _, w := range order {
+		if w.held {
 			continue
 		}
-		path := who.wukong.request.Networks[who.network].pathOf(c.Asker.Addr)
-		if c.Severity != conflicts.Refuses {
-			p.find(who.wukong.object, SeverityWarning, Problem{Reason: v1alpha1.ReasonAddressConflict, Path: path, Message: c.String()})
-			continue
-		}
-		reason := v1alpha1.ReasonAddressInUse
-		if c.Other.Kind != conflicts.Request {
-			reason = v1alpha1.ReasonAddressConflict
-		}
-		who.wukong.lost.Insert(who.network)
-		p.find(who.wukong.object, SeverityError, Problem{Reason: reason, Path: path, Message: c.String()})
-	}
-}
-
-// requests are the addresses that Wukongs ask for on a segment that is known.
-func (p *planner) requests() ([]conflicts.Claim, map[string]asked) {
-	var out []conflicts.Claim
-	owners := map[string]asked{}
-	for _, w := range p.wukongs {
-		since := p.since(w)
+		var claims []conflicts.Claim
 		for i, n := range w.request.Networks {
-			if !w.choices[i].Chosen() {
-				continue
-			}
-			owner := fmt.Sprintf("%s network %s", w.object, n.Name)
-			owners[owner] = asked{wukong: w, network: i}
 			for _, a := range n.Addresses {
-				out = append(out, conflicts.Claim{Segment: w.choices[i].Segment.String(), Addr: a.Prefix.Addr(), Kind: conflicts.Request,
-					Namespace: w.object.Namespace, Owner: owner, Since: since})
+				if !w.choices[i].Chosen() {
+					continue
+				}
+				claim := claimOf(w, i, a)
+				p.collide(w, a, conflicts.Conflicts(claim, &idx))
+				claim.Kind = conflicts.Lease
+				claims = append(claims, claim)
 			}
 		}
-	}
-	return out, owners
-}
-
-func (n Network) pathOf(addr netip.Addr) string {
-	for _, a := range n.Addresses {
-		if a.Prefix.Addr() == addr {
-			return a.Path
+		if !w.held {
+			idx.Replace(w.object.String(), claims)
 		}
 	}
-	return n.Path
 }
 
-// nodeClaims are the addresses that nodes report. Where an interface leads is known from the uplinks; elsewhere it counts
-// as every segment.
+func claimOf(w *planned, network int, a Address) conflicts.Claim {
+	return conflicts.Claim{Segment: w.choices[network].Segment.String(), Addr: a.Prefix.Addr(), Kind: conflicts.Request,
+		Namespace: w.object.Namespace, Owner: fmt.Sprintf("%s network %s", w.object, w.request.Networks[network].Name), Since: w.since}
+}
+
+// collide reports what is in the way of an address, and holds the Wukong where that refuses it.
+func (p *planner) collide(w *planned, a Address, found []conflicts.Conflict) {
+	for _, c := range found {
+		if c.Severity != conflicts.Refuses {
+			p.find(w.object, SeverityWarning, Problem{Reason: v1alpha1.ReasonAddressConflict, Path: a.Path, Message: c.String()})
+			continue
+		}
+		reason := v1alpha1.ReasonAddressConflict
+		if c.Other.Kind == conflicts.Lease {
+			reason = v1alpha1.ReasonAddressInUse
+		}
+		w.held = true
+		p.find(w.object, SeverityError, Problem{Reason: reason, Path: a.Path, Message: c.String()})
+	}
+}
+
+// nodeClaims are the addresses that nodes report, and those that the cluster knows them by. Where an interface leads is known
+// from the uplinks; elsewhere it counts as every segment.
 func (p *planner) nodeClaims() []conflicts.Claim {
 	var out []conflicts.Claim
 	for i := range p.in.NodeStates {
@@ -94,81 +85,38 @@ func (p *planner) nodeClaims() []conflicts.Claim {
 				Owner: "node " + state.Name, Evidence: fmt.Sprintf("interface %s of node %s", o.Interface, state.Name)})
 		}
 	}
-	return out
+	return append(out, p.nodeAddresses(out)...)
 }
 
-// poolClaims are the gateways and DNS servers of pools.
-func (p *planner) poolClaims() []conflicts.Claim {
+// nodeAddresses are the addresses in the status of nodes that no interface among the claims shows.
+func (p *planner) nodeAddresses(shown []conflicts.Claim) []conflicts.Claim {
 	var out []conflicts.Claim
-	for i := range p.in.AddressPools {
-		pool := &p.in.AddressPools[i]
-		claim := conflicts.Claim{Segment: p.catalog.segmentOf(pool.Spec.Segment), Owner: "AddressPool " + pool.Name}
-		if pool.Spec.Gateway != nil {
-			out = appendClaim(out, claim, conflicts.Gateway, string(*pool.Spec.Gateway))
-		}
-		for _, server := range pool.Spec.DNSServers {
-			out = appendClaim(out, claim, conflicts.DNSServer, string(server))
-		}
-	}
-	return out
-}
-
-func appendClaim(out []conflicts.Claim, claim conflicts.Claim, kind conflicts.Kind, text string) []conflicts.Claim {
-	addr, err := ipam.ParseIP(text)
-	if err != nil {
-		return out
-	}
-	claim.Addr, claim.Kind = addr, kind
-	return append(out, claim)
-}
-
-func (c *Catalog) segmentOf(s v1alpha1.Segment) string {
-	out := ipam.Segment{Fabric: string(s.PhysicalNetwork), VLAN: c.native[string(s.PhysicalNetwork)]}
-	if s.VLAN != nil {
-		out.VLAN = int(*s.VLAN)
-	}
-	return out.String()
-}
-
-// reservationClaims are reservations of the addresses that are asked for. A reserved range is never enumerated.
-func (p *planner) reservationClaims(requests []conflicts.Claim) []conflicts.Claim {
-	var out []conflicts.Claim
-	for i := range p.in.AddressReservations {
-		r := &p.in.AddressReservations[i]
-		segment := p.catalog.segmentOf(r.Spec.Segment)
-		for _, c := range requests {
-			if c.Kind != conflicts.Request || c.Segment != segment || !covers(r.Spec.Addresses, c.Addr) || waitsFor(r.Spec.For, c.Owner) {
+	for i := range p.in.Nodes {
+		n := &p.in.Nodes[i]
+		owner := "node " + n.Name
+		for _, a := range n.Status.Addresses {
+			addr, err := netip.ParseAddr(a.Address)
+			if err != nil || a.Type == corev1.NodeHostName {
 				continue
 			}
-			out = append(out, conflicts.Claim{Segment: segment, Addr: c.Addr, Kind: conflicts.Reservation,
-				Owner: "AddressReservation " + r.Name, Evidence: r.Spec.Reason})
+			if slices.ContainsFunc(shown, func(c conflicts.Claim) bool { return c.Owner == owner && c.Addr == addr }) {
+				continue
+			}
+			out = append(out, conflicts.Claim{Addr: addr, Kind: conflicts.NodeAddress, Owner: owner, Evidence: "status.addresses of " + owner})
 		}
 	}
 	return out
 }
 
-// covers says whether one of the ranges has the address. One that cannot be read covers nothing.
-func covers(ranges []v1alpha1.AddressRange, addr netip.Addr) bool {
-	return slices.ContainsFunc(ranges, func(text v1alpha1.AddressRange) bool {
-		if a, err := netip.ParseAddr(string(text)); err == nil {
-			return a == addr
-		}
-		if prefix, err := netip.ParsePrefix(string(text)); err == nil {
-			return prefix.Contains(addr)
-		}
-		r, err := netipx.ParseIPRange(string(text))
-		return err == nil && r.Contains(addr)
-	})
-}
-
-// waitsFor says whether a reservation is kept for the owner of a claim.
-func waitsFor(holder *v1alpha1.ReservedFor, owner string) bool {
-	if holder == nil {
-		return false
+// pending reports the kinds that this version stores and does not act on.
+func (p *planner) pending() {
+	report := func(o Object, message string) {
+		p.find(o, SeverityError, Problem{Reason: v1alpha1.ReasonNotSupportedYet, Message: message})
 	}
-	wukong := Object{Kind: "Wukong", Namespace: holder.Namespace, Name: holder.Name}.String()
-	if holder.Network == "" {
-		return strings.HasPrefix(owner, wukong+" network ")
+	for i := range p.in.AddressPools {
+		report(objectOf("AddressPool", &p.in.AddressPools[i]), "addresses are not taken from pools yet: give each Wukong an address")
 	}
-	return owner == wukong+" network "+holder.Network
+	for i := range p.in.AddressReservations {
+		report(objectOf("AddressReservation", &p.in.AddressReservations[i]), "reserved addresses are not kept back yet: give none of them to a Wukong")
+	}
 }

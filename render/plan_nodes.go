@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -14,16 +13,6 @@ import (
 	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/nmstate"
 )
-
-// since is when a Wukong was created; the zero time where it is not from a cluster.
-func (p *planner) since(w *planned) time.Time {
-	for i := range p.in.Wukongs {
-		if o := &p.in.Wukongs[i]; o.Namespace == w.object.Namespace && o.Name == w.object.Name {
-			return o.CreationTimestamp.Time
-		}
-	}
-	return time.Time{}
-}
 
 // node gives what is known about a node: its labels, at least the one with its name, and the addresses that the cluster
 // knows it by.

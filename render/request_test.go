@@ -304,3 +304,32 @@ func TestRunStrategyFoldsBothPlaces(t *testing.T) {
 		})
 	}
 }
+
+func TestTolerationsAreThoseThatTheAPIServerTakes(t *testing.T) {
+	seconds := int64(5)
+	cases := map[string]struct {
+		toleration corev1.Toleration
+		ok         bool
+	}{
+		"a key that exists":               {corev1.Toleration{Key: "example.com/x", Operator: "Exists"}, true},
+		"a key with a value":              {corev1.Toleration{Key: "x", Value: "y", Effect: "NoSchedule"}, true},
+		"everything":                      {corev1.Toleration{Operator: "Exists"}, true},
+		"a time before it is evicted":     {corev1.Toleration{Key: "x", Operator: "Exists", Effect: "NoExecute", TolerationSeconds: &seconds}, true},
+		"a time without eviction":         {corev1.Toleration{Key: "x", Operator: "Exists", TolerationSeconds: &seconds}, false},
+		"an operator that does not exist": {corev1.Toleration{Key: "x", Operator: "Near"}, false},
+		"an effect that does not exist":   {corev1.Toleration{Key: "x", Effect: "Never"}, false},
+		"a key that is no label's":        {corev1.Toleration{Key: "a b", Operator: "Exists"}, false},
+		"a value where the key is enough": {corev1.Toleration{Key: "x", Operator: "Exists", Value: "y"}, false},
+		"a value that is no label's":      {corev1.Toleration{Key: "x", Value: "a b"}, false},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			_, errs := render.ParseWukong(wukong(func(w *v1alpha1.Wukong) {
+				w.Spec.HighAvailability = &v1alpha1.HighAvailability{Tolerations: []corev1.Toleration{c.toleration}}
+			}))
+			if ok := len(errs) == 0; ok != c.ok {
+				t.Errorf("accepted: %v, %v", ok, errs)
+			}
+		})
+	}
+}

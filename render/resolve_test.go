@@ -200,3 +200,34 @@ func TestTheOldestHasTheDefault(t *testing.T) {
 		}
 	}
 }
+
+func TestANetworkThatCannotServeTheRequestRefusesIt(t *testing.T) {
+	address := []render.Address{{Path: at + ".ipConfig.address"}}
+	cases := map[string]struct {
+		network      v1alpha1.HostNetwork
+		asks         render.Network
+		reason, path string
+	}{
+		"addresses from pools alone": {hostNetwork("n", "lab", func(n *v1alpha1.HostNetwork) { n.Spec.ExplicitAddresses = v1alpha1.ExplicitPoolOnly }),
+			render.Network{HostNetwork: "n", Addresses: address}, v1alpha1.ReasonNotSupportedYet, ".ipConfig.address"},
+		"pools alone, and DHCP":           {hostNetwork("n", "lab", func(n *v1alpha1.HostNetwork) { n.Spec.ExplicitAddresses = v1alpha1.ExplicitPoolOnly }), render.Network{HostNetwork: "n", DHCP: true}, "", ""},
+		"an MTU larger than the bridge's": {hostNetwork("n", "lab", networkMTU(1500)), render.Network{HostNetwork: "n", MTU: 1501}, v1alpha1.ReasonInvalidSpec, ".mtu"},
+		"an MTU of the bridge's size":     {hostNetwork("n", "lab", networkMTU(1500)), render.Network{HostNetwork: "n", MTU: 1500}, "", ""},
+		"an MTU larger than the uplink's": {hostNetwork("n", "jumbo"), render.Network{HostNetwork: "n", MTU: 9001}, v1alpha1.ReasonInvalidSpec, ".mtu"},
+		"a network that cannot be built":  {hostNetwork("n", "lab", bridge("br-ex")), render.Network{HostNetwork: "n"}, v1alpha1.ReasonInvalidSpec, ""},
+		"a network that is going away":    {hostNetwork("n", "lab", func(n *v1alpha1.HostNetwork) { n.DeletionTimestamp = ptr(day(1)) }), render.Network{HostNetwork: "n"}, v1alpha1.ReasonHostNetworkNotFound, ".hostNetwork"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			catalog := render.NewCatalog([]v1alpha1.HostUplink{uplink("u", "lab", "eth1"), uplink("j", "jumbo", "eth2", uplinkMTU(9000))}, []v1alpha1.HostNetwork{c.network})
+			c.asks.Path = at
+			_, refusal := catalog.Resolve(render.Selection{Namespace: render.NamespaceInfo{Name: "team-a"}, Network: c.asks})
+			if refusal == nil {
+				refusal = &render.Refusal{Path: at}
+			}
+			if diff := cmp.Diff([]string{c.reason, at + c.path}, []string{refusal.Reason, refusal.Path}); diff != "" {
+				t.Errorf("reason and path (-want +got):\n%s%v", diff, refusal)
+			}
+		})
+	}
+}

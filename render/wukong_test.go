@@ -46,9 +46,9 @@ func TestHashesOfRequestsNeverChange(t *testing.T) {
 		change          func(*v1alpha1.Wukong)
 		request, secret string
 	}{
-		"the simplest request":    {nil, "REQ1", "SEC1"},
-		"a request with the lot":  {full, "REQ2", "SEC2"},
-		"somebody else's machine": {func(w *v1alpha1.Wukong) { w.Spec.VirtualMachineName = "db" }, "REQ3", "web-net"},
+		"the simplest request":    {nil, "o2hmbvasz4", "web-net-cpslpkgnya"},
+		"a request with the lot":  {full, "hvd6deihvg", "web-net-cekgje4vme"},
+		"somebody else's machine": {func(w *v1alpha1.Wukong) { w.Spec.VirtualMachineName = "db" }, "df6seedz36", "web-net"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -24,8 +24,12 @@ type Subnet string
 // (192.0.2.64/26). Both ends of a range are of one family, the lower one first.
 //
 // +kubebuilder:validation:MinLength=1
-// +kubebuilder:validation:MaxLength=100
-// +kubebuilder:validation:XValidation:rule="isIP(self) || (isCIDR(self) && cidr(self) == cidr(self).masked()) || (self.split('-').size() == 2 && self.split('-').all(p, isIP(p)) && ip(self.split('-')[0]).family() == ip(self.split('-')[1]).family())",message="must be an address (192.0.2.10), a range of one family (192.0.2.10-192.0.2.99) or a prefix without host bits (192.0.2.64/26)"
+// +kubebuilder:validation:MaxLength=79
+// +kubebuilder:validation:Pattern=`^[^-]+(-[^-]+)?$`
+// +kubebuilder:validation:XValidation:rule="self.contains('/') || self.contains('-') || isIP(self)",message="must be an address (192.0.2.10), a range (192.0.2.10-192.0.2.99) or a prefix (192.0.2.64/26)"
+// +kubebuilder:validation:XValidation:rule="!self.contains('-') || (isIP(self.substring(0, self.indexOf('-'))) && isIP(self.substring(self.indexOf('-') + 1)))",message="both ends of a range must be addresses, such as 192.0.2.10-192.0.2.99"
+// +kubebuilder:validation:XValidation:rule="!self.contains('/') || (isCIDR(self) && cidr(self) == cidr(self).masked())",message="a prefix must have no host bits, such as 192.0.2.64/26"
+// +kubebuilder:validation:XValidation:rule="!(self.contains('.') && self.contains(':'))",message="both ends of a range must be of one family"
 type AddressRange string
 
 // DomainName is a DNS name in lower or upper case without a trailing dot, such as example.com.
@@ -178,17 +182,24 @@ const (
 // NodeCounts counts nodes by progress.
 type NodeCounts struct {
 	// matching is the number of nodes that the selector matches.
-	Matching int32 `json:"matching"`
+	// +optional
+	Matching int32 `json:"matching,omitempty"`
 	// leftOut is the number of nodes that failed the checks and were not touched.
-	LeftOut int32 `json:"leftOut"`
+	// +optional
+	LeftOut int32 `json:"leftOut,omitempty"`
 	// waiting is the number of nodes that wait for their turn.
-	Waiting int32 `json:"waiting"`
+	// +optional
+	Waiting int32 `json:"waiting,omitempty"`
 	// applying is the number of nodes that carry out the revision, retries included.
-	Applying int32 `json:"applying"`
+	// +optional
+	Applying int32 `json:"applying,omitempty"`
 	// applied is the number of nodes that have the revision.
-	Applied int32 `json:"applied"`
+	// +optional
+	Applied int32 `json:"applied,omitempty"`
 	// failing is the number of nodes that gave up.
-	Failing int32 `json:"failing"`
+	// +optional
+	Failing int32 `json:"failing,omitempty"`
 	// unknown is the number of nodes that do not answer.
-	Unknown int32 `json:"unknown"`
+	// +optional
+	Unknown int32 `json:"unknown,omitempty"`
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -18,6 +19,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 )
 
 // The package knows nothing of our own kinds; their tests are beside them.
@@ -27,6 +29,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(abandonVariable) != "" {
 		abandonCluster()
 	}
+	log.SetLogger(logr.Discard()) // envtest's library would complain that there is none
 	os.Exit(shared.Run(m))
 }
 

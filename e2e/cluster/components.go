@@ -66,10 +66,18 @@ func ownCRDs(o Options) (string, error) {
 // Install adds components to a running cluster and returns when they are in effect. Garbage collection learns of kinds that
 // came after the start within 30 seconds.
 func (c *Cluster) Install(ctx context.Context, components ...Component) error {
-	if len(components) == 0 {
-		return nil
+	if err := c.installCRDs(components); err != nil {
+		return err
 	}
-	options := envtest.CRDInstallOptions{ErrorIfPathMissing: true}
+	if slices.Contains(components, Nmstate) {
+		return c.installNmstateAdmission(ctx)
+	}
+	return nil
+}
+
+// installCRDs creates the definitions of components and waits until they are served.
+func (c *Cluster) installCRDs(components []Component) error {
+	options := envtest.CRDInstallOptions{ErrorIfPathMissing: true, MaxTime: startTimeout}
 	for _, component := range components {
 		folder, known := c.crds[component]
 		if !known {
@@ -79,9 +87,6 @@ func (c *Cluster) Install(ctx context.Context, components ...Component) error {
 	}
 	if _, err := envtest.InstallCRDs(c.admin, options); err != nil {
 		return fmt.Errorf("install %v: %w", components, err)
-	}
-	if slices.Contains(components, Nmstate) {
-		return c.installNmstateAdmission(ctx)
 	}
 	return nil
 }

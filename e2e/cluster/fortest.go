@@ -45,8 +45,9 @@ type Shared struct {
 	err     error
 }
 
-// Run runs the package's tests, then stops the cluster, and returns the exit code.
-func (s *Shared) Run(m *testing.M) int {
+// Run runs the package's tests, m being its *testing.M or something around it that tidies up afterwards, then stops the
+// cluster, and returns the exit code.
+func (s *Shared) Run(m interface{ Run() int }) int {
 	code := m.Run()
 	if s.cluster == nil {
 		return code

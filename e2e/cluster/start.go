@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -53,11 +54,23 @@ func Start(ctx context.Context, options Options) (_ *Cluster, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	components := without(allComponents, options.Without)
 	// The garbage collector lists the kinds when it starts, and only every half minute from then on.
-	if err := c.Install(ctx, without(allComponents, options.Without)...); err != nil {
+	if err := c.installCRDs(components); err != nil {
 		return nil, err
 	}
-	return c, c.startControllerManager(ctx)
+	if err := c.startControllerManager(); err != nil {
+		return nil, err
+	}
+	if slices.Contains(components, Nmstate) {
+		if err := c.installNmstateAdmission(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if err := c.awaitControllerManager(ctx); err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // startControlPlane starts etcd and the API server, and serves the admission webhook.
@@ -135,9 +148,9 @@ func (c *Cluster) environment(options Options, hooks net.Addr) (*envtest.Environ
 	return env, nil
 }
 
-// startControllerManager starts the controllers that clusters cannot do without, and waits for the default service account as
-// the sign that they work. They make deleted namespaces go away and delete what an owner leaves behind.
-func (c *Cluster) startControllerManager(ctx context.Context) error {
+// startControllerManager starts the controllers that clusters cannot do without: they make deleted namespaces go away and
+// delete what an owner leaves behind.
+func (c *Cluster) startControllerManager() error {
 	path, err := launcher(c.dir, c.binaries.ControllerManager)
 	if err != nil {
 		return err
@@ -153,10 +166,12 @@ func (c *Cluster) startControllerManager(ctx context.Context) error {
 		"--secure-port=0", // it serves nobody
 		"--kube-api-qps=500", "--kube-api-burst=1000",
 	)
-	if err != nil {
-		return err
-	}
-	err = wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, startTimeout, true, func(ctx context.Context) (bool, error) {
+	return err
+}
+
+// awaitControllerManager waits for the default service account, the sign that the controllers work.
+func (c *Cluster) awaitControllerManager(ctx context.Context) error {
+	err := wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, startTimeout, true, func(ctx context.Context) (bool, error) {
 		select {
 		case <-c.manager.exited:
 			return false, errors.New("it has exited")

@@ -82,8 +82,12 @@ func (b goBuild) goCommand(ctx context.Context, args []string, stdout io.Writer,
 	for scanner.Scan() {
 		onLine(scanner.Text())
 	}
-	if err := errors.Join(scanner.Err(), cmd.Wait()); err != nil {
-		return fmt.Errorf("go %s: %w", args[0], errors.Join(err, ctx.Err()))
+	err = errors.Join(scanner.Err(), cmd.Wait())
+	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("interrupted: %w", ctx.Err())
+	case err != nil:
+		return fmt.Errorf("go %s: %w", args[0], err)
 	}
 	return nil
 }

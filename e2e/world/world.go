@@ -106,7 +106,7 @@ func Node(name string, index byte) lab.NodeSpec {
 	return lab.NodeSpec{
 		Name: name, Address: address, DNS: []netip.Addr{netip.AddrFrom4([4]byte{198, 51, 100, 254})},
 		NICs: []lab.NIC{
-			{Name: "eth0", Addresses: []netip.Prefix{netip.PrefixFrom(address, 24)}, DefaultGateway: netip.AddrFrom4([4]byte{198, 51, 100, 1})},
+			{Name: "eth0", Addresses: []netip.Prefix{netip.PrefixFrom(address, 24)}, Gateways: []netip.Addr{netip.AddrFrom4([4]byte{198, 51, 100, 1})}},
 			{Name: "eth1"}, {Name: "eth2"},
 		},
 	}

@@ -108,20 +108,5 @@ func (d document) fail(err error) error {
 		}
 		return fmt.Sprintf("line %d", n+d.first-1)
 	})
-	return fmt.Errorf("%s:%d: is no YAML: %s", d.source.Name, d.line, strings.Join(strings.Fields(printable(text)), " "))
-}
-
-// printable replaces what a terminal could take for a command, and bounds the length.
-func printable(text string) string {
-	const most = 500
-	text = strings.ToValidUTF8(text, "\ufffd")
-	if runes := []rune(text); len(runes) > most {
-		text = string(runes[:most]) + "…"
-	}
-	return strings.Map(func(r rune) rune {
-		if r == '\n' || strconv.IsPrint(r) {
-			return r
-		}
-		return '\ufffd'
-	}, text)
+	return fmt.Errorf("%s:%d: is no YAML: %s", d.source.Name, d.line, Printable(text))
 }

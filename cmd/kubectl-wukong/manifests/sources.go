@@ -48,11 +48,10 @@ func (f Finder) Find(args []string) ([]Source, error) {
 		files, err := f.files(arg)
 		errs = append(errs, err)
 		for _, file := range files {
-			if name := filepath.Clean(file.Name); seen[name] {
+			if file.Name = filepath.Clean(file.Name); seen[file.Name] {
 				continue
-			} else {
-				seen[name] = true
 			}
+			seen[file.Name] = true
 			file.Text, err = f.read(file.Name)
 			errs = append(errs, err)
 			out = append(out, file)
