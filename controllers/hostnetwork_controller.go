@@ -28,6 +28,7 @@ type HostNetworkReconciler struct {
 	Events events.EventRecorder
 
 	components *Components
+	pace       pace
 }
 
 // +kubebuilder:rbac:groups=vm.novasphere.dev,resources=hostnetworks,verbs=get;list;watch;patch

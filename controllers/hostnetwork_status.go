@@ -16,6 +16,7 @@ func (r *HostNetworkReconciler) publish(ctx context.Context, s *hostNetworkScope
 		return nil
 	}
 	s.report()
+	r.pace.keepCount(s)
 	if err := patchStatus(ctx, r.Client, s.before, s.network); err != nil {
 		return err
 	}

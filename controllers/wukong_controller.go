@@ -28,6 +28,7 @@ type WukongReconciler struct {
 
 	components *Components
 	leaser     leaser
+	fresh      freshness
 }
 
 // +kubebuilder:rbac:groups=vm.novasphere.dev,resources=wukongs,verbs=get;list;watch
@@ -93,7 +94,7 @@ func (r *WukongReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctr
 	if err := r.Get(ctx, req.NamespacedName, w); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err) // its leases go by their own controller
 	}
-	if !w.DeletionTimestamp.IsZero() {
+	if !w.DeletionTimestamp.IsZero() || r.fresh.stale(w) {
 		return ctrl.Result{}, nil
 	}
 	s := &wukongScope{wukong: w.DeepCopy(), before: w, now: r.Config.Clock.Now()}
@@ -137,6 +138,7 @@ func (r *WukongReconciler) publish(ctx context.Context, s *wukongScope) error {
 	if err := patchStatus(ctx, r.Client, s.before, s.wukong); err != nil {
 		return err
 	}
+	r.fresh.wrote(s.wukong)
 	announce(r.Events, s.wukong, s.before.Status.Conditions, s.wukong.Status.Conditions)
 	return nil
 }

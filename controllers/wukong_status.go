@@ -237,7 +237,7 @@ func phase(s *wukongScope, v Verdict) v1alpha1.WukongPhase {
 		return v1alpha1.PhaseStopped
 	case v.State == Done, machine != nil && machine.Reason == v1alpha1.ReasonRunning:
 		return v1alpha1.PhaseRunning
-	case s.vm != nil:
+	case s.delivered.done && s.request.Machine != nil:
 		return v1alpha1.PhaseCreating
 	}
 	return v1alpha1.PhasePending

@@ -156,21 +156,6 @@ func (c *Catalog) UplinksOf(n *v1alpha1.HostNetwork) []*v1alpha1.HostUplink {
 	return out
 }
 
-// NetworksOf gives the HostNetworks, by name, that can be built on a HostUplink.
-func (c *Catalog) NetworksOf(u *v1alpha1.HostUplink) []*v1alpha1.HostNetwork {
-	known, ok := c.uplinks[u.Name]
-	if !ok {
-		return nil
-	}
-	var out []*v1alpha1.HostNetwork
-	for _, n := range c.HostNetworks() {
-		if c.serves(known, n.Object) {
-			out = append(out, n.Object)
-		}
-	}
-	return out
-}
-
 // Unserved says why a HostNetwork is not built on a HostUplink of its fabric although both are usable, or nil.
 func (c *Catalog) Unserved(uplink, network string) *Problem {
 	if p, ok := c.unserved[pair{uplink, network}]; ok {
@@ -211,9 +196,6 @@ func Allowed(n *v1alpha1.HostNetwork, ns NamespaceInfo) bool {
 	selector, err := metav1.LabelSelectorAsSelector(allowed.Selector)
 	return err == nil && selector.Matches(labels.Set(ns.Labels))
 }
-
-// Allowed is the function Allowed.
-func (c *Catalog) Allowed(n *v1alpha1.HostNetwork, ns NamespaceInfo) bool { return Allowed(n, ns) }
 
 func invalidSpec(path, format string, args ...any) *Problem {
 	return &Problem{Reason: v1alpha1.ReasonInvalidSpec, Path: path, Message: fmt.Sprintf(format, args...)}

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 
@@ -99,12 +100,14 @@ type defaultRoute struct {
 	path   string
 }
 
-// defaults gives the default routes of a network, those of addresses first. One that is repeated is given once.
+// defaults gives the default routes of a network, those of addresses first. A route that repeats the gateway of an address
+// says more about the same default route.
 func (n Network) defaults() []defaultRoute {
 	var out []defaultRoute
 	add := func(d defaultRoute) {
-		for _, known := range out {
-			if known.via == d.via {
+		for i := range out {
+			if out[i].via == d.via {
+				out[i].metric, out[i].onLink = cmp.Or(d.metric, out[i].metric), d.onLink || out[i].onLink
 				return
 			}
 		}

@@ -7,6 +7,7 @@ import (
 
 	nmstatev1 "github.com/nmstate/kubernetes-nmstate/api/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/e2e/lab"
@@ -51,7 +52,13 @@ func (s *stage) anew(old types.UID) {
 func TestEditedPolicyIsMadeAgain(t *testing.T) {
 	s := served(t, 2)
 	p := s.policy()
-	s.patch(p, `{"spec":{"desiredState":{"interfaces":[{"name":"br-evil","type":"linux-bridge","state":"up"}]}}}`)
+	s.eventually(func() string { // nmstate refuses edits while a policy is in progress
+		edit := client.RawPatch(types.MergePatchType, []byte(`{"spec":{"desiredState":{"interfaces":[{"name":"br-evil","type":"linux-bridge","state":"up"}]}}}`))
+		if err := s.Admin.Patch(s.ctx, s.policy(), edit); err != nil {
+			return err.Error()
+		}
+		return ""
+	})
 	s.anew(p.UID)
 	if !s.has("node-a", "br-blue") {
 		t.Error("br-blue is gone")

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	nmstatev1 "github.com/nmstate/kubernetes-nmstate/api/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -287,6 +288,7 @@ func TestOldestUplinkKeepsANode(t *testing.T) {
 	s := newStage(t, 1, lab.Options{})
 	s.apply(uplink("zebra", "eth1") + network("blue", "vlan: 100"))
 	s.networkIs("blue", yes, v1alpha1.ReasonApplied, "1/1")
+	time.Sleep(1100 * time.Millisecond) // ages have seconds, and among equals the name decides
 	s.apply(uplink("aardvark", "eth2"))
 	s.uplinkIs("aardvark", no, v1alpha1.ReasonNoEligibleNodes, `HostUplink "zebra" is older`)
 	s.uplinkIs("zebra", yes, v1alpha1.ReasonApplied, "1/1")

@@ -50,7 +50,7 @@ func (h *handler) reconcile(ctx context.Context, name string) (again bool, err e
 	if h.lab.opts.SkipApplied && isTrue(e.Status.Conditions, "Available") {
 		return false, nil
 	}
-	if !isRetrying(before) {
+	if !isTrue(before, "Progressing") { // else it holds its slot: between two attempts, or since it was interrupted
 		if start, again, err := h.claim(ctx, p); err != nil || !start {
 			return again, err
 		}

@@ -200,10 +200,14 @@ func (s *stage) networkState(i int) *unstructured.Unstructured {
 
 // drain returns the kinds of all events so far about one policy on one node.
 func (s *stage) drain(i int, policy string) []EventKind {
+	s.t.Helper()
 	var kinds []EventKind
 	for {
 		select {
 		case e := <-s.Events():
+			if e.Kind == HandlerError {
+				s.t.Logf("the lab met %s: %s", e.Policy, e.Message)
+			}
 			if e.Node == s.node(i) && e.Policy == policy {
 				kinds = append(kinds, e.Kind)
 			}
@@ -313,20 +317,22 @@ func TestAnEnactmentPassesThroughItsStates(t *testing.T) {
 	}
 	s.apply("seen", plainBridge, nil)
 	var seen []string
-	for event := range stream.ResultChan() {
-		e := &enactment{}
-		if err := decode(event.Object.(*unstructured.Unstructured), e); err != nil {
-			t.Fatal(err)
-		}
-		now := "empty"
-		if len(e.Status.Conditions) == len(enactmentTypes) {
-			now = letters(e.Status.Conditions, enactmentTypes)
-		}
-		if len(seen) == 0 || seen[len(seen)-1] != now {
-			seen = append(seen, now)
-		}
-		if now == "TFFFF" {
-			break
+	for timeout := time.After(30 * time.Second); len(seen) == 0 || seen[len(seen)-1] != "TFFFF"; {
+		select {
+		case event := <-stream.ResultChan():
+			e := &enactment{}
+			if err := decode(event.Object.(*unstructured.Unstructured), e); err != nil {
+				t.Fatal(err)
+			}
+			now := "empty"
+			if len(e.Status.Conditions) == len(enactmentTypes) {
+				now = letters(e.Status.Conditions, enactmentTypes)
+			}
+			if len(seen) == 0 || seen[len(seen)-1] != now {
+				seen = append(seen, now)
+			}
+		case <-timeout:
+			t.Fatalf("not applied: states %v, events %v", seen, s.drain(1, "seen"))
 		}
 	}
 	want := []string{"empty", "UUUUU", "empty", "UUTFF", "FTTFF", "UUTFF", "TFFFF"}

@@ -43,8 +43,3 @@ func admit(limit *intstr.IntOrString, busy int, enactments []enactment) admissio
 	}
 	return mustWait
 }
-
-// isRetrying reports whether an enactment is between two attempts: it then holds its slot already.
-func isRetrying(conditions []Condition) bool {
-	return isTrue(conditions, "Failing") && isTrue(conditions, "Progressing")
-}

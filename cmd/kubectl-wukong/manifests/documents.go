@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	yamlv3 "go.yaml.in/yaml/v3"
 	"sigs.k8s.io/yaml"
 
 	utiljson "k8s.io/apimachinery/pkg/util/json"
@@ -18,6 +19,9 @@ type document struct {
 	// first is the line of the source, from 1, that text begins with; line is that of the first content.
 	first, line int
 	text        []byte
+
+	// nodes is text as it is written, with lines; it is only made for findings.
+	nodes *yamlv3.Node
 }
 
 // split cuts a source into its documents. Those without content are left out.
@@ -81,7 +85,7 @@ func lineEnd(line []byte) []byte {
 }
 
 // decode gives the content of a document: an object, or whatever else it holds. It reads YAML as kubectl does.
-func (d document) decode() (any, error) {
+func (d *document) decode() (any, error) {
 	raw, err := yaml.YAMLToJSONStrict(d.text)
 	if err != nil {
 		return nil, d.fail(err)
@@ -93,20 +97,20 @@ func (d document) decode() (any, error) {
 	return out, nil
 }
 
-var lineOfError = regexp.MustCompile(`\bline (\d+)\b`)
+var lineOfError = regexp.MustCompile(`\bline (\d+): `)
 
-// fail gives an error of the parser with the lines of the source, on one line.
-func (d document) fail(err error) error {
+// fail gives an error of the parser on one line that begins with the place.
+func (d *document) fail(err error) error {
 	text := err.Error()
 	for _, prefix := range []string{"error converting YAML to JSON: ", "yaml: ", "unmarshal errors:"} {
 		text = strings.TrimPrefix(text, prefix)
 	}
-	text = lineOfError.ReplaceAllStringFunc(text, func(found string) string {
-		n, err := strconv.Atoi(found[len("line "):])
-		if err != nil {
-			return found
+	line := d.line
+	if found := lineOfError.FindStringSubmatch(text); found != nil {
+		if number, err := strconv.Atoi(found[1]); err == nil {
+			line = d.first + number - 1
+			text = strings.Replace(text, found[0], "", 1)
 		}
-		return fmt.Sprintf("line %d", n+d.first-1)
-	})
-	return fmt.Errorf("%s:%d: is no YAML: %s", d.source.Name, d.line, Printable(text))
+	}
+	return fmt.Errorf("%s:%d: is no YAML: %s", d.source.Name, line, Printable(text))
 }

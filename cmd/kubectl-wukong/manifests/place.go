@@ -28,8 +28,8 @@ func (p place) String() string {
 
 // line gives the line of a field, or of the part of its path that exists. It is 0 where that cannot be told.
 func (p place) line(path string) int {
-	var root yamlv3.Node
-	if err := yamlv3.Unmarshal(p.document.text, &root); err != nil || len(root.Content) == 0 {
+	root := p.document.root()
+	if len(root.Content) == 0 {
 		return 0
 	}
 	at := &line{node: root.Content[0], number: root.Content[0].Line}
@@ -39,6 +39,18 @@ func (p place) line(path string) int {
 		}
 	}
 	return at.number + p.document.first - 1
+}
+
+// root gives the nodes of a document. There are none where this parser does not read what the other one has read.
+func (d *document) root() *yamlv3.Node {
+	if d.nodes == nil {
+		var nodes yamlv3.Node
+		if yamlv3.Unmarshal(d.text, &nodes) != nil {
+			nodes = yamlv3.Node{}
+		}
+		d.nodes = &nodes
+	}
+	return d.nodes
 }
 
 // line is a node of a document, and the line that a reader looks for: that of the key where there is one.

@@ -1,0 +1,31 @@
+package main
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+var update = flag.Bool("update", false, "write the expected output of the scripts anew")
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"kubectl-wukong": main})
+}
+
+// TestScripts runs the command as a user does. Each script of testdata/script tells one story.
+func TestScripts(t *testing.T) {
+	samples, err := filepath.Abs(samplesDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script", UpdateScripts: *update, RequireExplicitExec: true, RequireUniqueNames: true,
+		Setup: func(e *testscript.Env) error {
+			// The folder of the samples has the same name on every machine.
+			return os.Symlink(samples, filepath.Join(e.WorkDir, "samples"))
+		},
+	})
+}
