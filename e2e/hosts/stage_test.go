@@ -90,6 +90,9 @@ func (s *stage) halt() {
 
 // clear takes everything away, whatever state the test left it in: without the controller, finalizers are taken off by hand.
 func (s *stage) clear() {
+	if s.t.Failed() {
+		s.dump()
+	}
 	s.halt()
 	for _, list := range []client.ObjectList{&v1alpha1.WukongList{}, &v1alpha1.AddressLeaseList{}, &v1alpha1.HostNetworkList{}, &v1alpha1.HostUplinkList{},
 		&nmstatev1.NodeNetworkConfigurationPolicyList{}} {
@@ -119,6 +122,19 @@ func (s *stage) clear() {
 	s.must(s.Admin.List(s.ctx, states))
 	for i := range states.Items {
 		s.must(client.IgnoreNotFound(s.Admin.Delete(s.ctx, &states.Items[i])))
+	}
+}
+
+// dump logs what a failed test left behind.
+func (s *stage) dump() {
+	for _, args := range [][]string{
+		{"get", "hostuplinks,hostnetworks,nncp,nnce", "-o", "wide"},
+		{"get", "nodes", "-o", `custom-columns=NAME:.metadata.name,LABELS:.metadata.labels,ANNOTATIONS:.metadata.annotations`},
+		{"get", "nnce", "-o", `custom-columns=NAME:.metadata.name,STATUS:.status.conditions[*].type,STATUS:.status.conditions[*].status,RETRIES:.status.retryCount`},
+		{"get", "events", "--sort-by=.metadata.creationTimestamp"},
+	} {
+		out, err := s.Cluster.Kubectl(s.ctx, args...)
+		s.t.Logf("kubectl %v: %v\n%s", args, err, out)
 	}
 }
 

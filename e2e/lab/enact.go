@@ -47,7 +47,7 @@ func (h *handler) reconcile(ctx context.Context, name string) (again bool, err e
 	if e.Status.RetryCount[p.generationKey()] >= h.lab.opts.Attempts {
 		return false, nil
 	}
-	if h.lab.opts.SkipApplied && isTrue(e.Status.Conditions, "Available") {
+	if h.lab.opts.Release == After087 && isTrue(e.Status.Conditions, "Available") {
 		return false, nil
 	}
 	if !isTrue(before, "Progressing") { // else it holds its slot: between two attempts, or since it was interrupted
@@ -65,7 +65,7 @@ func (h *handler) prepare(ctx context.Context, node *corev1.Node, p *policy) (*e
 	var before []Condition
 	fill := func(s *enactmentStatus) {
 		before = s.Conditions
-		if s.PolicyGeneration != p.Metadata.Generation && !h.lab.opts.KeepStaleConditions {
+		if s.PolicyGeneration != p.Metadata.Generation && h.lab.opts.Release != Before086 {
 			s.Conditions = nil
 		}
 		s.PolicyGeneration = p.Metadata.Generation
@@ -113,6 +113,9 @@ func (h *handler) claim(ctx context.Context, p *policy) (start, again bool, err 
 	verdict, refused := admitted, errors.New("no slot")
 	err = h.lab.store.updatePolicy(ctx, name, func(current *policy) error {
 		busy := current.Status.UnavailableNodeCountMap[p.generationKey()]
+		if h.lab.opts.Release == After087 {
+			busy = min(busy, inProgress(p.Metadata.Generation, all))
+		}
 		if verdict = admit(p.Spec.MaxUnavailable, busy, all); verdict != admitted {
 			return refused
 		}
@@ -135,6 +138,7 @@ func (h *handler) claim(ctx context.Context, p *policy) (start, again bool, err 
 	return false, false, errors.Join(h.lab.store.warn(ctx, p, h.spec.Name, message), h.note(ctx, p, phaseAborted, message))
 }
 
+// count notes how many nodes hold a slot of a generation.
 func (s *policyStatus) count(generation string, busy int) {
 	if s.UnavailableNodeCountMap == nil {
 		s.UnavailableNodeCountMap = map[string]int{}
@@ -180,10 +184,7 @@ func (h *handler) attempt(ctx context.Context, p *policy, e *enactment) (again b
 
 // succeed gives the slot back, says so, and publishes the new state.
 func (h *handler) succeed(ctx context.Context, p *policy) error {
-	if err := h.lab.store.updatePolicy(ctx, p.Metadata.Name, func(current *policy) error {
-		current.Status.count(p.generationKey(), current.Status.UnavailableNodeCountMap[p.generationKey()]-1)
-		return nil
-	}); err != nil {
+	if err := h.lab.giveBack(ctx, p.Metadata.Name, p.Metadata.Generation); err != nil {
 		return err
 	}
 	if err := h.note(ctx, p, phaseSucceeded, "successfully reconciled"); err != nil {
@@ -196,7 +197,7 @@ func (h *handler) succeed(ctx context.Context, p *policy) error {
 func (h *handler) note(ctx context.Context, p *policy, at phase, message string) error {
 	_, err := h.lab.store.updateEnactment(ctx, enactmentName(h.spec.Name, p.Metadata.Name), func(s *enactmentStatus) {
 		s.Conditions = enactmentConditions(s.Conditions, at, message, metav1.Now())
-		if h.lab.opts.KeepStaleConditions && at == phaseRetrying { // handlers without the reason Retrying
+		if h.lab.opts.Release == Before086 && at == phaseRetrying { // handlers without the reason Retrying
 			for i := range s.Conditions {
 				if s.Conditions[i].Reason == "Retrying" {
 					s.Conditions[i].Reason = "FailedToConfigure"

@@ -106,15 +106,26 @@ func (h *handler) lookAtEverything(ctx context.Context) error {
 	}
 	for _, e := range mine {
 		names = append(names, e.Metadata.Labels[policyLabel])
-		if len(e.Status.RetryCount) == 0 {
-			continue
-		}
-		if _, err := h.lab.store.updateEnactment(ctx, e.Metadata.Name, func(s *enactmentStatus) { s.RetryCount = nil }); err != nil {
+		if err := h.forgive(ctx, e); err != nil {
 			return err
 		}
 	}
 	h.look(names...)
 	return nil
+}
+
+// forgive lets a handler that starts try again what it had given up: with new attempts, and without the slot it kept.
+func (h *handler) forgive(ctx context.Context, e enactment) error {
+	if len(e.Status.RetryCount) == 0 {
+		return nil
+	}
+	if hasFailed(e) {
+		if err := h.lab.giveBack(ctx, e.Metadata.Labels[policyLabel], e.Status.PolicyGeneration); err != nil {
+			return err
+		}
+	}
+	_, err := h.lab.store.updateEnactment(ctx, e.Metadata.Name, func(s *enactmentStatus) { s.RetryCount = nil })
+	return err
 }
 
 // next works on one policy of the queue and reports whether to go on.

@@ -29,15 +29,24 @@ type Options struct {
 	Backoff, MaxBackoff time.Duration
 	// StateRefresh is how often a node looks for changes of its network: 200 ms unless said (60 s).
 	StateRefresh time.Duration
-	// KeepStaleConditions behaves as handlers before v0.86: a new generation shows the old conditions at first, and
-	// there is no reason Retrying.
-	KeepStaleConditions bool
-	// SkipApplied behaves as handlers after v0.86: what is Available already is not applied again when labels change.
-	SkipApplied bool
+	// Release is the handler to behave as: V087 unless said.
+	Release Release
 	// Capture evaluates a policy's captures against the current state and returns the desired state. Without it such
 	// policies fail on every node.
 	Capture func(capture map[string]string, desired, current map[string]any) (map[string]any, error)
 }
+
+// Release is a range of releases of kubernetes-nmstate.
+type Release int
+
+const (
+	// V087 is v0.86 and v0.87.
+	V087 Release = iota
+	// Before086 shows a new generation with the old conditions at first, and has no reason Retrying.
+	Before086
+	// After087 does not apply again what is Available already, and takes back the slots of failed nodes.
+	After087
+)
 
 func (o Options) withDefaults() Options {
 	o.ApplyTime = cmp.Or(o.ApplyTime, 50*time.Millisecond)

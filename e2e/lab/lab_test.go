@@ -346,7 +346,7 @@ func TestFailureIsFinalUntilTheEnactmentIsRenewed(t *testing.T) {
 	if err := s.Fail(s.node(1), Fault{Gone: "eth1"}); err != nil {
 		t.Fatal(err)
 	}
-	s.apply("red", plainBridge, map[string]any{"nodeSelector": map[string]any{"red": "on"}})
+	s.apply("red", plainBridge, map[string]any{"nodeSelector": map[string]any{"red": "on"}, "maxUnavailable": int64(2)})
 	s.awaitPolicy("red", "FFFT")
 	s.relabel(1, "red", "on")
 	s.await(1, "red", "FTFFF")
@@ -382,6 +382,33 @@ func TestFailureIsFinalUntilTheEnactmentIsRenewed(t *testing.T) {
 	s.await(1, "red", "none")
 	s.relabel(1, "red", "on")
 	s.await(1, "red", "TFFFF")
+}
+
+// v0.87 frees the slots of a generation only when all of its nodes succeed (kubernetes-nmstate PR 1571).
+func TestAFailedNodesSlotOutlivesItsEnactment(t *testing.T) {
+	for name, c := range map[string]struct {
+		release Release
+		want    string
+	}{
+		"v0.87: the renewed node waits for ever": {V087, "FFFTF"},
+		"later: the slot is taken back":          {After087, "TFFFF"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t, "ghost", 1, Options{Attempts: 1, Release: c.release})
+			if err := s.Fail(s.node(1), Fault{Gone: "eth1", Attempts: 1}); err != nil {
+				t.Fatal(err)
+			}
+			s.apply("ghost", plainBridge, map[string]any{"nodeSelector": map[string]any{"ghost": "on"}})
+			s.awaitPolicy("ghost", "FFFT")
+			s.relabel(1, "ghost", "on")
+			s.await(1, "ghost", "FTFFF")
+			s.relabel(1, "ghost", "")
+			s.await(1, "ghost", "none")
+			s.relabel(1, "ghost", "on")
+			s.await(1, "ghost", c.want)
+			stays(t, "the renewed enactment", c.want, func() string { return s.verdict(1, "ghost") })
+		})
+	}
 }
 
 func TestANewGenerationOrAHandlerRestartTriesAgain(t *testing.T) {
@@ -477,8 +504,8 @@ func TestALabelChangeAppliesAllMatchingPoliciesAgain(t *testing.T) {
 		opts Options
 		want []EventKind
 	}{
-		"v0.86":          {Options{}, []EventKind{PolicyApplying, PolicyApplied}},
-		"later handlers": {Options{SkipApplied: true}, nil},
+		"v0.87":          {Options{}, []EventKind{PolicyApplying, PolicyApplied}},
+		"later handlers": {Options{Release: After087}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t, "relabel", 1, c.opts)

@@ -21,6 +21,15 @@ func (l *Lab) resetPolicy(ctx context.Context, name string) error {
 	}))
 }
 
+// giveBack frees one slot of a policy's generation.
+func (l *Lab) giveBack(ctx context.Context, name string, generation int64) error {
+	return client.IgnoreNotFound(l.store.updatePolicy(ctx, name, func(p *policy) error {
+		key := fmt.Sprint(generation)
+		p.Status.count(key, p.Status.UnavailableNodeCountMap[key]-1)
+		return nil
+	}))
+}
+
 // concludePolicy computes a policy's conditions from its enactments. A conflict means that they may have changed, so
 // everything is read again.
 func (l *Lab) concludePolicy(ctx context.Context, name string) error {

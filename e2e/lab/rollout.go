@@ -34,7 +34,7 @@ func admit(limit *intstr.IntOrString, busy int, enactments []enactment) admissio
 	}
 	failed := 0
 	for _, e := range enactments {
-		if isTrue(e.Status.Conditions, "Failing") && !isTrue(e.Status.Conditions, "Progressing") {
+		if hasFailed(e) {
 			failed++
 		}
 	}
@@ -42,4 +42,20 @@ func admit(limit *intstr.IntOrString, busy int, enactments []enactment) admissio
 		return mustAbort
 	}
 	return mustWait
+}
+
+// hasFailed reports whether a node has given up.
+func hasFailed(e enactment) bool {
+	return isTrue(e.Status.Conditions, "Failing") && !isTrue(e.Status.Conditions, "Progressing")
+}
+
+// inProgress counts the enactments of a generation that are being applied.
+func inProgress(generation int64, enactments []enactment) int {
+	n := 0
+	for _, e := range enactments {
+		if e.Status.PolicyGeneration == generation && isTrue(e.Status.Conditions, "Progressing") {
+			n++
+		}
+	}
+	return n
 }
