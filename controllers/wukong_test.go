@@ -353,7 +353,7 @@ func TestAnAddressOfANodeIsRefusedAndALaterCollisionIsReportedAndMovesNobody(t *
 	w := theWorld(t)
 	ns := namespaceLabelled(t, w, nil)
 	network := fabricOf(t, w, "clash", 90, 2, ns)
-	onNode := static(ns, "on-node", network.Name, "198.51.100.90/24")
+	onNode := static(ns, "on-node", network.Name, "203.0.113.90/24")
 	late := static(ns, "late", network.Name, "192.0.2.10/24")
 	create(t, w, onNode, late)
 	eventually(t, ready(w, onNode, metav1.ConditionFalse, v1alpha1.ReasonAddressConflict))

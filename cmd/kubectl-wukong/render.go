@@ -120,7 +120,8 @@ func (f *renderFlags) read(std streams) (*manifests.Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	set, err := manifests.Read(sources, manifests.Options{Namespace: f.namespace})
+	reader := manifests.Reader{Namespace: f.namespace}
+	set, err := reader.Read(sources)
 	if err != nil {
 		return nil, err
 	}

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -197,32 +195,6 @@ func checkedRun(t testing.TB, in []byte, output string) int {
 		}
 	}
 	return code
-}
-
-// FuzzRender gives the command any bytes: it never panics, and what it prints keeps to its forms.
-func FuzzRender(f *testing.F) {
-	seeds, err := filepath.Glob("../../render/testdata/*/in.yaml")
-	if err != nil || len(seeds) == 0 {
-		f.Fatalf("no seeds: %v", err)
-	}
-	samples, err := filepath.Glob(filepath.Join(samplesDir, "*.yaml"))
-	if err != nil {
-		f.Fatal(err)
-	}
-	for _, path := range append(seeds, samples...) {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(text, len(text)%2 == 0)
-	}
-	f.Fuzz(func(t *testing.T, in []byte, netplan bool) {
-		output := outputYAML
-		if netplan {
-			output = outputNetplan
-		}
-		checkedRun(t, in, output)
-	})
 }
 
 // TestFindingsComeInTheOrderOfTheirSources sorts by file and by number of the line, not by its text.

@@ -26,7 +26,7 @@ const (
 	multusModule   = "github.com/k8snetworkplumbingwg/network-attachment-definition-client"
 
 	// crdRecipe counts the changes of how this file makes the definitions, so that a cache filled by older code is not used.
-	crdRecipe = "1"
+	crdRecipe = "2"
 )
 
 // LookupCRDs finds the folder that holds the definitions of KubeVirt, nmstate and Multus, one folder each, one file per
@@ -96,9 +96,8 @@ func (g crdGenerator) nmstate(ctx context.Context) error {
 		return err
 	}
 	counters := &apiextensionsv1.JSONSchemaPropsOrBool{Allows: true, Schema: &apiextensionsv1.JSONSchemaProps{Type: "integer"}}
-	err := g.edit(NmstateCRDs, "nmstate.io_nodenetworkconfigurationenactments.yaml",
-		addStatusField("retryCount", apiextensionsv1.JSONSchemaProps{Type: "integer"}))
-	if err != nil {
+	if err := g.edit(NmstateCRDs, "nmstate.io_nodenetworkconfigurationenactments.yaml", addStatusField("retryCount",
+		apiextensionsv1.JSONSchemaProps{Type: "object", AdditionalProperties: counters})); err != nil {
 		return err
 	}
 	if err := g.edit(NmstateCRDs, "nmstate.io_nodenetworkconfigurationpolicies.yaml", addStatusField("unavailableNodeCountMap",

@@ -102,11 +102,11 @@ func Repository() (string, error) {
 // Node describes a simulated node of which nothing is special: eth0 is its primary NIC with address and default route, eth1
 // and eth2 are free.
 func Node(name string, index byte) lab.NodeSpec {
-	address := netip.AddrFrom4([4]byte{198, 51, 100, index})
+	address := netip.AddrFrom4([4]byte{203, 0, 113, index})
 	return lab.NodeSpec{
-		Name: name, Address: address, DNS: []netip.Addr{netip.AddrFrom4([4]byte{198, 51, 100, 254})},
+		Name: name, Address: address, DNS: []netip.Addr{netip.AddrFrom4([4]byte{203, 0, 113, 254})},
 		NICs: []lab.NIC{
-			{Name: "eth0", Addresses: []netip.Prefix{netip.PrefixFrom(address, 24)}, Gateways: []netip.Addr{netip.AddrFrom4([4]byte{198, 51, 100, 1})}},
+			{Name: "eth0", Addresses: []netip.Prefix{netip.PrefixFrom(address, 24)}, Gateways: []netip.Addr{netip.AddrFrom4([4]byte{203, 0, 113, 1})}},
 			{Name: "eth1"}, {Name: "eth2"},
 		},
 	}

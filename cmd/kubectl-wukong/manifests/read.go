@@ -10,10 +10,13 @@ import (
 	"novasphere.dev/wukong-network/render"
 )
 
-// Options say how documents are read.
-type Options struct {
+// Reader reads manifests. It compiles the definition of each kind when it meets the first object of it, and keeps it, so one
+// Reader serves many sets, one after the other.
+type Reader struct {
 	// Namespace is that of objects that name none.
 	Namespace string
+
+	schemas map[string]*kindSchema
 }
 
 // Set is what was read.
@@ -30,18 +33,20 @@ type Set struct {
 	places map[render.Object]place
 }
 
-// reader fills a Set.
-type reader struct {
+// reading fills a Set.
+type reading struct {
 	Set
-	options Options
-	schemas map[string]*kindSchema
-	errs    []error
+	*Reader
+	errs []error
 }
 
 // Read reads all documents of the sources. Its error says what is no YAML or no object; then nothing is to be rendered, since
 // what was meant is not known. What is an object and cannot be used becomes a finding instead.
-func Read(sources []Source, options Options) (*Set, error) {
-	r := &reader{options: options, schemas: map[string]*kindSchema{}}
+func (r *Reader) Read(sources []Source) (*Set, error) {
+	return (&reading{Reader: r}).read(sources)
+}
+
+func (r *reading) read(sources []Source) (*Set, error) {
 	r.places = map[render.Object]place{}
 	r.Input.Sources = map[render.Object]string{}
 	for i := range sources {
@@ -53,7 +58,7 @@ func Read(sources []Source, options Options) (*Set, error) {
 	return &r.Set, errors.Join(r.errs...)
 }
 
-func (r *reader) document(d *document) {
+func (r *reading) document(d *document) {
 	content, err := d.decode()
 	if err != nil {
 		r.errs = append(r.errs, err)
@@ -65,7 +70,7 @@ func (r *reader) document(d *document) {
 }
 
 // value takes one object, or the objects of a list.
-func (r *reader) value(content any, where place) {
+func (r *reading) value(content any, where place) {
 	object, ok := content.(map[string]any)
 	if !ok {
 		r.unusable(where, "holds no object, but %s", nameOfType(content))
@@ -84,7 +89,7 @@ func (r *reader) value(content any, where place) {
 }
 
 // unusable records what is no object. In folders, files with something else in them are usual.
-func (r *reader) unusable(where place, format string, args ...any) {
+func (r *reading) unusable(where place, format string, args ...any) {
 	message := fmt.Sprintf("%s: %s", where, fmt.Sprintf(format, args...))
 	if where.document.source.Found {
 		r.PassedOver = append(r.PassedOver, message)
@@ -104,7 +109,7 @@ func isList(apiVersion, kind string) bool {
 }
 
 // items takes the items of a list. Lists of one kind may leave its name to the list.
-func (r *reader) items(items []any, apiVersion, kind string, where place) {
+func (r *reading) items(items []any, apiVersion, kind string, where place) {
 	for i, item := range items {
 		if object, ok := item.(map[string]any); ok && kind != "List" && object["kind"] == nil && object["apiVersion"] == nil {
 			object["apiVersion"], object["kind"] = apiVersion, strings.TrimSuffix(kind, "List")
@@ -116,7 +121,7 @@ func (r *reader) items(items []any, apiVersion, kind string, where place) {
 	}
 }
 
-func (r *reader) object(object map[string]any, apiVersion, kind string, where place) {
+func (r *reading) object(object map[string]any, apiVersion, kind string, where place) {
 	known, found := kinds[groupKind{group(apiVersion), kind}]
 	metadata, _ := object["metadata"].(map[string]any)
 	named := render.Object{Kind: kind, Namespace: text(metadata["namespace"]), Name: text(metadata["name"])}
@@ -130,7 +135,7 @@ func (r *reader) object(object map[string]any, apiVersion, kind string, where pl
 	named.Namespace = ""
 	if known.namespaced && metadata != nil {
 		if text(metadata["namespace"]) == "" {
-			metadata["namespace"] = r.options.Namespace
+			metadata["namespace"] = r.Namespace
 		}
 		named.Namespace = text(metadata["namespace"])
 	} else if metadata != nil {
@@ -155,7 +160,7 @@ func (r *reader) object(object map[string]any, apiVersion, kind string, where pl
 }
 
 // take checks an object and adds it to the input.
-func (r *reader) take(object map[string]any, named render.Object, known kind, where place) {
+func (r *reading) take(object map[string]any, named render.Object, known kind, where place) {
 	if known.ours {
 		checked, err := r.schema(named.Kind)
 		if err != nil {
@@ -174,19 +179,23 @@ func (r *reader) take(object map[string]any, named render.Object, known kind, wh
 	}
 }
 
-func (r *reader) schema(kind string) (*kindSchema, error) {
+func (r *Reader) schema(kind string) (*kindSchema, error) {
 	if s, found := r.schemas[kind]; found {
 		return s, nil
 	}
 	s, err := newKindSchema(kind)
-	if err == nil {
-		r.schemas[kind] = s
+	if err != nil {
+		return nil, err
 	}
-	return s, err
+	if r.schemas == nil {
+		r.schemas = map[string]*kindSchema{}
+	}
+	r.schemas[kind] = s
+	return s, nil
 }
 
 // unknownKind passes over what others read, and tells of what only looks like it.
-func (r *reader) unknownKind(named render.Object, apiVersion string, where place) {
+func (r *reading) unknownKind(named render.Object, apiVersion string, where place) {
 	switch {
 	case apiVersion == "" && slices.Contains(ourKinds(), named.Kind):
 		r.Ours++
@@ -200,7 +209,7 @@ func (r *reader) unknownKind(named render.Object, apiVersion string, where place
 	}
 }
 
-func (r *reader) find(o render.Object, reason string, p problem, where place) {
+func (r *reading) find(o render.Object, reason string, p problem, where place) {
 	if o.Name == "" {
 		o.Name = "(without a name)"
 	}
