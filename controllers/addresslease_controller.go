@@ -18,6 +18,7 @@ import (
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/ipam"
+	"novasphere.dev/wukong-network/render"
 )
 
 // AddressLeaseReconciler lets leases go: a lease whose holder no longer asks for it is Releasing until live reads prove that
@@ -133,14 +134,16 @@ func (r *AddressLeaseReconciler) holderGone(ctx context.Context, from client.Rea
 	if err != nil || string(w.UID) != l.Holder.UID {
 		return v1alpha1.ReasonHolderDeleted, nil
 	}
+	if _, invalid := render.ParseWukong(w); len(invalid) > 0 {
+		return "", nil // a change that cannot work lets nothing go
+	}
 	if !asksFor(w, l) {
 		return v1alpha1.ReasonAddressChanged, nil
 	}
 	return "", nil
 }
 
-// asksFor says whether the Wukong's spec still has the address on the network, or cannot be read, in which case nothing is
-// let go. A network whose addresses are all leased on another segment no longer asks for this one.
+// asksFor says whether the Wukong's spec, which is valid, still has the address on the network. A network whose addresses are all leased on another segment no longer asks for this one.
 func asksFor(w *v1alpha1.Wukong, l ipam.Lease) bool {
 	for _, n := range w.Spec.Networks {
 		if n.Name != l.Holder.Network || n.IPConfig == nil || n.IPConfig.Mode != v1alpha1.IPModeStatic {
@@ -155,7 +158,7 @@ func asksFor(w *v1alpha1.Wukong, l ipam.Lease) bool {
 				continue
 			}
 			p, err := netip.ParsePrefix(string(*t))
-			if err != nil || p.Addr() == l.Address {
+			if err == nil && p.Addr() == l.Address {
 				return !leasedElsewhere(w, l)
 			}
 		}

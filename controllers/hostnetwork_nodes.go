@@ -107,7 +107,7 @@ func problemsOn(uplinks []*v1alpha1.HostUplink) []v1alpha1.NodeProblem {
 	var out []v1alpha1.NodeProblem
 	for _, u := range uplinks {
 		for _, p := range u.Status.Problems {
-			p.Message = clip(fmt.Sprintf("HostUplink %s: %s", u.Name, p.Message), maxMessage)
+			p.Message = clip(fmt.Sprintf("HostUplink %s: %s", u.Name, p.Message))
 			out = append(out, p)
 		}
 	}

@@ -56,33 +56,42 @@ const maxUplinks = 64
 // networkVerdict is the outcome of a reconcile of a HostNetwork.
 func networkVerdict(s *hostNetworkScope) Verdict {
 	status := s.network.Status
-	nodes := fmt.Sprintf("%d/%d nodes have the network", status.ReadyNodes, status.EligibleNodes)
+	deleted := !s.network.DeletionTimestamp.IsZero()
 	switch {
-	case !s.network.DeletionTimestamp.IsZero() && len(s.users) > 0:
+	case deleted && len(s.users) > 0:
 		return Verdict{Stalled, v1alpha1.ReasonInUse, fmt.Sprintf("is deleted once nobody uses it: %d use it, such as %s", len(s.users), strings.Join(status.UsedBy, ", "))}
-	case s.known.Problem != nil:
+	case s.known.Problem != nil && !deleted:
 		return Verdict{Stalled, s.known.Problem.Reason, s.known.Problem.String()}
 	case s.nmstateGone:
 		return Verdict{Stalled, v1alpha1.ReasonNmstateMissing, "kubernetes-nmstate is not installed, so hosts cannot be configured: install it"}
 	case !status.Provisioned && s.holders > 0:
 		return Verdict{Working, v1alpha1.ReasonRemoving, fmt.Sprintf("%d nodes give the network back%s", s.holders, s.held())}
-	case !s.network.DeletionTimestamp.IsZero():
+	case deleted:
 		return Verdict{Working, v1alpha1.ReasonRemoving, "attachments are being deleted"}
 	case len(s.uplinks) == 0:
 		return s.withoutUplink()
 	case !status.Provisioned:
 		return Verdict{Done, v1alpha1.ReasonNotInUse, "nobody uses the network, so hosts are not touched: it is built at first use"}
+	}
+	return provisionedVerdict(s)
+}
+
+// provisionedVerdict is the outcome for a network that hosts should have.
+func provisionedVerdict(s *hostNetworkScope) Verdict {
+	status := s.network.Status
+	nodes := fmt.Sprintf("%d/%d nodes have the network", status.ReadyNodes, status.EligibleNodes)
+	stuck := s.stuckUplink()
+	switch {
+	case !s.seenByUplinks() && stuck != nil:
+		return *stuck
 	case !s.seenByUplinks():
 		return Verdict{Working, v1alpha1.ReasonNodeNetworkProgressing, "waits for its HostUplinks"}
 	case s.matching() == 0:
 		return Verdict{Stalled, v1alpha1.ReasonNoMatchingNodes, fmt.Sprintf("HostUplink %s: nodeSelector matches no node", strings.Join(status.Uplinks, ", "))}
 	case status.EligibleNodes == 0:
 		return Verdict{Stalled, v1alpha1.ReasonNoEligibleNodes, "no node passes the checks" + s.first(v1alpha1.NodeLeftOut)}
-	}
-	if stuck := s.stuckUplink(); stuck != nil {
+	case status.ReadyNodes < status.EligibleNodes && stuck != nil:
 		return *stuck
-	}
-	switch {
 	case status.ReadyNodes < status.EligibleNodes:
 		return Verdict{Working, v1alpha1.ReasonNodeNetworkProgressing, nodes}
 	case s.leftOut() > 0:
@@ -93,7 +102,6 @@ func networkVerdict(s *hostNetworkScope) Verdict {
 
 // withoutUplink says why no HostUplink serves the network.
 func (s *hostNetworkScope) withoutUplink() Verdict {
-	var found []string
 	for _, u := range s.catalog.Uplinks() {
 		if u.Object.Spec.PhysicalNetwork != s.network.Spec.PhysicalNetwork {
 			continue
@@ -101,10 +109,8 @@ func (s *hostNetworkScope) withoutUplink() Verdict {
 		if p := s.whyNot(u); p != nil {
 			return Verdict{Stalled, p.Reason, fmt.Sprintf("HostUplink %s: %s", u.Object.Name, p)}
 		}
-		found = append(found, u.Object.Name)
 	}
-	return Verdict{Stalled, v1alpha1.ReasonNoUplink, fmt.Sprintf("no HostUplink leads to physical network %q: declare one%s",
-		s.network.Spec.PhysicalNetwork, strings.Join(found, ", "))}
+	return Verdict{Stalled, v1alpha1.ReasonNoUplink, fmt.Sprintf("no HostUplink leads to physical network %q: declare one", s.network.Spec.PhysicalNetwork)}
 }
 
 func (s *hostNetworkScope) whyNot(u *render.Uplink) *render.Problem {
@@ -137,11 +143,8 @@ func (s *hostNetworkScope) leftOut() int32 {
 	return total
 }
 
-// stuckUplink gives the verdict of the first uplink that needs a person, unless every eligible node has the network anyway.
+// stuckUplink gives the verdict of the first uplink that needs a person.
 func (s *hostNetworkScope) stuckUplink() *Verdict {
-	if s.network.Status.ReadyNodes >= s.network.Status.EligibleNodes {
-		return nil
-	}
 	for _, u := range s.uplinks {
 		for _, c := range u.Status.Conditions {
 			if c.Type == v1alpha1.ConditionStalled && c.Reason != v1alpha1.ReasonNoMatchingNodes && c.Reason != v1alpha1.ReasonNoEligibleNodes {

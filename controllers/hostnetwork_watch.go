@@ -37,7 +37,11 @@ func SetupHostNetwork(mgr manager.Manager, cfg Config, components *Components) e
 	}
 	return components.WhenServed(Nmstate, func(context.Context) error {
 		declared := predicate.Or[client.Object](predicate.GenerationChangedPredicate{}, predicate.LabelChangedPredicate{})
-		return watchAll(c, mgr, handler.TypedEnqueueRequestsFromMapFunc(r.everyNetwork), declared, &nmstatev1.NodeNetworkConfigurationPolicy{})
+		every := handler.TypedEnqueueRequestsFromMapFunc(r.everyNetwork)
+		if err := watchAll(c, mgr, every, declared, &nmstatev1.NodeNetworkConfigurationPolicy{}); err != nil {
+			return err
+		}
+		return lookAtAll(c, r.everyNetwork)
 	})
 }
 

@@ -251,5 +251,5 @@ func (r *HostUplinkReconciler) deleteUnneeded(ctx context.Context, s *uplinkScop
 func (r *HostUplinkReconciler) tell(ctx context.Context, s *uplinkScope, kind, reason, format string, args ...any) {
 	message := fmt.Sprintf(format, args...)
 	log.FromContext(ctx).Info(message, "reason", reason)
-	r.Events.Eventf(s.uplink, nil, kind, reason, "Rollout", "%s", clip(message, maxMessage))
+	r.Events.Eventf(s.uplink, nil, kind, reason, "Rollout", "%s", clip(message))
 }

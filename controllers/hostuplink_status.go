@@ -105,7 +105,7 @@ func problemsOf(s *uplinkScope) []v1alpha1.NodeProblem {
 		switch n.Progress {
 		case nmstate.ProgressFailing, nmstate.ProgressRetrying:
 			p.Reason = cmp.Or(p.Reason, string(n.Progress))
-			p.Message = advised(s, members[n.Name], n)
+			p.Message = advised(members[n.Name], n)
 		case nmstate.ProgressLeftOut, nmstate.ProgressUnknown:
 		default:
 			refused := members[n.Name].rollout.Refused
@@ -118,7 +118,7 @@ func problemsOf(s *uplinkScope) []v1alpha1.NodeProblem {
 			// The node has the revision and keeps it, and would not get it today.
 			p.Reason, p.Message = refused.Reason, refused.Message
 		}
-		p.Message = clip(p.Message, maxMessage)
+		p.Message = clip(p.Message)
 		out = append(out, p)
 	}
 	slices.SortFunc(out, func(a, b v1alpha1.NodeProblem) int { return strings.Compare(a.Node, b.Node) })
@@ -126,7 +126,7 @@ func problemsOf(s *uplinkScope) []v1alpha1.NodeProblem {
 }
 
 // advised adds to the one meaningful line of a failure where all of it is to be found.
-func advised(s *uplinkScope, m *member, n nmstate.NodeProgress) string {
+func advised(m *member, n nmstate.NodeProgress) string {
 	if m.enactment == nil {
 		return n.Message
 	}

@@ -9,7 +9,6 @@ import (
 
 	nmstatev1 "github.com/nmstate/kubernetes-nmstate/api/v1"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -28,14 +27,11 @@ import (
 // SetupHostUplink adds the controller to the manager. It has one worker, because the budget of nodes in transition spans all
 // HostUplinks.
 func SetupHostUplink(mgr manager.Manager, cfg Config, components *Components) error {
-	// Lists of policies need the options of their group.
-	metav1.AddToGroupVersion(mgr.GetScheme(), nmstatev1.GroupVersion)
 	r := &HostUplinkReconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Config: cfg, components: components,
 		Events: mgr.GetEventRecorder("wukong-network"), nodes: newNodeWriter(mgr.GetClient())}
-	declared := predicate.Or[client.Object](predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{})
 	all := handler.EnqueueRequestsFromMapFunc(r.everyUplink)
 	c, err := ctrl.NewControllerManagedBy(mgr).Named("hostuplink").
-		For(&v1alpha1.HostUplink{}, builder.WithPredicates(declared)).
+		For(&v1alpha1.HostUplink{}).
 		// One HostUplink keeps another from a node.
 		Watches(&v1alpha1.HostUplink{}, all, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.HostNetwork{}, handler.EnqueueRequestsFromMapFunc(r.uplinksOfFabric), builder.WithPredicates(networkNeeds{})).
@@ -55,7 +51,10 @@ func SetupHostUplink(mgr manager.Manager, cfg Config, components *Components) er
 		if err := watchAll(c, mgr, every, declared, &nmstatev1.NodeNetworkConfigurationPolicy{}); err != nil {
 			return err
 		}
-		return watchAll(c, mgr, handler.TypedEnqueueRequestsFromMapFunc(r.uplinkOfEnactment), predicate.Funcs{}, &nmstate.Enactment{})
+		if err := watchAll(c, mgr, handler.TypedEnqueueRequestsFromMapFunc(r.uplinkOfEnactment), predicate.Funcs{}, &nmstate.Enactment{}); err != nil {
+			return err
+		}
+		return lookAtAll(c, r.everyUplink)
 	})
 }
 

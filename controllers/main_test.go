@@ -13,6 +13,7 @@ import (
 
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -233,16 +234,15 @@ func quiet(t *testing.T, w *world.World) {
 	}
 }
 
-// updateWukong changes a Wukong until nobody else did in between.
-func updateWukong(t *testing.T, w *world.World, obj *v1alpha1.Wukong, change func(*v1alpha1.Wukong)) {
-	t.Helper()
-	eventually(t, func() error {
-		if err := w.Admin.Get(t.Context(), client.ObjectKeyFromObject(obj), obj); err != nil {
-			return err
-		}
-		change(obj)
-		return w.Admin.Update(t.Context(), obj)
-	})
+// gone is content with the error of a read only when it says that the object does not exist.
+func gone(err error) error {
+	switch {
+	case err == nil:
+		return errors.New("the object is still there")
+	case apierrors.IsNotFound(err):
+		return nil
+	}
+	return err
 }
 
 var errWait = errors.New("not yet")

@@ -8,7 +8,6 @@ import (
 	nmstatev1 "github.com/nmstate/kubernetes-nmstate/api/v1"
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
@@ -233,10 +232,4 @@ func nodeAddresses(o client.Object) []string {
 		}
 	}
 	return out
-}
-
-// isTrue says whether a condition is True and speaks of the generation.
-func isTrue(o client.Object, conditions []metav1.Condition, typ string) bool {
-	c := meta.FindStatusCondition(conditions, typ)
-	return c != nil && c.Status == "True" && c.ObservedGeneration == o.GetGeneration()
 }

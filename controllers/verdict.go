@@ -52,18 +52,18 @@ func setVerdict(conditions *[]metav1.Condition, generation int64, v Verdict) {
 // setCondition sets one condition; its transition time moves only with its status.
 func setCondition(conditions *[]metav1.Condition, generation int64, typ string, status metav1.ConditionStatus, reason, message string) {
 	meta.SetStatusCondition(conditions, metav1.Condition{Type: typ, Status: status, ObservedGeneration: generation,
-		Reason: reason, Message: clip(message, maxMessage)})
+		Reason: reason, Message: clip(message)})
 }
 
 // maxMessage bounds condition messages, in bytes: they are read in one line of a terminal.
 const maxMessage = 512
 
-// clip cuts s to at most n bytes at a character boundary, marking the cut.
-func clip(s string, n int) string {
-	if len(s) <= n {
+// clip cuts s to maxMessage at a character boundary, marking the cut.
+func clip(s string) string {
+	if len(s) <= maxMessage {
 		return s
 	}
-	cut := n - len("…")
+	cut := maxMessage - len("…")
 	for cut > 0 && !utf8.RuneStart(s[cut]) {
 		cut--
 	}

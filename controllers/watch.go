@@ -1,6 +1,9 @@
 package controllers
 
 import (
+	"context"
+
+	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
@@ -20,6 +23,19 @@ func watchAll(c controller.Controller, mgr manager.Manager, h handler.TypedEvent
 	}
 	return nil
 }
+
+// lookAtAll makes a controller that runs already look at everything that all lists: a component came, and what waited for
+// it may have no other event.
+func lookAtAll(c controller.Controller, all handler.MapFunc) error {
+	return c.Watch(source.Func(func(ctx context.Context, q queue) error {
+		for _, request := range all(ctx, nil) {
+			q.Add(request)
+		}
+		return nil
+	}))
+}
+
+type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
 
 func never(event.CreateEvent) bool         { return false }
 func neverUpdate(event.UpdateEvent) bool   { return false }

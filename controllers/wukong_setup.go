@@ -7,7 +7,6 @@ import (
 	netattach "github.com/k8snetworkplumbingwg/network-attachment-definition-client/pkg/apis/k8s.cni.cncf.io/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
-	"k8s.io/client-go/util/workqueue"
 	kubevirtv1 "kubevirt.io/api/core/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -48,21 +47,33 @@ func SetupWukong(mgr manager.Manager, cfg Config, components *Components) error 
 }
 
 func (r *WukongReconciler) watchComponents(mgr manager.Manager, c controller.Controller, components *Components) error {
-	if err := components.WhenServed(Nmstate, func(context.Context) error {
-		return watchAll(c, mgr, addressesChanged{r}, predicate.Funcs{}, &nmstate.NodeNetworkState{})
-	}); err != nil {
-		return err
+	onMachine := handler.TypedEnqueueRequestsFromMapFunc(r.forMachine)
+	onNAD := handler.TypedEnqueueRequestsFromMapFunc(r.forNamespaceOf)
+	for component, watch := range map[Component]func() error{
+		Nmstate: func() error {
+			return watchAll(c, mgr, addressesChanged{r}, predicate.Funcs{}, &nmstate.NodeNetworkState{})
+		},
+		KubeVirt: func() error {
+			return watchAll(c, mgr, onMachine, predicate.Funcs{}, &kubevirtv1.VirtualMachine{}, &kubevirtv1.VirtualMachineInstance{})
+		},
+		Multus: func() error {
+			return watchAll(c, mgr, onNAD, predicate.GenerationChangedPredicate{}, &netattach.NetworkAttachmentDefinition{})
+		},
+	} {
+		if err := components.WhenServed(component, func(context.Context) error {
+			if err := watch(); err != nil {
+				return err
+			}
+			return lookAtAll(c, r.every)
+		}); err != nil {
+			return err
+		}
 	}
-	if err := components.WhenServed(KubeVirt, func(ctx context.Context) error {
-		onMachine := handler.TypedEnqueueRequestsFromMapFunc(r.forMachine)
-		return watchAll(c, mgr, onMachine, predicate.Funcs{}, &kubevirtv1.VirtualMachine{}, &kubevirtv1.VirtualMachineInstance{})
-	}); err != nil {
-		return err
-	}
-	return components.WhenServed(Multus, func(context.Context) error {
-		onNAD := handler.TypedEnqueueRequestsFromMapFunc(r.forNamespaceOf)
-		return watchAll(c, mgr, onNAD, predicate.GenerationChangedPredicate{}, &netattach.NetworkAttachmentDefinition{})
-	})
+	return nil
+}
+
+func (r *WukongReconciler) every(ctx context.Context, _ client.Object) []reconcile.Request {
+	return r.list(ctx)
 }
 
 // statusTouched lets through updates after which the status is not what this controller wrote last, such as a foreign
@@ -136,8 +147,6 @@ func (r *WukongReconciler) list(ctx context.Context, opts ...client.ListOption) 
 // addressesChanged enqueues, of all Wukongs, those that ask for an address that a node state gained or lost. Reports that
 // change nothing of the kind cost a comparison.
 type addressesChanged struct{ r *WukongReconciler }
-
-type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
 
 func (h addressesChanged) Create(ctx context.Context, e event.CreateEvent, q queue) {
 	h.enqueue(ctx, nil, observedAddresses(e.Object), q)

@@ -71,7 +71,7 @@ func worst(verdicts []Verdict) Verdict {
 // concludeInvalid reports a spec that cannot work. What was published before is taken back as far as it is not true any
 // more; leases stay, because a failed change keeps what was held.
 func concludeInvalid(s *wukongScope) {
-	message := clip(s.invalid.Error(), maxMessage)
+	message := clip(s.invalid.Error())
 	st := &s.wukong.Status
 	for _, typ := range []string{v1alpha1.ConditionAddressesAllocated, v1alpha1.ConditionNodeNetworkReady, v1alpha1.ConditionGuestNetworkReady} {
 		setCondition(&st.Conditions, s.wukong.Generation, typ, metav1.ConditionFalse, v1alpha1.ReasonInvalidSpec, message)

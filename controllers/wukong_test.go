@@ -144,10 +144,10 @@ func TestOfManyThatAskForOneAddressExactlyOneGetsIt(t *testing.T) {
 	}
 	eventually(t, func() error {
 		l, err := lease(w, "192.0.2.10", "crowd")
-		if err != nil || l.Spec.Phase != v1alpha1.LeaseAllocated || l.Spec.Holder.UID == winner.UID {
-			return fmt.Errorf("nobody has the address after its holder went: %v %s", err, l.Spec.Phase)
+		if err == nil && (l.Spec.Phase != v1alpha1.LeaseAllocated || l.Spec.Holder.UID == winner.UID) {
+			err = fmt.Errorf("nobody has the address after its holder went: the lease is %s", l.Spec.Phase)
 		}
-		return nil
+		return err
 	})
 }
 
@@ -178,10 +178,7 @@ func TestALeaseIsReleasedOnlyWhenNoMachineCanUseIt(t *testing.T) {
 	}
 	eventually(t, inPhase(w, "192.0.2.10", "proof", v1alpha1.LeaseReleasing))
 	eventually(t, func() error { // the garbage collector takes the machine, which the Wukong controls
-		if err := w.Admin.Get(t.Context(), client.ObjectKeyFromObject(vm), vm); !apierrors.IsNotFound(err) {
-			return fmt.Errorf("the machine is still there: %v", err)
-		}
-		return nil
+		return gone(w.Admin.Get(t.Context(), client.ObjectKeyFromObject(vm), vm))
 	})
 	quiet(t, w)
 	if err := inPhase(w, "192.0.2.10", "proof", v1alpha1.LeaseReleasing)(); err != nil {
@@ -392,11 +389,7 @@ func TestANamespaceGoesWhileTheControllerIsDown(t *testing.T) {
 			t.Fatal(err)
 		}
 		eventually(t, func() error {
-			err := w.Admin.Get(t.Context(), client.ObjectKey{Name: ns}, &corev1.Namespace{})
-			if !apierrors.IsNotFound(err) {
-				return fmt.Errorf("the namespace is still there: %v", err)
-			}
-			return nil
+			return gone(w.Admin.Get(t.Context(), client.ObjectKey{Name: ns}, &corev1.Namespace{}))
 		})
 	})
 	eventually(t, inPhase(w, "192.0.2.10", "gone", v1alpha1.LeaseReleased))

@@ -203,13 +203,13 @@ func checkTraffic(in UplinkCheck, nic NodeInterface) *Refusal {
 	for _, i := range stack {
 		if a, ok := heldAddress(i, in.NodeAddresses); ok {
 			return refuse(RefusedUplinkCarriesNodeAddress,
-				"%s has the node's address %s: use VLANs on it, another NIC, or protect: Preserve; %s", i.Name, a, offer(in.Node))
+				"%s has the node's address %s: use VLANs on it, or another NIC; %s", i.Name, a, offer(in.Node))
 		}
 	}
 	for _, i := range stack {
 		if r, ok := in.Node.defaultRouteVia(i.Name); ok {
 			return refuse(RefusedUplinkCarriesDefaultRoute,
-				"the default route%s of the node leaves through %s: use VLANs on it, another NIC, or protect: Preserve; %s",
+				"the default route%s of the node leaves through %s: use VLANs on it, or another NIC; %s",
 				via(r), i.Name, offer(in.Node))
 		}
 	}

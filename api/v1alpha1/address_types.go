@@ -6,7 +6,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
-// +kubebuilder:resource:path=addresspools,singular=addresspool,scope=Cluster,shortName=wkpool,categories=wukong
+// +kubebuilder:resource:path=addresspools,singular=addresspool,scope=Cluster,shortName=wkpool,categories=wukong-network
 // +kubebuilder:printcolumn:name="Subnet",type=string,JSONPath=`.spec.subnet`
 // +kubebuilder:printcolumn:name="Fabric",type=string,JSONPath=`.spec.segment.physicalNetwork`
 // +kubebuilder:printcolumn:name="VLAN",type=integer,JSONPath=`.spec.segment.vlan`
@@ -44,6 +44,10 @@ type AddressPoolList struct {
 }
 
 // AddressPoolSpec declares a pool.
+//
+// +kubebuilder:validation:XValidation:rule="!isCIDR(self.subnet) || !has(self.ranges) || self.ranges.all(r, r.contains('/') ? !isCIDR(r) || cidr(self.subnet).containsCIDR(r) : r.split('-').all(end, !isIP(end) || cidr(self.subnet).containsIP(end)))",message="ranges must lie in subnet"
+// +kubebuilder:validation:XValidation:rule="!isCIDR(self.subnet) || !has(self.exclude) || self.exclude.all(r, r.contains('/') ? !isCIDR(r) || cidr(self.subnet).containsCIDR(r) : r.split('-').all(end, !isIP(end) || cidr(self.subnet).containsIP(end)))",message="exclude must lie in subnet"
+// +kubebuilder:validation:XValidation:rule="!isCIDR(self.subnet) || !has(self.gateway) || !isIP(self.gateway) || cidr(self.subnet).containsIP(self.gateway) || (ip(self.gateway).family() == 6 && ip(self.gateway).isLinkLocalUnicast() && cidr(self.subnet).ip().family() == 6)",message="gateway must lie in subnet, or be an IPv6 link-local address"
 type AddressPoolSpec struct {
 	// segment is the broadcast domain that the addresses are used on. It is immutable.
 	// +required
@@ -53,12 +57,14 @@ type AddressPoolSpec struct {
 	// subnet is the prefix of the segment; addresses get its length. It is immutable.
 	// +required
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="subnet is immutable, because guests carry its length: create a new AddressPool instead"
-	// +kubebuilder:validation:XValidation:rule="cidr(self).prefixLength() >= 8",message="subnet must have a prefix length of at least 8"
+	// +kubebuilder:validation:XValidation:rule="!isCIDR(self) || cidr(self).prefixLength() >= (cidr(self).ip().family() == 4 ? 8 : 64)",message="subnet must have a prefix length of at least 8 (IPv4) or 64 (IPv6), that of a subnet on one segment"
 	Subnet Subnet `json:"subnet"`
 
-	// ranges are the addresses that may be given out without being named; the whole subnet when nothing is said.
+	// ranges are the addresses that may be given out without being named; the whole subnet when nothing is said. An empty
+	// list is refused, since it could be read either way.
 	// +optional
 	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=1024
 	Ranges []AddressRange `json:"ranges,omitempty"`
 
@@ -97,6 +103,9 @@ type AddressPoolSpec struct {
 	// cooldown is how long a released address rests before somebody else may have it.
 	// +optional
 	// +kubebuilder:default="5m"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self == '0' || (self.matches('^([0-9]{1,6}([.][0-9]{1,6})?(ns|us|ms|s|m|h))+$') && duration(self) <= duration('8760h'))",message="must be a duration of at most a year (8760h), such as 90s, 5m or 24h"
 	Cooldown *metav1.Duration `json:"cooldown,omitempty"`
 }
 
@@ -142,6 +151,8 @@ type AddressPoolStatus struct {
 	// +optional
 	// +listType=map
 	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:XValidation:rule="self.all(c, c.lastTransitionTime >= timestamp('0001-01-01T00:00:00Z'))",message="lastTransitionTime must be a time of RFC 3339, such as 2026-01-31T12:00:00Z"
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 }
 
@@ -150,7 +161,7 @@ type AddressPoolStatus struct {
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
-// +kubebuilder:resource:path=addressreservations,singular=addressreservation,scope=Cluster,shortName=wkres,categories=wukong
+// +kubebuilder:resource:path=addressreservations,singular=addressreservation,scope=Cluster,shortName=wkres,categories=wukong-network
 // +kubebuilder:printcolumn:name="Fabric",type=string,JSONPath=`.spec.segment.physicalNetwork`
 // +kubebuilder:printcolumn:name="VLAN",type=integer,JSONPath=`.spec.segment.vlan`
 // +kubebuilder:printcolumn:name="Addresses",type=string,JSONPath=`.spec.addresses`
@@ -158,6 +169,7 @@ type AddressPoolStatus struct {
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:selectablefield:JSONPath=`.spec.segment.physicalNetwork`
+// +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 40 && self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="metadata.name must be a DNS label of at most 40 characters"
 type AddressReservation struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
@@ -198,10 +210,11 @@ type AddressReservationSpec struct {
 	// +optional
 	For *ReservedFor `json:"for,omitempty"`
 
-	// reason says to people why, such as "printer, 2nd floor".
+	// reason says to people why, such as "printer, 2nd floor", in one line.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=256
+	// +kubebuilder:validation:Pattern=`^[^\p{C}\p{Zl}\p{Zp}]*$`
 	Reason string `json:"reason"`
 }
 
@@ -211,17 +224,20 @@ type ReservedFor struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
 	Namespace string `json:"namespace"`
 
 	// name is the name of the Wukong.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$`
 	Name string `json:"name"`
 
 	// network is the name of the network within the Wukong; absent means any.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$`
 	Network string `json:"network,omitempty"`
 }
 
@@ -247,5 +263,7 @@ type AddressReservationStatus struct {
 	// +optional
 	// +listType=map
 	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:XValidation:rule="self.all(c, c.lastTransitionTime >= timestamp('0001-01-01T00:00:00Z'))",message="lastTransitionTime must be a time of RFC 3339, such as 2026-01-31T12:00:00Z"
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 }

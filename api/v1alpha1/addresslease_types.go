@@ -10,7 +10,7 @@ import (
 // annotation. There is no status subresource: holder, phase and history change in one write.
 //
 // +kubebuilder:object:root=true
-// +kubebuilder:resource:path=addressleases,singular=addresslease,scope=Cluster,shortName=wkip,categories=wukong
+// +kubebuilder:resource:path=addressleases,singular=addresslease,scope=Cluster,shortName=wkip,categories=wukong-network
 // +kubebuilder:printcolumn:name="Address",type=string,JSONPath=`.spec.address`
 // +kubebuilder:printcolumn:name="Segment",type=string,JSONPath=`.spec.segment`
 // +kubebuilder:printcolumn:name="Phase",type=string,JSONPath=`.spec.phase`
@@ -100,10 +100,12 @@ type AddressLeaseSpec struct {
 
 	// since is when the lease entered its phase.
 	// +required
+	// +kubebuilder:validation:XValidation:rule="self >= timestamp('0001-01-01T00:00:00Z')",message="must be a time of RFC 3339, such as 2026-01-31T12:00:00Z"
 	Since metav1.Time `json:"since"`
 
 	// until is when a Cooling lease may be given to somebody else.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="self >= timestamp('0001-01-01T00:00:00Z')",message="must be a time of RFC 3339, such as 2026-01-31T12:00:00Z"
 	Until *metav1.Time `json:"until,omitempty"`
 
 	// conflict is what collides with this address now, for engineers; absent when nothing is known to.
@@ -186,10 +188,12 @@ type LeaseChange struct {
 
 	// from is when the holder got the address.
 	// +required
+	// +kubebuilder:validation:XValidation:rule="self >= timestamp('0001-01-01T00:00:00Z')",message="must be a time of RFC 3339, such as 2026-01-31T12:00:00Z"
 	From metav1.Time `json:"from"`
 
 	// until is when it was proved free.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="self >= timestamp('0001-01-01T00:00:00Z')",message="must be a time of RFC 3339, such as 2026-01-31T12:00:00Z"
 	Until *metav1.Time `json:"until,omitempty"`
 
 	// reason says why the holder lost it, in one word of the vocabulary of reasons.

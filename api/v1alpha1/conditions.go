@@ -138,6 +138,34 @@ const (
 	ReasonUplinkNamedByPolicy = "UplinkNamedByPolicy"
 )
 
+// Further reasons for which a node is left out, and reasons of its progress.
+const (
+	// ReasonNodeStateIncomplete: the node's NodeNetworkState is too large to be read whole, so something may be missing.
+	ReasonNodeStateIncomplete = "NodeStateIncomplete"
+	// ReasonUplinkCarriesAddress: somebody gave the uplink an address.
+	ReasonUplinkCarriesAddress = "UplinkCarriesAddress"
+	// ReasonUplinkMTUTooSmall: a network needs a larger MTU than the uplink has.
+	ReasonUplinkMTUTooSmall = "UplinkMTUTooSmall"
+	// ReasonVLANTaken: the VLAN exists on the uplink under another name and is not ours.
+	ReasonVLANTaken = "VLANTaken"
+	// ReasonNodeNotReady: the node does not answer, and is left alone until it does.
+	ReasonNodeNotReady = "NodeNotReady"
+	// ReasonQueued: the node waits for its turn.
+	ReasonQueued = "Queued"
+	// ReasonNoAnswer: the node's handler has not finished for longer than a try can take.
+	ReasonNoAnswer = "NoAnswer"
+	// ReasonEnactmentMissing: the node was configured, and its enactment is gone: no handler runs there, or it restarts.
+	ReasonEnactmentMissing = "EnactmentMissing"
+	// ReasonEnactmentLingers: the handler has not dropped an earlier enactment of the revision yet.
+	ReasonEnactmentLingers = "EnactmentLingers"
+	// ReasonCanaryFailing: the first nodes gave up, so no other node moves.
+	ReasonCanaryFailing = "CanaryFailing"
+	// ReasonNodesFailing: as many nodes gave up as may be in transition, so no other node moves.
+	ReasonNodesFailing = "NodesFailing"
+	// ReasonSegmentTaken: an older HostNetwork serves the segment.
+	ReasonSegmentTaken = "SegmentTaken"
+)
+
 // Reasons about the guest and its machine.
 const (
 	// ReasonGuestNetworkReady: the network data is delivered.
@@ -178,6 +206,8 @@ const (
 	ReasonHolderDeleted = "HolderDeleted"
 	// ReasonAddressChanged: the Wukong that held the lease asks for another address.
 	ReasonAddressChanged = "AddressChanged"
+	// ReasonMACChanged: the holder goes on with another MAC address.
+	ReasonMACChanged = "MACChanged"
 )
 
 // Reasons of events about changes of the world.

@@ -7,7 +7,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
-// +kubebuilder:resource:path=hostnetworks,singular=hostnetwork,scope=Cluster,shortName=wknet,categories=wukong
+// +kubebuilder:resource:path=hostnetworks,singular=hostnetwork,scope=Cluster,shortName=wknet,categories=wukong-network
 // +kubebuilder:printcolumn:name="Segment",type=string,JSONPath=`.status.segment`
 // +kubebuilder:printcolumn:name="Type",type=string,JSONPath=`.spec.type`
 // +kubebuilder:printcolumn:name="Bridge",type=string,JSONPath=`.status.bridge`
@@ -47,6 +47,7 @@ type HostNetworkList struct {
 //
 // +kubebuilder:validation:XValidation:rule="!(has(self.vlan) && has(self.trunk))",message="give vlan (one VLAN by a sub-interface) or trunk (a vlan-filtering bridge), not both"
 // +kubebuilder:validation:XValidation:rule="has(self.vlan) == has(oldSelf.vlan) && (!has(self.vlan) || self.vlan == oldSelf.vlan) && has(self.trunk) == has(oldSelf.trunk)",message="vlan is immutable, because leases carry the segment that follows from it: create a new HostNetwork instead"
+// +kubebuilder:validation:XValidation:rule="(has(self.bridge) && has(self.bridge.name)) == (has(oldSelf.bridge) && has(oldSelf.bridge.name))",message="bridge.name is immutable, because machines attach to it: create a new HostNetwork instead"
 // +kubebuilder:validation:XValidation:rule="!has(self.trunk) || self.type in ['bridge', 'ovs']",message="trunk needs type bridge or ovs"
 // +kubebuilder:validation:XValidation:rule="!has(self.sriov) || self.type == 'sriov'",message="sriov needs type sriov"
 type HostNetworkSpec struct {
@@ -117,6 +118,9 @@ type HostNetworkSpec struct {
 	// linger is how long an OnDemand network stays on hosts after its last use.
 	// +optional
 	// +kubebuilder:default="24h"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self == '0' || (self.matches('^([0-9]{1,6}([.][0-9]{1,6})?(ns|us|ms|s|m|h))+$') && duration(self) <= duration('8760h'))",message="must be a duration of at most a year (8760h), such as 90s, 5m or 24h"
 	Linger *metav1.Duration `json:"linger,omitempty"`
 
 	// repairDrift renews a revision on nodes whose state no longer shows what was built.
@@ -178,14 +182,18 @@ type Aliases struct {
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=253
+	// +kubebuilder:validation:items:Pattern=`^[^\p{C}\p{Zl}\p{Zp}]*$`
 	BridgeNames []string `json:"bridgeNames,omitempty"`
 
 	// interfaces are names that physicalInterface of a Wukong may give.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=253
+	// +kubebuilder:validation:items:Pattern=`^[^\p{C}\p{Zl}\p{Zp}]*$`
 	Interfaces []string `json:"interfaces,omitempty"`
 }
 
@@ -264,6 +272,7 @@ type HostNetworkStatus struct {
 
 	// lastUsed is when the last user went; absent while there is one.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="self >= timestamp('0001-01-01T00:00:00Z')",message="must be a time of RFC 3339, such as 2026-01-31T12:00:00Z"
 	LastUsed *metav1.Time `json:"lastUsed,omitempty"`
 
 	// eligibleNodes is the number of nodes that should have the network.
@@ -294,5 +303,7 @@ type HostNetworkStatus struct {
 	// +optional
 	// +listType=map
 	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:XValidation:rule="self.all(c, c.lastTransitionTime >= timestamp('0001-01-01T00:00:00Z'))",message="lastTransitionTime must be a time of RFC 3339, such as 2026-01-31T12:00:00Z"
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 }

@@ -9,7 +9,7 @@ import (
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
-// +kubebuilder:resource:path=hostuplinks,singular=hostuplink,scope=Cluster,shortName=wkuplink,categories=wukong
+// +kubebuilder:resource:path=hostuplinks,singular=hostuplink,scope=Cluster,shortName=wkuplink,categories=wukong-network
 // +kubebuilder:printcolumn:name="Fabric",type=string,JSONPath=`.spec.physicalNetwork`
 // +kubebuilder:printcolumn:name="Interface",type=string,JSONPath=`.status.interface`
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
@@ -217,5 +217,7 @@ type HostUplinkStatus struct {
 	// +optional
 	// +listType=map
 	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:XValidation:rule="self.all(c, c.lastTransitionTime >= timestamp('0001-01-01T00:00:00Z'))",message="lastTransitionTime must be a time of RFC 3339, such as 2026-01-31T12:00:00Z"
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 }

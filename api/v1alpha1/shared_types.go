@@ -23,6 +23,8 @@ type Subnet string
 // AddressRange is one address (192.0.2.10), an inclusive range (192.0.2.10-192.0.2.99) or a prefix without host bits
 // (192.0.2.64/26). Both ends of a range are of one family, the lower one first.
 //
+// CEL cannot compare addresses, so the last rule looks for the first bit in which the ends differ: it is 0 in the lower end.
+//
 // +kubebuilder:validation:MinLength=1
 // +kubebuilder:validation:MaxLength=79
 // +kubebuilder:validation:Pattern=`^[^-]+(-[^-]+)?$`
@@ -30,6 +32,7 @@ type Subnet string
 // +kubebuilder:validation:XValidation:rule="!self.contains('-') || (isIP(self.substring(0, self.indexOf('-'))) && isIP(self.substring(self.indexOf('-') + 1)))",message="both ends of a range must be addresses, such as 192.0.2.10-192.0.2.99"
 // +kubebuilder:validation:XValidation:rule="!self.contains('/') || (isCIDR(self) && cidr(self) == cidr(self).masked())",message="a prefix must have no host bits, such as 192.0.2.64/26"
 // +kubebuilder:validation:XValidation:rule="!(self.contains('.') && self.contains(':'))",message="both ends of a range must be of one family"
+// +kubebuilder:validation:XValidation:rule="!self.contains('-') || [self.split('-')].all(e, !e.all(a, isIP(a)) || ip(e[0]).family() != ip(e[1]).family() || e[0] == e[1] || [0, 16, 32, 48, 64, 80, 96, 112].exists(h, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15].exists(l, h + l < (self.contains(':') ? 128 : 32) && cidr(e[0] + '/' + string(h + l)).masked() == cidr(e[1] + '/' + string(h + l)).masked() && cidr(e[0] + '/' + string(h + l + 1)).masked().ip() == cidr(e[0] + '/' + string(h + l)).masked().ip() && cidr(e[1] + '/' + string(h + l + 1)).masked().ip() != cidr(e[1] + '/' + string(h + l)).masked().ip())))",message="the lower end of a range comes first"
 type AddressRange string
 
 // DomainName is a DNS name in lower or upper case without a trailing dot, such as example.com.
@@ -87,6 +90,7 @@ type AllowedNamespaces struct {
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=1024
 	// +kubebuilder:validation:items:MaxLength=63
+	// +kubebuilder:validation:items:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
 	Names []string `json:"names,omitempty"`
 
 	// selector matches namespaces by their labels. An empty selector ({}) matches every namespace.

@@ -48,21 +48,26 @@ type WukongStatus struct {
 	// +optional
 	// +listType=map
 	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:XValidation:rule="self.all(c, c.lastTransitionTime >= timestamp('0001-01-01T00:00:00Z'))",message="lastTransitionTime must be a time of RFC 3339, such as 2026-01-31T12:00:00Z"
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 
 	// networks has one entry per network of the spec, in its order.
 	// +optional
 	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=64
 	Networks []WukongNetworkStatus `json:"networks,omitempty"`
 
 	// networkStatus repeats the addresses of networks in the place where dashboards of NovaSphere look for them.
 	// +optional
 	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=64
 	NetworkStatus []DashboardNetworkStatus `json:"networkStatus,omitempty"`
 
 	// volumes has one entry per disk of the spec.
 	// +optional
 	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=256
 	Volumes []VolumeStatus `json:"volumes,omitempty"`
 }
 
@@ -103,6 +108,7 @@ type WukongNetworkStatus struct {
 
 	// ipAllocatedTime is when the first address was leased.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="self >= timestamp('0001-01-01T00:00:00Z')",message="must be a time of RFC 3339, such as 2026-01-31T12:00:00Z"
 	IPAllocatedTime *metav1.Time `json:"ipAllocatedTime,omitempty"`
 
 	// macAddress is the MAC address of the interface.
@@ -132,6 +138,7 @@ type WukongNetworkStatus struct {
 	// addresses has one entry per address of the network.
 	// +optional
 	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=64
 	Addresses []WukongAddressStatus `json:"addresses,omitempty"`
 
 	// observedAddresses are the addresses that the guest reports on this interface, link-local ones left out.
@@ -175,6 +182,7 @@ type WukongAddressStatus struct {
 
 	// since is when the address was leased.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="self >= timestamp('0001-01-01T00:00:00Z')",message="must be a time of RFC 3339, such as 2026-01-31T12:00:00Z"
 	Since *metav1.Time `json:"since,omitempty"`
 }
 

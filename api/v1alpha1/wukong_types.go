@@ -11,7 +11,7 @@ import (
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
-// +kubebuilder:resource:path=wukongs,singular=wukong,scope=Namespaced,shortName=wk,categories=wukong
+// +kubebuilder:resource:path=wukongs,singular=wukong,scope=Namespaced,shortName=wk,categories=wukong-network
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
 // +kubebuilder:printcolumn:name="Addresses",type=string,JSONPath=`.status.addresses`

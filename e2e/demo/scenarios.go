@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -11,7 +12,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -166,10 +166,10 @@ func (d *demo) deletion(ctx context.Context) error {
 	}
 	if err := d.until(ctx, func() error {
 		err := d.Admin.Get(ctx, client.ObjectKey{Name: "lab"}, &v1alpha1.HostNetwork{})
-		if !apierrors.IsNotFound(err) {
-			return fmt.Errorf("HostNetwork lab is still there: %v", err)
+		if err == nil {
+			return errors.New("HostNetwork lab is still there")
 		}
-		return nil
+		return client.IgnoreNotFound(err)
 	}); err != nil {
 		return err
 	}

@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	nmstatev1 "github.com/nmstate/kubernetes-nmstate/api/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
@@ -153,6 +152,36 @@ func TestFailingNodeIsNamedAndTriedAgainWhenItChanges(t *testing.T) {
 	s.must(s.Lab.Repair("node-c"))
 	s.networkIs("blue", yes, v1alpha1.ReasonApplied, "3/3")
 	s.uplinkIs("up", yes, v1alpha1.ReasonApplied, "3/3")
+}
+
+// A handler of v0.86 does not give back the slot of a node that failed when its enactment goes.
+func TestNodeThatFailsAgainAndAgainIsServedOnceItIsRepaired(t *testing.T) {
+	s := newStage(t, 1, lab.Options{Attempts: 1})
+	s.halt()
+	s.cfg.RetryAfter = time.Second
+	s.run()
+	s.must(s.Lab.Fail("node-a", lab.Fault{Gone: "eth1"}))
+	s.apply(uplink("up", "eth1") + network("blue", "vlan: 100"))
+	s.uplinkIs("up", no, v1alpha1.ReasonNodeNetworkDegraded, "node-a: ")
+	tries := map[string]bool{}
+	s.eventually(func() string {
+		for _, e := range s.enactments() {
+			tries[string(e.UID)] = true
+		}
+		if len(tries) < 4 {
+			return fmt.Sprintf("%d tries, want 4", len(tries))
+		}
+		return ""
+	})
+	s.must(s.Lab.Repair("node-a"))
+	s.networkIs("blue", yes, v1alpha1.ReasonApplied, "1/1")
+}
+
+func (s *stage) enactments() []nmstate.Enactment {
+	s.t.Helper()
+	list := &nmstate.EnactmentList{}
+	s.must(s.Admin.List(s.ctx, list))
+	return list.Items
 }
 
 func TestCanaryThatFailsKeepsOtherNodesAsTheyAre(t *testing.T) {
@@ -312,5 +341,3 @@ func TestEditedFieldOfANetworkIsRolledOut(t *testing.T) {
 		})
 	}
 }
-
-var _ = nmstatev1.NodeNetworkConfigurationPolicy{}

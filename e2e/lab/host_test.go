@@ -65,8 +65,7 @@ interfaces:
 func TestApplyChangesTheHost(t *testing.T) {
 	cases := map[string]struct {
 		steps []string
-		want  string // interface, then what it must contain
-		shows map[string]string
+		shows map[string]string // what an interface must contain
 		gone  []string
 	}{
 		"an access bridge over a VLAN is built": {

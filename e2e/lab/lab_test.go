@@ -582,3 +582,31 @@ func TestACaptureThatCannotBeEvaluatedFailsAtOnce(t *testing.T) {
 		t.Errorf("it was tried: %v", e.Status.RetryCount)
 	}
 }
+
+func TestHandlersBefore086HaveNoReasonRetrying(t *testing.T) {
+	s := newStage(t, "old", 1, Options{Release: Before086, Attempts: 2, MaxBackoff: 2 * time.Second, Backoff: 2 * time.Second})
+	if err := s.Fail(s.node(1), Fault{Gone: "eth1"}); err != nil {
+		t.Fatal(err)
+	}
+	s.apply("old", plainBridge, nil)
+	s.await(1, "old", "FTTFF")
+	if got := find(s.enactment(1, "old").Status.Conditions, "Failing").Reason; got != "FailedToConfigure" {
+		t.Errorf("reason %s, want FailedToConfigure", got)
+	}
+}
+
+func TestARemovedNodeTakesItsObjectsAlong(t *testing.T) {
+	s := newStage(t, "leave", 2, Options{})
+	s.apply("leave", plainBridge, nil)
+	s.await(2, "leave", "TFFFF")
+	if err := s.RemoveNode(t.Context(), s.node(2)); err != nil {
+		t.Fatal(err)
+	}
+	s.await(2, "leave", "none")
+	becomes(t, "its NodeNetworkState is gone", true, func() bool {
+		return apierrors.IsNotFound(s.store.Get(t.Context(), types.NamespacedName{Name: s.node(2)}, blank(stateKind)))
+	})
+	if s.Host(s.node(2)) != nil {
+		t.Error("the lab still has its host")
+	}
+}

@@ -33,6 +33,15 @@ type World struct {
 
 // Start prepares a world on a cluster: permissions of the controller, and a lab without nodes, which runs until ctx ends.
 func Start(ctx context.Context, c *cluster.Cluster, opts lab.Options) (*World, error) {
+	w, err := Prepare(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	return w, w.StartLab(ctx, opts)
+}
+
+// Prepare is Start without the lab, which needs nmstate in the cluster.
+func Prepare(ctx context.Context, c *cluster.Cluster) (*World, error) {
 	root, err := Repository()
 	if err != nil {
 		return nil, err
@@ -50,14 +59,17 @@ func Start(ctx context.Context, c *cluster.Cluster, opts lab.Options) (*World, e
 	if err != nil {
 		return nil, err
 	}
-	l, err := lab.New(c.AdminConfig(), opts)
+	return &World{Cluster: c, Admin: admin, Requests: &Recorder{}}, nil
+}
+
+// StartLab adds a lab without nodes, which runs until ctx ends.
+func (w *World) StartLab(ctx context.Context, opts lab.Options) error {
+	l, err := lab.New(w.Cluster.AdminConfig(), opts)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if err := l.Start(ctx); err != nil {
-		return nil, err
-	}
-	return &World{Cluster: c, Lab: l, Admin: admin, Requests: &Recorder{}}, nil
+	w.Lab = l
+	return l.Start(ctx)
 }
 
 // RunController starts the controller as its ServiceAccount. The function that is returned stops it and gives its error.
