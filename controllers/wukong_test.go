@@ -12,6 +12,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
 	kubevirtv1 "kubevirt.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -109,6 +111,7 @@ func TestOfManyThatAskForOneAddressExactlyOneGetsIt(t *testing.T) {
 		namespace := []string{ns, other}[i%2]
 		all = append(all, static(namespace, fmt.Sprintf("asker-%d", i), network.Name, "192.0.2.10/24"))
 	}
+	history := watchHolders(t, w, "192.0.2.10", "crowd")
 	create(t, w, objects(all)...)
 	var winner *v1alpha1.Wukong
 	eventually(t, func() error {
@@ -149,6 +152,49 @@ func TestOfManyThatAskForOneAddressExactlyOneGetsIt(t *testing.T) {
 		}
 		return err
 	})
+	history()
+}
+
+// watchHolders follows, by watches of its own from before the first request, who holds and who publishes an address. Two at
+// one time fail the test, at whatever revision.
+func watchHolders(t *testing.T, w *world.World, address, segment string) (stop func()) {
+	t.Helper()
+	leases, err := w.Admin.Watch(t.Context(), &v1alpha1.AddressLeaseList{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wukongs, err := w.Admin.Watch(t.Context(), &v1alpha1.WukongList{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		held, published := map[string]bool{}, map[types.UID]string{}
+		for leases, wukongs := leases.ResultChan(), wukongs.ResultChan(); leases != nil || wukongs != nil; {
+			select {
+			case e, ok := <-leases:
+				if !ok {
+					leases = nil
+				} else if l, is := e.Object.(*v1alpha1.AddressLease); is && l.Spec.Address == address && l.Spec.Segment == segment {
+					held[l.Name] = e.Type != watch.Deleted
+				}
+			case e, ok := <-wukongs:
+				if !ok {
+					wukongs = nil
+				} else if wk, is := e.Object.(*v1alpha1.Wukong); is {
+					delete(published, wk.UID)
+					if e.Type != watch.Deleted && len(wk.Status.Networks) > 0 && wk.Status.Networks[0].IPAddress == address && wk.Status.Networks[0].Segment == segment {
+						published[wk.UID] = wk.Name
+					}
+				}
+			}
+			if len(held) > 1 || len(published) > 1 {
+				t.Errorf("at one time leases %v hold and Wukongs %v publish %s", held, published, address)
+			}
+		}
+	}()
+	return func() { leases.Stop(); wukongs.Stop(); <-done }
 }
 
 func objects[T client.Object](in []T) []client.Object {
@@ -414,4 +460,21 @@ func TestForeignObjectsOfTheNamesThatAreNeededAreLeftAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, ready(w, wk, metav1.ConditionTrue, ""))
+}
+
+func TestAGuestsReportTakesAnAddressFromNobody(t *testing.T) {
+	w := theWorld(t)
+	ns := namespaceLabelled(t, w, nil)
+	network := fabricOf(t, w, "report", 120, 1, ns)
+	liar := static(ns, "liar", network.Name, "192.0.2.10/24")
+	liar.Spec.Disks = []v1alpha1.Disk{{Name: "root", Size: "1Gi"}}
+	create(t, w, liar)
+	vm := &kubevirtv1.VirtualMachine{}
+	eventually(t, func() error { return w.Admin.Get(t.Context(), client.ObjectKey{Namespace: ns, Name: "liar-vm"}, vm) })
+	mac := vm.Spec.Template.Spec.Domain.Devices.Interfaces[0].MacAddress
+	runMachine(t, w, vm, "report-1", map[string][]string{mac: {"192.0.2.11"}})
+	eventually(t, condition(w, liar, v1alpha1.ConditionGuestInSync, metav1.ConditionFalse, v1alpha1.ReasonDrifted))
+	honest := static(ns, "honest", network.Name, "192.0.2.11/24")
+	create(t, w, honest)
+	eventually(t, ready(w, honest, metav1.ConditionTrue, ""))
 }

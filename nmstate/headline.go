@@ -53,16 +53,16 @@ func Headline(message string) string {
 	for _, r := range headlineRules {
 		if match := r.pattern.FindStringSubmatchIndex(message); match != nil {
 			line := r.pattern.ExpandString(nil, r.format, message, match)
-			return clean(unquoted(string(line)), maxHeadline)
+			return clean(unquoted(string(line)))
 		}
 	}
 	for line := range strings.Lines(message) {
 		line = strings.TrimSpace(line)
 		if line != "" && !noise.MatchString(line) {
-			return clean(line, maxHeadline)
+			return clean(line)
 		}
 	}
-	return clean(message, maxHeadline)
+	return clean(message)
 }
 
 // unquoted drops the quote that the handler puts behind a command's output.
@@ -76,8 +76,9 @@ func unquoted(line string) string {
 	return line
 }
 
-// clean makes one line of printable characters of at most limit bytes. Whatever else was there becomes a space.
-func clean(s string, limit int) string {
+// clean makes one line of printable characters of at most maxHeadline bytes. Whatever else was there becomes a space.
+func clean(s string) string {
+	const limit = maxHeadline
 	if len(s) > 4*limit {
 		s = s[:4*limit]
 	}

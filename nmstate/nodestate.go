@@ -14,15 +14,14 @@ import (
 
 // Bounds on what one node may report. Real reports have 20 to 80 KB, some hundred interfaces and few addresses.
 const (
-	maxStateBytes     = 8 << 20
-	maxInterfaces     = 4096
-	maxAddresses      = 8192
-	maxPorts          = 4096
-	maxRoutes         = 256
-	maxDNSServers     = 64
-	maxSkipped        = 20
-	maxInterfaceName  = 64
-	maxSkippedMessage = 160
+	maxStateBytes    = 8 << 20
+	maxInterfaces    = 4096
+	maxAddresses     = 8192
+	maxPorts         = 4096
+	maxRoutes        = 256
+	maxDNSServers    = 64
+	maxSkipped       = 20
+	maxInterfaceName = 64
 )
 
 // ParseNodeState reads the currentState of a NodeNetworkState, in JSON. It never fails: an entry that cannot be read is left
@@ -56,7 +55,7 @@ type stateReader struct {
 
 func (p *stateReader) skip(format string, args ...any) {
 	if len(p.node.Skipped) < maxSkipped {
-		p.node.Skipped = append(p.node.Skipped, clean(fmt.Sprintf(format, args...), maxSkippedMessage))
+		p.node.Skipped = append(p.node.Skipped, clean(fmt.Sprintf(format, args...)))
 	}
 }
 

@@ -221,7 +221,7 @@ func assertBounded(t *testing.T, n Node) {
 			len(n.Interfaces), addresses, ports, len(n.DefaultRoutes), len(n.DNSServers), len(n.Skipped))
 	}
 	for _, s := range n.Skipped {
-		if len(s) > maxSkippedMessage || clean(s, maxSkippedMessage) != s {
+		if len(s) > maxHeadline || clean(s) != s {
 			t.Errorf("skipped line %q is not clean", s)
 		}
 	}

@@ -181,7 +181,7 @@ func condition(raw json.RawMessage) (EnactmentCondition, bool) {
 	c := EnactmentCondition{
 		Type:               text(f["type"]),
 		Status:             metav1.ConditionStatus(text(f["status"])),
-		Reason:             clean(text(f["reason"]), maxHeadline),
+		Reason:             clean(text(f["reason"])),
 		Message:            text(f["message"]),
 		LastHeartbeatTime:  timeOf(f["lastHeartbeatTime"]),
 		LastTransitionTime: timeOf(f["lastTransitionTime"]),

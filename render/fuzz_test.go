@@ -3,6 +3,7 @@ package render_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/netip"
 	"strings"
@@ -87,7 +88,7 @@ func checkNetworkData(t *testing.T, text string, nics []render.NIC) {
 	if err := reader.Decode(&got); err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}
-	if err := reader.Decode(new(any)); err != io.EOF {
+	if err := reader.Decode(new(any)); !errors.Is(err, io.EOF) {
 		t.Fatalf("more than one document:\n%s", text)
 	}
 	if got.Version != 2 || len(got.Ethernets) != len(nics) {

@@ -45,8 +45,8 @@ type AddressPoolList struct {
 
 // AddressPoolSpec declares a pool.
 //
-// +kubebuilder:validation:XValidation:rule="!isCIDR(self.subnet) || !has(self.ranges) || self.ranges.all(r, r.contains('/') ? !isCIDR(r) || cidr(self.subnet).containsCIDR(r) : r.split('-').all(end, !isIP(end) || cidr(self.subnet).containsIP(end)))",message="ranges must lie in subnet"
-// +kubebuilder:validation:XValidation:rule="!isCIDR(self.subnet) || !has(self.exclude) || self.exclude.all(r, r.contains('/') ? !isCIDR(r) || cidr(self.subnet).containsCIDR(r) : r.split('-').all(end, !isIP(end) || cidr(self.subnet).containsIP(end)))",message="exclude must lie in subnet"
+// +kubebuilder:validation:XValidation:rule="!isCIDR(self.subnet) || !has(self.ranges) || self.ranges.all(r, r.contains('/') ? cidr(self.subnet).containsCIDR(r) : r.contains('-') ? cidr(self.subnet).containsIP(r.substring(0, r.indexOf('-'))) && cidr(self.subnet).containsIP(r.substring(r.indexOf('-') + 1)) : cidr(self.subnet).containsIP(r))",message="ranges must lie in subnet"
+// +kubebuilder:validation:XValidation:rule="!isCIDR(self.subnet) || !has(self.exclude) || self.exclude.all(r, r.contains('/') ? cidr(self.subnet).containsCIDR(r) : r.contains('-') ? cidr(self.subnet).containsIP(r.substring(0, r.indexOf('-'))) && cidr(self.subnet).containsIP(r.substring(r.indexOf('-') + 1)) : cidr(self.subnet).containsIP(r))",message="exclude must lie in subnet"
 // +kubebuilder:validation:XValidation:rule="!isCIDR(self.subnet) || !has(self.gateway) || !isIP(self.gateway) || cidr(self.subnet).containsIP(self.gateway) || (ip(self.gateway).family() == 6 && ip(self.gateway).isLinkLocalUnicast() && cidr(self.subnet).ip().family() == 6)",message="gateway must lie in subnet, or be an IPv6 link-local address"
 type AddressPoolSpec struct {
 	// segment is the broadcast domain that the addresses are used on. It is immutable.

@@ -61,7 +61,7 @@ type AddressLeaseSpec struct {
 	// segment is the physical network, with .VLAN unless untagged. It is immutable.
 	// +required
 	// +kubebuilder:validation:MaxLength=63
-	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[1-9][0-9]{0,3})?$`
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.([1-9][0-9]{0,2}|[1-3][0-9]{3}|40[0-8][0-9]|409[0-4]))?$`
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="segment is immutable"
 	Segment string `json:"segment"`
 

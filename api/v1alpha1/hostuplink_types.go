@@ -56,6 +56,8 @@ type HostUplinkSpec struct {
 	// nodeSelector matches the nodes that have this uplink. An empty selector ({}) matches every node. A node belongs to
 	// at most one HostUplink of a physical network: the oldest keeps it.
 	// +required
+	// +kubebuilder:validation:XValidation:rule="(!has(self.matchLabels) || size(self.matchLabels) <= 64) && (!has(self.matchExpressions) || size(self.matchExpressions) <= 64)",message="nodeSelector must have at most 64 labels and 64 expressions"
+	// +kubebuilder:validation:XValidation:rule="!has(self.matchLabels) || self.matchLabels.all(key, size(key) <= 317 && size(self.matchLabels[key]) <= 63)",message="matchLabels must have keys and values of labels: a value has at most 63 characters"
 	NodeSelector metav1.LabelSelector `json:"nodeSelector"`
 
 	// interface is the NIC, or an existing bond, that leads to the fabric.
@@ -104,6 +106,12 @@ type HostUplinkSpec struct {
 	Paused bool `json:"paused,omitempty"`
 }
 
+// BondOption is the value of an option of the kernel's bonding driver, such as 100 or layer3+4.
+//
+// +kubebuilder:validation:MaxLength=256
+// +kubebuilder:validation:Pattern=`^[-A-Za-z0-9_.:+,/]*$`
+type BondOption string
+
 // Bond is a link aggregation.
 //
 // +kubebuilder:validation:XValidation:rule="!(self.name in self.ports)",message="name must not be one of the ports"
@@ -127,7 +135,8 @@ type Bond struct {
 	// options are further options of the kernel's bonding driver, such as miimon or lacp_rate.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=32
-	Options map[string]string `json:"options,omitempty"`
+	// +kubebuilder:validation:XValidation:rule="self.all(name, size(name) <= 32)",message="names of options have at most 32 characters"
+	Options map[string]BondOption `json:"options,omitempty"`
 }
 
 // Protect says what happens to an uplink that the node itself lives on.
@@ -169,7 +178,7 @@ type Rollout struct {
 	// +optional
 	// +kubebuilder:default="10%"
 	// +kubebuilder:validation:XIntOrString
-	// +kubebuilder:validation:XValidation:rule="type(self) == string ? self.matches('^([1-9][0-9]?|100)%$') : int(self) >= 1",message="must be a number of at least 1, or a percentage from 1% to 100%"
+	// +kubebuilder:validation:XValidation:rule="type(self) == string ? self.matches('^([1-9][0-9]?|100)%$') : int(self) >= 1 && int(self) <= 100000",message="must be a number from 1 to 100000, or a percentage from 1% to 100%"
 	MaxUnavailable *intstr.IntOrString `json:"maxUnavailable,omitempty"`
 }
 

@@ -390,6 +390,8 @@ type HighAvailability struct {
 
 	// nodeSelector restricts the machine to nodes with these labels.
 	// +optional
+	// +kubebuilder:validation:MaxProperties=256
+	// +kubebuilder:validation:XValidation:rule="self.all(key, size(key) <= 317 && size(self[key]) <= 63)",message="nodeSelector must have keys and values of labels: a value has at most 63 characters"
 	NodeSelector map[string]string `json:"nodeSelector,omitempty"`
 
 	// tolerations let the machine run on tainted nodes.

@@ -457,7 +457,7 @@ func (in *Bond) DeepCopyInto(out *Bond) {
 	}
 	if in.Options != nil {
 		in, out := &in.Options, &out.Options
-		*out = make(map[string]string, len(*in))
+		*out = make(map[string]BondOption, len(*in))
 		for key, val := range *in {
 			(*out)[key] = val
 		}
