@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
 	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/render"
 )
@@ -18,7 +20,7 @@ func (r *HostNetworkReconciler) publish(ctx context.Context, s *hostNetworkScope
 	s.report()
 	r.pace.keepCount(s)
 	if err := patchStatus(ctx, r.Client, s.before, s.network); err != nil {
-		return err
+		return client.IgnoreNotFound(err)
 	}
 	announce(r.Events, s.network, s.before.Status.Conditions, s.network.Status.Conditions)
 	return nil

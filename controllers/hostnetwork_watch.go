@@ -4,6 +4,7 @@ import (
 	"context"
 
 	corev1 "k8s.io/api/core/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -31,6 +32,7 @@ func SetupHostNetwork(mgr manager.Manager, cfg Config, components *Components) e
 		Watches(&v1alpha1.AddressLease{}, handler.EnqueueRequestsFromMapFunc(r.networkOfLease)).
 		Watches(&v1alpha1.Wukong{}, handler.EnqueueRequestsFromMapFunc(r.networksOfWukong)).
 		Watches(&corev1.Node{}, every, builder.WithPredicates(nodeMatters{})).
+		Watches(&apiextensionsv1.CustomResourceDefinition{}, afterComponent{r.everyNetwork}, builder.OnlyMetadata, builder.WithPredicates(nmstateDefinitions)).
 		Build(r)
 	if err != nil {
 		return err

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
 	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/nmstate"
 )
@@ -21,7 +23,7 @@ func (r *HostUplinkReconciler) publish(ctx context.Context, s *uplinkScope) erro
 	}
 	s.report()
 	if err := patchStatus(ctx, r.Client, s.before, s.uplink); err != nil {
-		return err
+		return client.IgnoreNotFound(err)
 	}
 	announce(r.Events, s.uplink, s.before.Status.Conditions, s.uplink.Status.Conditions)
 	return nil

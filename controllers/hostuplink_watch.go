@@ -9,6 +9,7 @@ import (
 
 	nmstatev1 "github.com/nmstate/kubernetes-nmstate/api/v1"
 	corev1 "k8s.io/api/core/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -36,6 +37,7 @@ func SetupHostUplink(mgr manager.Manager, cfg Config, components *Components) er
 		Watches(&v1alpha1.HostUplink{}, all, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.HostNetwork{}, handler.EnqueueRequestsFromMapFunc(r.uplinksOfFabric), builder.WithPredicates(networkNeeds{})).
 		Watches(&corev1.Node{}, all, builder.WithPredicates(nodeMatters{})).
+		Watches(&apiextensionsv1.CustomResourceDefinition{}, afterComponent{r.everyUplink}, builder.OnlyMetadata, builder.WithPredicates(nmstateDefinitions)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: 1}).
 		Build(r)
 	if err != nil {

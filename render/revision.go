@@ -153,13 +153,16 @@ const (
 	PolicyKind       = "NodeNetworkConfigurationPolicy"
 )
 
+// unthrottled is more nodes than a cluster can have.
+const unthrottled = 100_000
+
 // Policy gives the object that carries the revision to the nodes that have its label.
 //
-// maxUnavailable is 100% because waves are made by moving labels. kubernetes-nmstate counts failed nodes against it for as
-// long as they stay failed, and aborts the other nodes of the policy once they reach it: one broken node would block the
-// nodes that are moved after it.
+// maxUnavailable is beyond any cluster, because waves are made by moving labels. kubernetes-nmstate counts failed nodes
+// against it, also after their enactments are gone (kubernetes-nmstate PR 1571), and lets no other node begin, or try again,
+// once they reach it. A percentage does not help: all of one node is one.
 func (r *Revision) Policy(uplink *v1alpha1.HostUplink) Policy {
-	all := intstr.FromString("100%")
+	all := intstr.FromInt32(unthrottled)
 	out := Policy{
 		TypeMeta: metav1.TypeMeta{APIVersion: PolicyAPIVersion, Kind: PolicyKind},
 		ObjectMeta: metav1.ObjectMeta{

@@ -54,7 +54,6 @@ func newStage(t *testing.T, nodes int, opts lab.Options) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	metav1.AddToGroupVersion(w.Admin.Scheme(), nmstatev1.GroupVersion) // lists of policies need it
 	cfg := controllers.DefaultConfig()
 	cfg.RetryAfter, cfg.SilentAfter, cfg.Sweep, cfg.Cooldown = 20*time.Second, 5*time.Second, time.Second, time.Second
 	s := &stage{World: w, t: t, ctx: ctx, cfg: cfg}

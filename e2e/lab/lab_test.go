@@ -388,17 +388,20 @@ func TestFailureIsFinalUntilTheEnactmentIsRenewed(t *testing.T) {
 func TestAFailedNodesSlotOutlivesItsEnactment(t *testing.T) {
 	for name, c := range map[string]struct {
 		release Release
+		limit   any
 		want    string
 	}{
-		"v0.87: the renewed node waits for ever": {V087, "FFFTF"},
-		"later: the slot is taken back":          {After087, "TFFFF"},
+		"v0.87: the renewed node waits for ever":  {V087, "50%", "FFFTF"},
+		"v0.87: also when all may work at a time": {V087, "100%", "FFFTF"},
+		"v0.87: a number leaves slots over":       {V087, int64(1000), "TFFFF"},
+		"later: the slot is taken back":           {After087, "50%", "TFFFF"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t, "ghost", 1, Options{Attempts: 1, Release: c.release})
 			if err := s.Fail(s.node(1), Fault{Gone: "eth1", Attempts: 1}); err != nil {
 				t.Fatal(err)
 			}
-			s.apply("ghost", plainBridge, map[string]any{"nodeSelector": map[string]any{"ghost": "on"}})
+			s.apply("ghost", plainBridge, map[string]any{"nodeSelector": map[string]any{"ghost": "on"}, "maxUnavailable": c.limit})
 			s.awaitPolicy("ghost", "FFFT")
 			s.relabel(1, "ghost", "on")
 			s.await(1, "ghost", "FTFFF")
@@ -421,15 +424,11 @@ func TestANewGenerationOrAHandlerRestartTriesAgain(t *testing.T) {
 	if err := s.StopHandler(t.Context(), s.node(1)); err != nil {
 		t.Fatal(err)
 	}
-	before := s.enactment(1, "again").Status.Conditions
+	s.drain(1, "again")
 	if err := s.StartHandler(t.Context(), s.node(1)); err != nil {
 		t.Fatal(err)
 	}
-	becomes(t, "tried again after the restart", true, func() bool {
-		c := find(s.enactment(1, "again").Status.Conditions, "Failing")
-		return c.Status == corev1.ConditionTrue && c.LastHeartbeatTime.After(find(before, "Failing").LastHeartbeatTime.Time) &&
-			s.verdict(1, "again") == "FTFFF"
-	})
+	becomes(t, "failed again after the restart", true, func() bool { return slices.Contains(s.drain(1, "again"), PolicyFailed) })
 	becomes(t, "edit", nil, func() error { // a policy in the middle of a reset refuses edits
 		u := blank(policyKind)
 		if err := s.store.Get(t.Context(), types.NamespacedName{Name: "again"}, u); err != nil {
