@@ -19,6 +19,18 @@ type narrator struct {
 	told  map[string]bool
 }
 
+// sayOnce writes a line that was not written before.
+func (n *narrator) sayOnce(format string, args ...any) {
+	line := fmt.Sprintf(format, args...)
+	n.mu.Lock()
+	told := n.told[line]
+	n.told[line] = true
+	n.mu.Unlock()
+	if !told {
+		n.say("%s", line)
+	}
+}
+
 func newNarrator(out io.Writer) *narrator {
 	return &narrator{out: out, start: time.Now(), told: map[string]bool{}}
 }
@@ -32,26 +44,6 @@ func (n *narrator) print(text string) {
 // say writes one line with the time.
 func (n *narrator) say(format string, args ...any) {
 	n.print(fmt.Sprintf("%6.1fs  %s", time.Since(n.start).Seconds(), fmt.Sprintf(format, args...)))
-}
-
-// sayOnce writes a line that was not written since the last fresh.
-func (n *narrator) sayOnce(format string, args ...any) {
-	line := fmt.Sprintf(format, args...)
-	n.mu.Lock()
-	told := n.told[line]
-	n.told[line] = true
-	n.mu.Unlock()
-	if !told {
-		n.say("%s", line)
-	}
-}
-
-// fresh begins a scenario.
-func (n *narrator) fresh(title string) {
-	n.mu.Lock()
-	n.told = map[string]bool{}
-	n.mu.Unlock()
-	n.print("\n" + title)
 }
 
 // narrateNodes tells what happens on the nodes. A change of labels makes handlers apply what they have once more; that is

@@ -40,7 +40,7 @@ func (d *demo) play(ctx context.Context) error {
 		{"broken node: a VLAN network is rolled out while eth1 of node-b is broken", d.brokenNode},
 		{"deletion: the machines and their networks go", d.deletion},
 	} {
-		d.fresh(fmt.Sprintf("%d  %s", i+1, scenario.title))
+		d.print(fmt.Sprintf("\n%d  %s", i+1, scenario.title))
 		if err := scenario.run(ctx); err != nil {
 			return fmt.Errorf("scenario %d: %w", i+1, err)
 		}
