@@ -3,27 +3,28 @@ module novasphere.dev/wukong-network
 go 1.26.0
 
 require (
-	github.com/go-logr/logr v1.4.3
-	github.com/google/go-cmp v0.7.0
-	github.com/google/uuid v1.6.0
-	github.com/k8snetworkplumbingwg/network-attachment-definition-client v1.7.7
-	github.com/nmstate/kubernetes-nmstate/api v0.0.0-20240605150941-df565dd7bf35
-	github.com/rogpeppe/go-internal v1.16.0
-	github.com/spf13/cobra v1.10.2
-	go.yaml.in/yaml/v3 v3.0.6
-	go4.org/netipx v0.0.0-20231129151722-fdeea329fbba
-	golang.org/x/mod v0.37.0
-	golang.org/x/term v0.45.0
-	k8s.io/api v0.37.2
-	k8s.io/apiextensions-apiserver v0.37.2
-	k8s.io/apimachinery v0.37.2
-	k8s.io/apiserver v0.37.2
-	k8s.io/client-go v0.37.2
-	k8s.io/utils v0.0.0-20260626114624-be93311217bd
-	kubevirt.io/api v1.9.0
-	kubevirt.io/containerized-data-importer-api v1.64.0
-	sigs.k8s.io/controller-runtime v0.25.2
-	sigs.k8s.io/yaml v1.6.0
+	github.com/go-logr/logr v1.4.3 // the log interface of controller-runtime
+	github.com/google/go-cmp v0.7.0 // tests: differences that people can read
+	github.com/google/uuid v1.6.0 // machine identities, version 5
+	github.com/k8snetworkplumbingwg/network-attachment-definition-client v1.7.7 // Multus: the type of attachments
+	github.com/nmstate/kubernetes-nmstate/api v0.0.0-20240605150941-df565dd7bf35 // nmstate: the types of policies
+	github.com/rogpeppe/go-internal v1.16.0 // tests: the command line as a user sees it (testscript)
+	github.com/spf13/cobra v1.10.2 // the command line, as kubectl has it
+	go.yaml.in/yaml/v3 v3.0.6 // positions of fields in manifests, for findings
+	go4.org/netipx v0.0.0-20231129151722-fdeea329fbba // ranges of addresses
+	golang.org/x/mod v0.37.0 // module versions, for the cache of real parts
+	golang.org/x/term v0.45.0 // progress on a terminal
+	k8s.io/api v0.37.2 // Kubernetes types
+	k8s.io/apiextensions-apiserver v0.37.2 // the schema checks of the API server, offline
+	k8s.io/apimachinery v0.37.2 // Kubernetes types
+	k8s.io/apiserver v0.37.2 // the schema checks of the API server, offline
+	k8s.io/client-go v0.37.2 // the cluster client
+	k8s.io/utils v0.0.0-20260626114624-be93311217bd // a clock that tests can set
+	kubevirt.io/api v1.9.0 // KubeVirt: the types of machines
+	kubevirt.io/containerized-data-importer-api v1.64.0 // KubeVirt: the types of disks with an image
+	sigs.k8s.io/controller-runtime v0.25.2 // controllers, and envtest for the embedded control plane
+	sigs.k8s.io/json v0.0.0-20250730193827-2d320260d730 // strict decoding, as the API server does it
+	sigs.k8s.io/yaml v1.6.0 // YAML as Kubernetes reads and writes it
 )
 
 require (
@@ -90,7 +91,6 @@ require (
 	k8s.io/klog/v2 v2.140.0 // indirect
 	k8s.io/kube-openapi v0.0.0-20260721132016-d427ff9ee9ad // indirect
 	kubevirt.io/controller-lifecycle-operator-sdk/api v0.2.4 // indirect
-	sigs.k8s.io/json v0.0.0-20250730193827-2d320260d730 // indirect
 	sigs.k8s.io/randfill v1.0.0 // indirect
 	sigs.k8s.io/structured-merge-diff/v6 v6.4.2 // indirect
 )

@@ -105,9 +105,10 @@ func problemsOf(s *uplinkScope) []v1alpha1.NodeProblem {
 	for _, n := range s.plan.Nodes {
 		p := v1alpha1.NodeProblem{Node: n.Name, Progress: v1alpha1.NodeProgress(n.Progress), Reason: n.Reason, Message: n.Message}
 		switch n.Progress {
-		case nmstate.ProgressFailing, nmstate.ProgressRetrying:
-			p.Reason = cmp.Or(p.Reason, string(n.Progress))
-			p.Message = advised(members[n.Name], n)
+		case nmstate.ProgressFailing:
+			p.Reason, p.Message = v1alpha1.ReasonNodeNetworkDegraded, advised(members[n.Name], n)
+		case nmstate.ProgressRetrying:
+			p.Reason, p.Message = cmp.Or(p.Reason, v1alpha1.ReasonNodeNetworkProgressing), advised(members[n.Name], n)
 		case nmstate.ProgressLeftOut, nmstate.ProgressUnknown:
 		default:
 			refused := members[n.Name].rollout.Refused

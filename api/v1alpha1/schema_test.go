@@ -154,4 +154,6 @@ func dryRun(t *testing.T, c client.Client, o *unstructured.Unstructured) (*unstr
 }
 
 // unmarshal reads JSON as clients of the API server do.
-func unmarshal(raw []byte, into any) error { return kjson.UnmarshalCaseSensitivePreserveInts(raw, into) }
+func unmarshal(raw []byte, into any) error {
+	return kjson.UnmarshalCaseSensitivePreserveInts(raw, into)
+}

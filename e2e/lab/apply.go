@@ -45,8 +45,15 @@ func (h *Host) Apply(desired map[string]any) (*Host, error) {
 
 // check holds nmstate's objections that need the current state.
 func (h *Host) check(up []map[string]any) error {
-	willBe := map[string]bool{}
-	controllers := map[string]string{}
+	for _, objections := range []func([]map[string]any) error{h.checkTypes, h.checkControllers, h.checkPorts, h.checkStack} {
+		if err := objections(up); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (h *Host) checkTypes(up []map[string]any) error {
 	for _, w := range up {
 		name := text(w, "name")
 		current, exists := h.interfaces[name]
@@ -59,14 +66,26 @@ func (h *Host) check(up []map[string]any) error {
 		case text(w, "type") == "ethernet" && !exists:
 			return invalid("Ethernet interface %s does not exists", name)
 		}
-		willBe[name] = true
 	}
+	return nil
+}
+
+// knows says whether an interface exists, or will.
+func (h *Host) knows(name string, up []map[string]any) bool {
+	return h.interfaces[name] != nil || slices.ContainsFunc(up, func(w map[string]any) bool { return text(w, "name") == name })
+}
+
+func (h *Host) checkControllers(up []map[string]any) error {
 	for _, w := range up {
-		name, target := text(w, "name"), text(w, "controller")
-		if target != "" && h.interfaces[target] == nil && !willBe[target] {
-			return invalid("Interface %s desired controller %s not found", name, target)
+		if target := text(w, "controller"); target != "" && !h.knows(target, up) {
+			return invalid("Interface %s desired controller %s not found", text(w, "name"), target)
 		}
 	}
+	return nil
+}
+
+func (h *Host) checkPorts(up []map[string]any) error {
+	controllers := map[string]string{}
 	for _, w := range up {
 		name := text(w, "name")
 		ports, _ := portsOf(w)
@@ -75,23 +94,29 @@ func (h *Host) check(up []map[string]any) error {
 				return invalid("Port %s is overbooked by two controller: %s, %s", port, name, other)
 			}
 			controllers[port] = name
-			_, exists := h.interfaces[port]
-			if !exists && !willBe[port] && text(w, "type") != "ovs-bridge" {
+			if !h.knows(port, up) && text(w, "type") != "ovs-bridge" {
 				return invalid("Controller interface %s is holding unknown port %s", name, port)
 			}
-		}
-		if base, ok := dig(w, "vlan", "base-iface").(string); ok && h.interfaces[base] == nil && !willBe[base] {
-			return invalid("Interface %s base interface %s not found", name, base)
-		}
-		if limit := number(h.interfaces[name], "max-mtu"); limit > 0 && number(w, "mtu") > limit {
-			return invalid("Desired MTU %d for interface %s is bigger than maximum allowed MTU %d",
-				number(w, "mtu"), name, limit)
 		}
 	}
 	for _, w := range up {
 		if _, isPort := controllers[text(w, "name")]; isPort && (enabled(w, "ipv4") || enabled(w, "ipv6")) {
 			return invalid("Interface %s cannot have IP enabled as it is attached to a controller where IP is not allowed",
 				text(w, "name"))
+		}
+	}
+	return nil
+}
+
+func (h *Host) checkStack(up []map[string]any) error {
+	for _, w := range up {
+		name := text(w, "name")
+		if base, ok := dig(w, "vlan", "base-iface").(string); ok && !h.knows(base, up) {
+			return invalid("Interface %s base interface %s not found", name, base)
+		}
+		if limit := number(h.interfaces[name], "max-mtu"); limit > 0 && number(w, "mtu") > limit {
+			return invalid("Desired MTU %d for interface %s is bigger than maximum allowed MTU %d",
+				number(w, "mtu"), name, limit)
 		}
 	}
 	return nil
