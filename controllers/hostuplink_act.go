@@ -169,7 +169,7 @@ func (s *uplinkScope) markMove(m *member, move nmstate.Move) (marks, note) {
 	name := m.node.Name
 	if move.To == "" {
 		if rest := s.leftBehind(m); rest != "" {
-			return marks{}, note{corev1.EventTypeWarning, reasonNodeAbandoned,
+			return marks{}, note{corev1.EventTypeWarning, v1alpha1.ReasonNodeAbandoned,
 				fmt.Sprintf("node %s was given up; if it still lives, these interfaces stay there: %s", name, rest)}
 		}
 		return marks{}, normal(v1alpha1.ReasonNodeMoved, "node %s is taken off the uplink", name)
@@ -180,9 +180,6 @@ func (s *uplinkScope) markMove(m *member, move nmstate.Move) (marks, note) {
 	return marks{Revision: move.To, Since: s.now},
 		normal(v1alpha1.ReasonNodeMoved, "node %s is moved to %s", name, render.PolicyName(s.uplink.Name, move.To))
 }
-
-// reasonNodeAbandoned: an engineer gave a node up, and what was built there was not taken back.
-const reasonNodeAbandoned = "NodeAbandoned"
 
 // leftBehind names what an abandoned node may still have.
 func (s *uplinkScope) leftBehind(m *member) string {

@@ -202,12 +202,9 @@ func (s *uplinkScope) decideWithoutNmstate() error {
 	return nil
 }
 
-// abandonAnnotation on a HostUplink lists nodes, or * for all, that need not prove that they gave back what was built: the
-// way out for nodes that never answer again.
-const abandonAnnotation = "vm.novasphere.dev/abandon"
-
+// abandoned says whether an engineer gave the node up.
 func abandoned(u *v1alpha1.HostUplink, node string) bool {
-	for _, name := range strings.Split(u.Annotations[abandonAnnotation], ",") {
+	for _, name := range strings.Split(u.Annotations[v1alpha1.AbandonAnnotation], ",") {
 		if name = strings.TrimSpace(name); name == node || name == "*" {
 			return true
 		}

@@ -53,7 +53,7 @@ func TestRivalOn(t *testing.T) {
 func TestAbandonedNodesAreThoseThatTheAnnotationLists(t *testing.T) {
 	for annotation, want := range map[string]bool{"": false, "node-a": true, "node-b, node-a": true, "*": true, "node-aa": false, " node-a ": true} {
 		u := testUplink()
-		u.Annotations = map[string]string{abandonAnnotation: annotation}
+		u.Annotations = map[string]string{v1alpha1.AbandonAnnotation: annotation}
 		if got := abandoned(u, "node-a"); got != want {
 			t.Errorf("%q: %v, want %v", annotation, got, want)
 		}

@@ -19,14 +19,6 @@ import (
 	"novasphere.dev/wukong-network/api/v1alpha1"
 )
 
-// Node annotations besides v1alpha1.AppliedAnnotationPrefix. Each is followed by the name of a HostUplink.
-const (
-	// renewAnnotationPrefix: the revision whose label was taken off so that nmstate tries it again.
-	renewAnnotationPrefix = "renew.uplink.vm.novasphere.dev/"
-	// sinceAnnotationPrefix: when the label was last written, in RFC 3339; absent once the revision is proved.
-	sinceAnnotationPrefix = "since.uplink.vm.novasphere.dev/"
-)
-
 // marks is what the labels and annotations of a node say about one HostUplink. Revisions are hashes; empty is none.
 type marks struct {
 	// Revision is the label: what selects the policy.
@@ -43,9 +35,9 @@ func marksOf(node *corev1.Node, uplink string) marks {
 	m := marks{
 		Revision: node.Labels[v1alpha1.UplinkLabelPrefix+uplink],
 		Applied:  node.Annotations[v1alpha1.AppliedAnnotationPrefix+uplink],
-		Renewing: node.Annotations[renewAnnotationPrefix+uplink],
+		Renewing: node.Annotations[v1alpha1.RenewAnnotationPrefix+uplink],
 	}
-	m.Since, _ = time.Parse(time.RFC3339, node.Annotations[sinceAnnotationPrefix+uplink])
+	m.Since, _ = time.Parse(time.RFC3339, node.Annotations[v1alpha1.SinceAnnotationPrefix+uplink])
 	return m
 }
 
@@ -102,8 +94,8 @@ func (e *nodeEdit) mark(uplink string, m marks) {
 	e.label(v1alpha1.UplinkLabelPrefix+uplink, m.Revision)
 	e.annotations = map[string]string{
 		v1alpha1.AppliedAnnotationPrefix + uplink: m.Applied,
-		renewAnnotationPrefix + uplink:            m.Renewing,
-		sinceAnnotationPrefix + uplink:            since,
+		v1alpha1.RenewAnnotationPrefix + uplink:   m.Renewing,
+		v1alpha1.SinceAnnotationPrefix + uplink:   since,
 	}
 }
 

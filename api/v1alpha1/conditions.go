@@ -226,4 +226,6 @@ const (
 	ReasonNodeApplied = "NodeApplied"
 	// ReasonNodeRetried: a failing node was asked to try again.
 	ReasonNodeRetried = "NodeRetried"
+	// ReasonNodeAbandoned: an engineer gave a node up, and what was built there was not taken back.
+	ReasonNodeAbandoned = "NodeAbandoned"
 )

@@ -8,6 +8,15 @@ const (
 	// AppliedAnnotationPrefix, followed by the name of a HostUplink, is the node annotation whose value is the last
 	// revision that the node's enactment proved.
 	AppliedAnnotationPrefix = "applied.uplink.vm.novasphere.dev/"
+	// RenewAnnotationPrefix, followed by the name of a HostUplink, is the node annotation with the revision whose label was
+	// taken off so that the node tries it again.
+	RenewAnnotationPrefix = "renew.uplink.vm.novasphere.dev/"
+	// SinceAnnotationPrefix, followed by the name of a HostUplink, is the node annotation that says when the label was
+	// written, in RFC 3339; absent once the revision is proved.
+	SinceAnnotationPrefix = "since.uplink.vm.novasphere.dev/"
+	// AbandonAnnotation on a HostUplink lists nodes, separated by commas, or * for all, that need not prove that they gave
+	// back what was built: the way out for nodes that never answer again.
+	AbandonAnnotation = "vm.novasphere.dev/abandon"
 	// NetworkLabelPrefix, followed by the name of a HostNetwork, is the node label that says that the node has the
 	// network. Virtual machines require it.
 	NetworkLabelPrefix = "network.vm.novasphere.dev/"

@@ -225,7 +225,7 @@ func TestWhatTheSchemaAcceptsTheTypesCanDecode(t *testing.T) {
 						}
 						unreadable++
 						if asked(t, c, stored, changed, l.path) == nil {
-							t.Errorf("%s: %v is accepted and cannot be decoded: %v", l.path, value, problem)
+							t.Errorf("%s: %#v is accepted and cannot be decoded: %v", l.path, value, problem)
 						}
 					}
 				}

@@ -20,6 +20,7 @@ import (
 // saying how to fetch it; with CI=true it fails instead.
 func ForTest(t testing.TB, options Options) *Cluster {
 	t.Helper()
+	skipShort(t)
 	c, err := Start(t.Context(), options)
 	require(t, err)
 	t.Cleanup(func() {
@@ -62,6 +63,7 @@ func (s *Shared) Run(m interface{ Run() int }) int {
 // ForTest returns the package's cluster. It skips or fails the test as the function ForTest does.
 func (s *Shared) ForTest(t testing.TB) *Cluster {
 	t.Helper()
+	skipShort(t)
 	s.once.Do(func() { s.cluster, s.err = Start(context.Background(), s.Options) })
 	require(t, s.err)
 	return s.cluster
@@ -84,6 +86,14 @@ func (c *Cluster) Namespace(t testing.TB) string {
 		}
 	})
 	return namespace.Name
+}
+
+// skipShort leaves out, with go test -short, what starts a control plane.
+func skipShort(t testing.TB) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("needs a control plane, which -short leaves out")
+	}
 }
 
 func require(t testing.TB, err error) {
