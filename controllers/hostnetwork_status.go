@@ -125,7 +125,7 @@ func (s *hostNetworkScope) whyNot(u *render.Uplink) *render.Problem {
 // seenByUplinks says whether the uplinks' counts are about what is declared now, with this network.
 func (s *hostNetworkScope) seenByUplinks() bool {
 	return !slices.ContainsFunc(s.uplinks, func(u *v1alpha1.HostUplink) bool {
-		return u.Status.ObservedGeneration != u.Generation || (u.Status.Nodes.Matching > 0 && !slices.Contains(u.Status.Networks, s.network.Name))
+		return u.Status.ObservedGeneration != u.Generation || !slices.Contains(u.Status.Networks, s.network.Name)
 	})
 }
 

@@ -165,16 +165,17 @@ var addressRules = map[string]attempt{
 	"a reservation is for a name of a Wukong":  {"AddressReservation/full", `{spec: {for: {name: "a b"}}}`, "spec.for.name"},
 	"a reservation is for a name of namespace": {"AddressReservation/full", `{spec: {for: {namespace: a.b}}}`, "spec.for.namespace"},
 
-	"a lease":                          {"AddressLease/ip-192-0-2-10.lab.100", `{}`, ""},
-	"a lease of an IPv6 address":       {"AddressLease/ip-192-0-2-10.lab.100", `{metadata: {name: ip-2001-db8--5.lab}, spec: {address: "2001:db8::5", segment: lab}}`, ""},
-	"a lease's name says its address":  {"AddressLease/ip-192-0-2-10.lab.100", `{metadata: {name: ip-192-0-2-11.lab.100}}`, "metadata.name must be ip-ADDRESS.SEGMENT"},
-	"a lease's name says its segment":  {"AddressLease/ip-192-0-2-10.lab.100", `{metadata: {name: ip-192-0-2-10.lab}}`, "metadata.name must be ip-ADDRESS.SEGMENT"},
-	"a lease's address has one form":   {"AddressLease/ip-192-0-2-10.lab.100", `{metadata: {name: ip-2001-DB8--5.lab.100}, spec: {address: "2001:DB8::5"}}`, "must be an address in canonical form"},
-	"a lease's address is no text":     {"AddressLease/ip-192-0-2-10.lab.100", `{metadata: {name: ip-x.lab.100}, spec: {address: x}}`, "must be an address in canonical form"},
-	"a lease's segment has a VLAN":     {"AddressLease/ip-192-0-2-10.lab.100", `{metadata: {name: ip-192-0-2-10.lab.4095}, spec: {segment: lab.4095}}`, "spec.segment"},
-	"a lease in use has a holder":      {"AddressLease/ip-192-0-2-10.lab.100", `{spec: {phase: Allocated, holder: null}}`, "a lease that is not Released or Cooling has a holder"},
-	"a lease that is over may have no": {"AddressLease/ip-192-0-2-10.lab.100", `{spec: {phase: Released, holder: null}}`, ""},
-	"a lease's time is a time":         {"AddressLease/ip-192-0-2-10.lab.100", `{spec: {since: "2026-01-31T12:00:00x5Z"}}`, notRFC3339},
+	"a lease":                               {"AddressLease/ip-192-0-2-10.lab.100", `{}`, ""},
+	"a lease of an IPv6 address":            {"AddressLease/ip-192-0-2-10.lab.100", `{metadata: {name: ip-2001-db8--5.lab}, spec: {address: "2001:db8::5", segment: lab}}`, ""},
+	"a lease's name does not end in a dash": {"AddressLease/ip-192-0-2-10.lab.100", `{metadata: {name: ip-2001-db8--0.lab}, spec: {address: "2001:db8::", segment: lab}}`, ""},
+	"a lease's name says its address":       {"AddressLease/ip-192-0-2-10.lab.100", `{metadata: {name: ip-192-0-2-11.lab.100}}`, "metadata.name must be ip-ADDRESS.SEGMENT"},
+	"a lease's name says its segment":       {"AddressLease/ip-192-0-2-10.lab.100", `{metadata: {name: ip-192-0-2-10.lab}}`, "metadata.name must be ip-ADDRESS.SEGMENT"},
+	"a lease's address has one form":        {"AddressLease/ip-192-0-2-10.lab.100", `{metadata: {name: ip-2001-DB8--5.lab.100}, spec: {address: "2001:DB8::5"}}`, "must be an address in canonical form"},
+	"a lease's address is no text":          {"AddressLease/ip-192-0-2-10.lab.100", `{metadata: {name: ip-x.lab.100}, spec: {address: x}}`, "must be an address in canonical form"},
+	"a lease's segment has a VLAN":          {"AddressLease/ip-192-0-2-10.lab.100", `{metadata: {name: ip-192-0-2-10.lab.4095}, spec: {segment: lab.4095}}`, "spec.segment"},
+	"a lease in use has a holder":           {"AddressLease/ip-192-0-2-10.lab.100", `{spec: {phase: Allocated, holder: null}}`, "a lease that is not Released or Cooling has a holder"},
+	"a lease that is over may have no":      {"AddressLease/ip-192-0-2-10.lab.100", `{spec: {phase: Released, holder: null}}`, ""},
+	"a lease's time is a time":              {"AddressLease/ip-192-0-2-10.lab.100", `{spec: {since: "2026-01-31T12:00:00x5Z"}}`, notRFC3339},
 }
 
 func TestTheSchemaDecidesWhatOneObjectAloneCanDecide(t *testing.T) {

@@ -25,7 +25,7 @@ var wild = map[string]string{
 	"no storage class":          `{disks: [{name: root, size: 20Gi}]}`,
 	"an empty storage class":    `{disks: [{name: root, size: 20Gi, storageClassName: ""}]}`,
 	"nothing at all":            `{}`,
-	"memory in every unit": `{memory: 4096, disks: [{name: a, size: 1K, storageClassName: s}, {name: b, size: 1M, storageClassName: s},
+	"memory in every unit": `{memory: "4096", disks: [{name: a, size: 1K, storageClassName: s}, {name: b, size: 1M, storageClassName: s},
 		{name: c, size: 1G, storageClassName: s}, {name: d, size: 1T, storageClassName: s}, {name: e, size: 1P, storageClassName: s},
 		{name: f, size: 1E, storageClassName: s}, {name: g, size: 1Ki, storageClassName: s}, {name: h, size: 1Pi, storageClassName: s},
 		{name: i, size: 1Ei, storageClassName: s}]}`,
