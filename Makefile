@@ -12,13 +12,13 @@ ARGS ?=
 
 .PHONY: help
 help: ## List the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ##@ For users
 
 .PHONY: demo
 demo: controlplane ## Run the main job on an embedded control plane (ARGS=--once checks it and ends)
-	@$(GO) run ./e2e/demo $(ARGS)
+	@bin=$$(mktemp -d); trap 'rm -rf "$$bin"' EXIT; $(GO) build -o "$$bin/demo" ./e2e/demo && "$$bin/demo" $(ARGS)
 
 .PHONY: build
 build: ## Build the manager and the kubectl plugin into bin/

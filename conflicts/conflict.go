@@ -68,8 +68,11 @@ func (c Conflict) other() string {
 }
 
 func (c Conflict) fix() string {
-	if c.Severity == Refuses {
-		return "choose another address, or have an engineer free this one"
+	switch {
+	case c.Severity == Refuses && (c.Other.Kind == Lease || c.Other.Kind == Request):
+		return "choose another address, or have its holder give it up"
+	case c.Severity == Refuses:
+		return "choose another address, or take this one away there"
 	}
 	return "take the address away from one of the two"
 }

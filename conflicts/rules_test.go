@@ -132,19 +132,19 @@ func TestTexts(t *testing.T) {
 			asker: asker, other: lease,
 			engineer: "10.0.0.5 on segment lab, asked for by Wukong team-b/cache network eth0, is leased to Wukong team-a/web network eth0 " +
 				"(network eth0 of team-a/web, AddressLease ip-10-0-0-5.lab, since 2026-11-23T08:00:00Z); " +
-				"rule: the first holder keeps the address; fix: choose another address, or have an engineer free this one",
+				"rule: the first holder keeps the address; fix: choose another address, or have its holder give it up",
 			tenant: "10.0.0.5 on segment lab, asked for by Wukong team-b/cache network eth0, is leased to another holder " +
 				"(AddressLease ip-10-0-0-5.lab); " +
-				"rule: the first holder keeps the address; fix: choose another address, or have an engineer free this one",
+				"rule: the first holder keeps the address; fix: choose another address, or have its holder give it up",
 		},
 		"a node is named to both, with its evidence and the doubt about its segment": {
 			asker: asker, other: node(NodeInterface, ""),
 			engineer: "10.0.0.5 on segment lab (the other side's segment is unknown and counts as the same), asked for by Wukong team-b/cache network eth0, " +
 				"is on an interface of node node-a (interface eth1 of node node-a); " +
-				"rule: an address that the network or the cluster uses is not given to a machine; fix: choose another address, or have an engineer free this one",
+				"rule: an address that the network or the cluster uses is not given to a machine; fix: choose another address, or take this one away there",
 			tenant: "10.0.0.5 on segment lab (the other side's segment is unknown and counts as the same), asked for by Wukong team-b/cache network eth0, " +
 				"is on an interface of node node-a (interface eth1 of node node-a); " +
-				"rule: an address that the network or the cluster uses is not given to a machine; fix: choose another address, or have an engineer free this one",
+				"rule: an address that the network or the cluster uses is not given to a machine; fix: choose another address, or take this one away there",
 		},
 	}
 	for name, c := range cases {

@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"time"
 
@@ -69,6 +70,9 @@ func (r *AddressLeaseReconciler) Reconcile(ctx context.Context, req ctrl.Request
 		log.FromContext(ctx).Error(err, "lease is left alone")
 		return ctrl.Result{}, nil
 	}
+	if why, asked := obj.Annotations[v1alpha1.FreeAnnotation]; asked {
+		return r.free(ctx, obj.DeepCopy(), before, why)
+	}
 	after, changed, wait, err := r.step(ctx, before)
 	if err != nil || !changed {
 		return ctrl.Result{RequeueAfter: wait}, err
@@ -83,6 +87,26 @@ func (r *AddressLeaseReconciler) Reconcile(ctx context.Context, req ctrl.Request
 		r.Events.Eventf(obj, nil, corev1.EventTypeNormal, v1alpha1.ReasonAddressReleased, "Release",
 			"%s on %s: no machine of %s can use it any more", obj.Spec.Address, obj.Spec.Segment, before.Holder)
 	}
+	return ctrl.Result{}, nil
+}
+
+// free does what an engineer ordered, once. A lease that its holder still asks for is not freed.
+func (r *AddressLeaseReconciler) free(ctx context.Context, obj *v1alpha1.AddressLease, before ipam.Lease, why string) (ctrl.Result, error) {
+	after, changed, refused := ipam.Free(before, v1alpha1.ReasonFreed, r.Config.Clock.Now())
+	if changed {
+		writeLease(after, obj)
+	}
+	delete(obj.Annotations, v1alpha1.FreeAnnotation)
+	if err := r.Update(ctx, obj); err != nil {
+		return settle(ctrl.Result{}, err)
+	}
+	log.FromContext(ctx).Info("lease freed by order", "from", before.Phase, "holder", before.Holder.String(), "why", why, "refused", refused)
+	if refused != nil {
+		r.Events.Eventf(obj, nil, corev1.EventTypeWarning, v1alpha1.ReasonAddressInUse, "Free", "%s", clip(refused.Error()))
+		return ctrl.Result{}, nil
+	}
+	r.Events.Eventf(obj, nil, corev1.EventTypeNormal, v1alpha1.ReasonFreed, "Free", "%s", clip(fmt.Sprintf(
+		"%s on %s was freed by an engineer while it was %s for %s: %s", obj.Spec.Address, obj.Spec.Segment, before.Phase, before.Holder, why)))
 	return ctrl.Result{}, nil
 }
 

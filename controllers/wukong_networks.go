@@ -38,6 +38,9 @@ func networkStatuses(s *wukongScope) []v1alpha1.WukongNetworkStatus {
 			v := heldVerdict(n)
 			st.Reason, st.Message = v.Reason, v.Message
 		}
+		if c := gravest(n.conflicts); c != nil {
+			st.Reason, st.Message = v1alpha1.ReasonAddressConflict, c.Tenant()
+		}
 		st.ObservedAddresses = observedOn(s.vmi, st.MACAddress)
 		out = append(out, st)
 	}

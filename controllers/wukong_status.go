@@ -146,10 +146,18 @@ func heldVerdict(n *networkScope) Verdict {
 
 func firstConflict(s *wukongScope) *conflicts.Conflict {
 	for _, n := range s.networks {
-		for i := range n.conflicts {
-			if n.conflicts[i].Severity >= conflicts.Reports {
-				return &n.conflicts[i]
-			}
+		if c := gravest(n.conflicts); c != nil {
+			return c
+		}
+	}
+	return nil
+}
+
+// gravest gives the first conflict that is more than a warning, or nil.
+func gravest(found []conflicts.Conflict) *conflicts.Conflict {
+	for i := range found {
+		if found[i].Severity >= conflicts.Reports {
+			return &found[i]
 		}
 	}
 	return nil

@@ -478,3 +478,48 @@ func TestAGuestsReportTakesAnAddressFromNobody(t *testing.T) {
 	create(t, w, honest)
 	eventually(t, ready(w, honest, metav1.ConditionTrue, ""))
 }
+
+func TestAReservedAddressWaitsForItsHolderUntilAnEngineerFreesIt(t *testing.T) {
+	w := theWorld(t)
+	ns := namespaceLabelled(t, w, nil)
+	network := fabricOf(t, w, "keep", 130, 1, ns)
+	wk := static(ns, "web", network.Name, "192.0.2.10/24")
+	wk.Spec.Networks[0].IPConfig.Reserved = true
+	create(t, w, wk)
+	eventually(t, ready(w, wk, metav1.ConditionTrue, ""))
+	if err := w.Admin.Delete(t.Context(), wk); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, inPhase(w, "192.0.2.10", "keep", v1alpha1.LeaseReserved))
+	other := static(ns, "other", network.Name, "192.0.2.10/24")
+	create(t, w, other)
+	eventually(t, ready(w, other, metav1.ConditionFalse, v1alpha1.ReasonAddressInUse))
+
+	l, err := lease(w, "192.0.2.10", "keep")
+	if err != nil {
+		t.Fatal(err)
+	}
+	annotate(t, w, l, v1alpha1.FreeAnnotation, "ops: the machine is not coming back")
+	eventually(t, ready(w, other, metav1.ConditionTrue, ""))
+
+	// A holder that still asks for its address keeps it.
+	annotate(t, w, l, v1alpha1.FreeAnnotation, "ops: by mistake")
+	eventually(t, func() error {
+		l, err := lease(w, "192.0.2.10", "keep")
+		if err == nil && l.Annotations[v1alpha1.FreeAnnotation] != "" {
+			err = errWait
+		}
+		return err
+	})
+	if err := inPhase(w, "192.0.2.10", "keep", v1alpha1.LeaseAllocated)(); err != nil {
+		t.Error(err)
+	}
+}
+
+func annotate(t *testing.T, w *world.World, o client.Object, key, value string) {
+	t.Helper()
+	patch := client.RawPatch("application/merge-patch+json", fmt.Appendf(nil, `{"metadata":{"annotations":{%q:%q}}}`, key, value))
+	if err := w.Admin.Patch(t.Context(), o, patch); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -409,11 +409,11 @@ func TestVerdictTexts(t *testing.T) {
 		engineer, tenant string
 	}{
 		"held by another namespace": {phase: Allocated, asks: db,
-			engineer: "10.0.0.5 on segment lab.100 is held by team-a/web/eth0: choose another address, or have an engineer free it (AddressLease ip-10-0-0-5.lab.100)",
-			tenant:   "10.0.0.5 on segment lab.100 is held by somebody else: choose another address, or have an engineer free it (AddressLease ip-10-0-0-5.lab.100)"},
+			engineer: "10.0.0.5 on segment lab.100 is held by team-a/web/eth0: choose another address, or have its holder give it up (AddressLease ip-10-0-0-5.lab.100)",
+			tenant:   "10.0.0.5 on segment lab.100 is held by somebody else: choose another address, or have its holder give it up (AddressLease ip-10-0-0-5.lab.100)"},
 		"held in the own namespace": {phase: Allocated, asks: again,
-			engineer: "10.0.0.5 on segment lab.100 is held by team-a/web/eth0: choose another address, or have an engineer free it (AddressLease ip-10-0-0-5.lab.100)",
-			tenant:   "10.0.0.5 on segment lab.100 is held by team-a/web/eth0: choose another address, or have an engineer free it (AddressLease ip-10-0-0-5.lab.100)"},
+			engineer: "10.0.0.5 on segment lab.100 is held by team-a/web/eth0: choose another address, or have its holder give it up (AddressLease ip-10-0-0-5.lab.100)",
+			tenant:   "10.0.0.5 on segment lab.100 is held by team-a/web/eth0: choose another address, or have its holder give it up (AddressLease ip-10-0-0-5.lab.100)"},
 		"cooling": {phase: Cooling, asks: db,
 			engineer: "10.0.0.5 on segment lab.100 was released by team-a/web/eth0 and rests until 2026-11-23T12:07:00Z: wait, or choose another address (AddressLease ip-10-0-0-5.lab.100)",
 			tenant:   "10.0.0.5 on segment lab.100 was released by somebody else and rests until 2026-11-23T12:07:00Z: wait, or choose another address (AddressLease ip-10-0-0-5.lab.100)"},
@@ -430,8 +430,8 @@ func TestVerdictTexts(t *testing.T) {
 			engineer: "10.0.0.5 on segment lab.100 is held for the machine web-vm: it follows when that machine no longer uses it (AddressLease ip-10-0-0-5.lab.100)",
 			tenant:   "10.0.0.5 on segment lab.100 is held for the machine web-vm: it follows when that machine no longer uses it (AddressLease ip-10-0-0-5.lab.100)"},
 		"held by an earlier namespace of the asker's name": {phase: Allocated, asks: web.with(func(r *Request) { r.Holder.UID, r.Holder.NamespaceUID = "2", "2" }),
-			engineer: "10.0.0.5 on segment lab.100 is held by team-a/web/eth0: choose another address, or have an engineer free it (AddressLease ip-10-0-0-5.lab.100)",
-			tenant:   "10.0.0.5 on segment lab.100 is held by somebody else: choose another address, or have an engineer free it (AddressLease ip-10-0-0-5.lab.100)"},
+			engineer: "10.0.0.5 on segment lab.100 is held by team-a/web/eth0: choose another address, or have its holder give it up (AddressLease ip-10-0-0-5.lab.100)",
+			tenant:   "10.0.0.5 on segment lab.100 is held by somebody else: choose another address, or have its holder give it up (AddressLease ip-10-0-0-5.lab.100)"},
 		"granted": {phase: Released, asks: db, engineer: "10.0.0.5 on segment lab.100 is leased to team-b/db/eth0", tenant: "10.0.0.5 on segment lab.100 is leased to team-b/db/eth0"},
 	}
 	for name, c := range cases {

@@ -134,5 +134,5 @@ func (v Verdict) because(holder string) string {
 	case RuleUnknownPhase:
 		return fmt.Sprintf("has a lease in the unknown phase %s: an engineer has to look at it", quote(string(v.existing.Phase)))
 	}
-	return "is held by " + holder + fix
+	return "is held by " + holder + ": choose another address, or have its holder give it up"
 }

@@ -238,7 +238,8 @@ func (c *Catalog) segmentTaken(n *HostNetwork, segments taken) *Problem {
 	if !found {
 		return nil
 	}
-	return invalidSpec("spec.vlan", "segment %s is served by HostNetwork %q, which is older, and an interface is a port of one bridge only: open that one to more namespaces, or give it aliases", n.Segment, holder)
+	return &Problem{Reason: v1alpha1.ReasonSegmentTaken, Path: "spec.vlan", Message: fmt.Sprintf(
+		"segment %s is served by HostNetwork %q, which is older, and an interface is a port of one bridge only: open that one to more namespaces, or give it aliases", n.Segment, holder)}
 }
 
 // checkDefault lets the oldest default of a type stand.

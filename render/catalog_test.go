@@ -73,13 +73,13 @@ func TestNetworkProblems(t *testing.T) {
 		"a bridge has a name that is free for it":        {[]v1alpha1.HostNetwork{hostNetwork("a", "lab", bridge("br-ex"))}, "a", v1alpha1.ReasonInvalidSpec, "spec.bridge.name"},
 		"of two with one bridge the oldest keeps it":     {[]v1alpha1.HostNetwork{hostNetwork("a", "lab", bridge("br1"), aged(2)), hostNetwork("b", "dmz", bridge("br1"), aged(1))}, "a", v1alpha1.ReasonBridgeNameTaken, "spec.bridge.name"},
 		"of the same age the first by name keeps it":     {[]v1alpha1.HostNetwork{hostNetwork("b", "dmz", bridge("br1")), hostNetwork("a", "lab", bridge("br1"))}, "b", v1alpha1.ReasonBridgeNameTaken, "spec.bridge.name"},
-		"of two on one segment the oldest keeps it":      {[]v1alpha1.HostNetwork{hostNetwork("a", "lab", vlan(5), aged(2)), hostNetwork("b", "lab", vlan(5), aged(1))}, "a", v1alpha1.ReasonInvalidSpec, "spec.vlan"},
+		"of two on one segment the oldest keeps it":      {[]v1alpha1.HostNetwork{hostNetwork("a", "lab", vlan(5), aged(2)), hostNetwork("b", "lab", vlan(5), aged(1))}, "a", v1alpha1.ReasonSegmentTaken, "spec.vlan"},
 		"what cannot be built takes nothing from others": {[]v1alpha1.HostNetwork{hostNetwork("a", "lab", vlan(5000), bridge("br1")), hostNetwork("b", "lab", bridge("br1"))}, "b", "", ""},
 		"a selector must be readable": {[]v1alpha1.HostNetwork{hostNetwork("a", "lab", func(n *v1alpha1.HostNetwork) {
 			n.Spec.AllowedNamespaces.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{"a": "b c"}}
 		})}, "a", v1alpha1.ReasonInvalidSpec, "spec.allowedNamespaces.selector"},
 		"an attachment is of a plugin that is known":      {[]v1alpha1.HostNetwork{hostNetwork("a", "lab", func(n *v1alpha1.HostNetwork) { n.Spec.CNIType = "ptp" })}, "a", v1alpha1.ReasonInvalidSpec, "spec.cniType"},
-		"the native VLAN and the untagged frames are one": {[]v1alpha1.HostNetwork{hostNetwork("a", "tagged"), hostNetwork("b", "tagged", vlan(7))}, "b", v1alpha1.ReasonInvalidSpec, "spec.vlan"},
+		"the native VLAN and the untagged frames are one": {[]v1alpha1.HostNetwork{hostNetwork("a", "tagged"), hostNetwork("b", "tagged", vlan(7))}, "b", v1alpha1.ReasonSegmentTaken, "spec.vlan"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

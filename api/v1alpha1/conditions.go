@@ -64,14 +64,6 @@ const (
 	ReasonAddressConflict = "AddressConflict"
 	// ReasonNoConflict: nothing is known to collide.
 	ReasonNoConflict = "NoConflict"
-	// ReasonAllocationPending: an address is about to be leased.
-	ReasonAllocationPending = "AllocationPending"
-	// ReasonPoolExhausted: the pool has no free address.
-	ReasonPoolExhausted = "PoolExhausted"
-	// ReasonAddressOutsidePool: the address lies outside the pool that covers its segment.
-	ReasonAddressOutsidePool = "AddressOutsidePool"
-	// ReasonAddressExcluded: the address is one that the pool never gives out.
-	ReasonAddressExcluded = "AddressExcluded"
 )
 
 // Reasons about hosts.
@@ -98,8 +90,6 @@ const (
 	ReasonNotInUse = "NotInUse"
 	// ReasonPaused: changes of hosts are paused.
 	ReasonPaused = "Paused"
-	// ReasonExternal: a policy that somebody else applies is only observed.
-	ReasonExternal = "External"
 	// ReasonNodesLeftOut: some nodes failed the checks and were not touched.
 	ReasonNodesLeftOut = "NodesLeftOut"
 	// ReasonRemoving: hosts are giving back what was built.
@@ -152,6 +142,12 @@ const (
 	ReasonNodeNotReady = "NodeNotReady"
 	// ReasonQueued: the node waits for its turn.
 	ReasonQueued = "Queued"
+	// ReasonRetrying: an attempt failed and the node tries again.
+	ReasonRetrying = "Retrying"
+	// ReasonFailing: the node gave up.
+	ReasonFailing = "Failing"
+	// ReasonAborted: the handler gave up because other nodes of the policy did.
+	ReasonAborted = "Aborted"
 	// ReasonNoAnswer: the node's handler has not finished for longer than a try can take.
 	ReasonNoAnswer = "NoAnswer"
 	// ReasonEnactmentMissing: the node was configured, and its enactment is gone: no handler runs there, or it restarts.
@@ -204,6 +200,8 @@ const (
 	ReasonNetworkReady = "NetworkReady"
 	// ReasonHolderDeleted: the Wukong that held the lease was deleted.
 	ReasonHolderDeleted = "HolderDeleted"
+	// ReasonFreed: an engineer freed the lease.
+	ReasonFreed = "Freed"
 	// ReasonAddressChanged: the Wukong that held the lease asks for another address.
 	ReasonAddressChanged = "AddressChanged"
 	// ReasonMACChanged: the holder goes on with another MAC address.

@@ -105,10 +105,7 @@ func TestSecondNetworkIsAddedAndTakenBackWithoutTouchingTheFirst(t *testing.T) {
 
 func TestNodeWhosePrimaryNICIsTheUplinkIsLeftOutAndNamed(t *testing.T) {
 	s := newStage(t, 2, lab.Options{})
-	odd := lab.NodeSpec{Name: "node-p"}
-	spec := nodeWithPrimary("node-p", "eth1")
-	odd = spec
-	s.must(s.Lab.AddNode(s.ctx, odd))
+	s.must(s.Lab.AddNode(s.ctx, nodeWithPrimary("node-p", "eth1")))
 	s.apply(uplink("up", "eth1") + network("flat"))
 	s.uplinkIs("up", yes, v1alpha1.ReasonNodesLeftOut, "2/2")
 	s.networkIs("flat", yes, v1alpha1.ReasonNodesLeftOut, "node-p")
