@@ -28,7 +28,7 @@ import (
 // +kubebuilder:selectablefield:JSONPath=`.spec.holder.uid`
 // +kubebuilder:selectablefield:JSONPath=`.spec.holder.namespace`
 // +kubebuilder:selectablefield:JSONPath=`.spec.holder.name`
-// +kubebuilder:validation:XValidation:rule="self.metadata.name == 'ip-' + self.spec.address.replace('.', '-').replace(':', '-') + (self.spec.address.endsWith(':') ? '0' : ”) + '.' + self.spec.segment",message="metadata.name must be ip-ADDRESS.SEGMENT with the address's dots and colons written as dashes, and a 0 after a trailing one"
+// +kubebuilder:validation:XValidation:rule="self.metadata.name == 'ip-' + self.spec.address.replace('.', '-').replace(':', '-') + (self.spec.address.endsWith(':') ? '0.' : '.') + self.spec.segment",message="metadata.name must be ip-ADDRESS.SEGMENT with the address's dots and colons written as dashes, and a 0 after a trailing one"
 type AddressLease struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
