@@ -49,6 +49,7 @@ func (m tests) Run() int {
 	if theStage.stop == nil {
 		return code
 	}
+	theStage.end()
 	theStage.Lab.Stop()
 	if err := theStage.stop(); err != nil {
 		fmt.Fprintln(os.Stderr, "stop the controller:", err)
@@ -61,6 +62,7 @@ func (m tests) Run() int {
 type stage struct {
 	*world.World
 	stop func() error
+	end  context.CancelFunc
 
 	mu     sync.Mutex
 	lapses []string // of the neighbour's Ready
@@ -76,7 +78,11 @@ var (
 const (
 	fabric    = "good"
 	goodSpace = "neighbours"
-	badSpace  = "trouble"
+	// badSpace is for Wukongs for which nothing may exist, oddSpace for all others.
+	badSpace, oddSpace = "trouble", "oddities"
+
+	// firstNode goes into the address of the node good-1.
+	firstNode = 10
 )
 
 // what works: the uplink, a network for both namespaces, and the neighbour.
@@ -85,11 +91,13 @@ const good = `
 ---
 {apiVersion: v1, kind: Namespace, metadata: {name: trouble}}
 ---
+{apiVersion: v1, kind: Namespace, metadata: {name: oddities}}
+---
 {apiVersion: vm.novasphere.dev/v1alpha1, kind: HostUplink, metadata: {name: good}, spec: {
   physicalNetwork: good, interface: eth1, nodeSelector: {matchLabels: {fabric: good}}}}
 ---
 {apiVersion: vm.novasphere.dev/v1alpha1, kind: HostNetwork, metadata: {name: good}, spec: {
-  physicalNetwork: good, linger: 0s, default: true, allowedNamespaces: {names: [neighbours, trouble]}}}
+  physicalNetwork: good, linger: 0s, default: true, allowedNamespaces: {names: [neighbours, trouble, oddities]}}}
 ---
 {apiVersion: vm.novasphere.dev/v1alpha1, kind: Wukong, metadata: {name: neighbour, namespace: neighbours}, spec: {networks: [
   {name: lan, ipConfig: {mode: static, address: 192.0.2.5/24, additionalAddresses: [{address: "2001:db8::5/64"}]}}]}}
@@ -99,7 +107,11 @@ const good = `
 func onStage(t *testing.T) *stage {
 	t.Helper()
 	c := shared.ForTest(t)
-	staged.Do(func() { stageErr = theStage.set(context.Background(), c) })
+	staged.Do(func() {
+		var ctx context.Context
+		ctx, theStage.end = context.WithCancel(context.Background())
+		stageErr = theStage.set(ctx, c)
+	})
 	if stageErr != nil {
 		t.Fatal(stageErr)
 	}
@@ -112,7 +124,7 @@ func (s *stage) set(ctx context.Context, c *cluster.Cluster) error {
 		return err
 	}
 	for i := range 2 {
-		spec := world.Node(fmt.Sprintf("good-%d", i+1), byte(10+i))
+		spec := world.Node(fmt.Sprintf("good-%d", i+1), firstNode+byte(i))
 		spec.Labels = map[string]string{"fabric": fabric}
 		if err := s.Lab.AddNode(ctx, spec); err != nil {
 			return err
@@ -120,13 +132,22 @@ func (s *stage) set(ctx context.Context, c *cluster.Cluster) error {
 	}
 	cfg := controllers.DefaultConfig()
 	cfg.Cooldown, cfg.RetryAfter, cfg.SilentAfter, cfg.Sweep = time.Second, 3*time.Second, 10*time.Second, 500*time.Millisecond
-	if s.stop, err = s.RunController(ctx, cfg); err != nil {
+	if s.stop, err = s.RunController(context.WithoutCancel(ctx), cfg); err != nil {
 		return err
 	}
 	if err := c.Apply(ctx, []byte(good)); err != nil {
 		return err
 	}
-	return s.guard(ctx)
+	if err := s.guard(ctx); err != nil {
+		return err
+	}
+	// The second node follows the first.
+	for deadline := time.Now().Add(patience); !slices.Contains(s.Lab.Host("good-2").Ports("br-good"), "eth1"); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			return fmt.Errorf("node good-2 has no br-good within %s", patience)
+		}
+	}
+	return nil
 }
 
 // guard waits for the neighbour, then notes each moment at which it is not Ready.

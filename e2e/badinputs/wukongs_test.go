@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
+	"novasphere.dev/wukong-network/e2e/world"
 )
 
 // complaint is a spec of a Wukong and what is said about it: by the schema, or by the controller with a reason.
@@ -79,7 +80,7 @@ var complaints = map[string]complaint{
 	"a route to a host's prefix":             refused(one(`{mode: static, address: 192.0.2.9/24, routes: [{to: 10.0.0.1/8, via: 192.0.2.1}]}`), "routes[0].to"),
 	"a route through the other family":       invalid(one(`{mode: static, address: 192.0.2.9/24, routes: [{to: 10.0.0.0/8, via: "2001:db8::1"}]}`), ipConfig+"routes[0].via"),
 	"a route through nowhere":                invalid(one(`{mode: static, address: 192.0.2.9/24, routes: [{to: 10.0.0.0/8, via: 198.51.100.1}]}`), ipConfig+"routes[0].via"),
-	"two default routes":                     invalid(one(`{mode: static, address: 192.0.2.9/24, gateway: 192.0.2.1, routes: [{to: 0.0.0.0/0, via: 192.0.2.2}]}`), ipConfig+"routes[0]"),
+	"two default routes":                     invalid(one(`{mode: static, address: 192.0.2.9/24, gateway: 192.0.2.1, routes: [{to: 0.0.0.0/0, via: 192.0.2.2}]}`), "spec.networks[0].ipConfig", "routes[0] gives a second default route", "remove either"),
 	"a metric beyond what is a number":       refused(one(`{mode: static, address: 192.0.2.9/24, routes: [{to: 10.0.0.0/8, via: 192.0.2.1, metric: 4294967296}]}`), "metric"),
 	"an additional address of no source":     refused(one(`{mode: static, address: 192.0.2.9/24, additionalAddresses: [{}]}`), "additionalAddresses[0]", "give either address or ipPool"),
 	"an additional network address":          invalid(one(`{mode: static, address: 192.0.2.9/24, additionalAddresses: [{address: 10.0.0.0/24}]}`), ipConfig+"additionalAddresses[0].address"),
@@ -120,7 +121,7 @@ var complaints = map[string]complaint{
 	"the neighbour's address":                     {static("192.0.2.5/24"), v1alpha1.ReasonAddressInUse, []string{"192.0.2.5"}},
 	"the neighbour's address with another length": {static("192.0.2.5/16"), v1alpha1.ReasonAddressInUse, nil},
 	"the neighbour's address in another spelling": {static("2001:DB8:0:0::5/64"), v1alpha1.ReasonAddressInUse, []string{"2001:db8::5"}},
-	"an address of a node":                        {static("198.51.100.10/24"), v1alpha1.ReasonAddressConflict, []string{"good-1", "eth0"}},
+	"an address of a node":                        {static(world.Node("", firstNode).Address.String() + "/24"), v1alpha1.ReasonAddressConflict, []string{"good-1", "eth0"}},
 	"one of two addresses is held":                {one(`{mode: static, address: 192.0.2.200/24, additionalAddresses: [{address: 192.0.2.5/24}]}`), v1alpha1.ReasonAddressInUse, nil},
 
 	// The machine.
@@ -250,7 +251,7 @@ func (s *stage) fewStatuses(t *testing.T, stored map[string]*unstructured.Unstru
 
 func TestABadEditKeepsTheAddressAndTheLastGoodSpecRestoresReady(t *testing.T) {
 	s := onStage(t)
-	o := object(t, "Wukong", badSpace, "edited", static("192.0.2.150/24"))
+	o := object(t, "Wukong", oddSpace, "edited", static("192.0.2.150/24"))
 	if err := s.Admin.Create(t.Context(), o); err != nil {
 		t.Fatal(err)
 	}
@@ -310,14 +311,14 @@ func TestWhatIsOddAndFineBecomesReady(t *testing.T) {
 	names := slices.Sorted(maps.Keys(fine))
 	var all []*unstructured.Unstructured
 	for i, name := range names {
-		o := object(t, "Wukong", badSpace, fmt.Sprintf("fine-%d", i), fine[name])
+		o := object(t, "Wukong", oddSpace, fmt.Sprintf("fine-%d", i), fine[name])
 		if err := s.Admin.Create(t.Context(), o); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 		all = append(all, o)
 	}
-	long := object(t, "Wukong", badSpace, strings.Repeat("a", 60), static("192.0.2.170/24"))
-	tooLong := object(t, "Wukong", badSpace, strings.Repeat("a", 61), static("192.0.2.171/24"))
+	long := object(t, "Wukong", oddSpace, strings.Repeat("a", 60), static("192.0.2.170/24"))
+	tooLong := object(t, "Wukong", oddSpace, strings.Repeat("a", 61), static("192.0.2.171/24"))
 	for _, o := range []*unstructured.Unstructured{long, tooLong} {
 		if err := s.Admin.Create(t.Context(), o); err != nil {
 			t.Fatal(err)

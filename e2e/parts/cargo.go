@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-// crate is a program published on crates.io.
+// crate is a program published as a Rust crate.
 type crate struct {
 	name, version string
 	rust          string // the oldest Rust that compiles it
@@ -204,7 +204,7 @@ func libraryPath(root string) string {
 	return "LD_LIBRARY_PATH=" + strings.Join(dirs, string(os.PathListSeparator))
 }
 
-// copyCargoConfig takes the user's cargo settings along, which may name a mirror of crates.io, but not the credentials.
+// copyCargoConfig takes the user's cargo settings along, which may name a mirror of the registry, but not the credentials.
 func copyCargoConfig(home string) error {
 	from := os.Getenv("CARGO_HOME")
 	if from == "" {
