@@ -1,6 +1,7 @@
 package badinputs_test
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -146,6 +147,8 @@ var complaints = map[string]complaint{
 
 func TestEveryMalformedWukongIsRefusedOrReportedAndNothingIsWrittenForIt(t *testing.T) {
 	s := onStage(t)
+	s.empty(t, badSpace)
+	s.Requests.Reset()
 	stored := map[string]*unstructured.Unstructured{}
 	for i, name := range slices.Sorted(maps.Keys(complaints)) {
 		c := complaints[name]
@@ -199,6 +202,16 @@ func TestEveryMalformedWukongIsRefusedOrReportedAndNothingIsWrittenForIt(t *test
 	s.undisturbed(t)
 }
 
+// empty takes away what an earlier run of a test has left in a namespace: attachments stay with their HostNetwork.
+func (s *stage) empty(t *testing.T, namespace string) {
+	t.Helper()
+	for _, o := range []client.Object{&netattach.NetworkAttachmentDefinition{}, &corev1.Secret{}} {
+		if err := s.Admin.DeleteAllOf(t.Context(), o, client.InNamespace(namespace)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // nothingFor checks that no lease, Secret, attachment or machine exists for a namespace.
 func (s *stage) nothingFor(t *testing.T, namespace string) {
 	t.Helper()
@@ -243,7 +256,11 @@ func (s *stage) fewStatuses(t *testing.T, stored map[string]*unstructured.Unstru
 		}
 	}
 	for name, o := range stored {
-		if n := count[o.GetName()]; n == 0 || n > 2 {
+		most := 2 // what is evident elsewhere may change meanwhile
+		if complaints[name].reason == v1alpha1.ReasonInvalidSpec {
+			most = 1
+		}
+		if n := count[o.GetName()]; n == 0 || n > most {
 			t.Errorf("%s: the status was written %d times", name, n)
 		}
 	}
@@ -255,7 +272,7 @@ func TestABadEditKeepsTheAddressAndTheLastGoodSpecRestoresReady(t *testing.T) {
 	if err := s.Admin.Create(t.Context(), o); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = s.Admin.Delete(t.Context(), o) })
+	t.Cleanup(func() { _ = s.Admin.Delete(context.Background(), o) })
 	eventually(t, func() error { return s.ready(o) })
 	lease := &v1alpha1.AddressLease{}
 	for i, bad := range []string{one(`{mode: static}`), static("192.0.2.0/24"), static("127.0.0.1/8"), `{networks: [{name: lan, hostNetwork: gone}]}`} {
