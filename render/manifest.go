@@ -34,8 +34,8 @@ func Manifest(object any) ([]byte, error) {
 	return yaml.JSONToYAML(raw)
 }
 
-// Manifests gives all objects as one stream of YAML documents: policies, attachments, Secrets, machines.
-func (o Output) Manifests() ([]byte, error) {
+// Objects gives all objects in the order of Manifests: policies, attachments, Secrets, machines.
+func (o Output) Objects() []any {
 	var objects []any
 	for i := range o.Policies {
 		objects = append(objects, &o.Policies[i])
@@ -49,8 +49,13 @@ func (o Output) Manifests() ([]byte, error) {
 	for i := range o.VirtualMachines {
 		objects = append(objects, &o.VirtualMachines[i])
 	}
+	return objects
+}
+
+// Manifests gives all objects as one stream of YAML documents: policies, attachments, Secrets, machines.
+func (o Output) Manifests() ([]byte, error) {
 	var out bytes.Buffer
-	for i, object := range objects {
+	for i, object := range o.Objects() {
 		text, err := Manifest(object)
 		if err != nil {
 			return nil, err

@@ -38,7 +38,7 @@ func printJSON(plan render.Output) ([]byte, error) {
 		Kind       string            `json:"kind"`
 		Items      []json.RawMessage `json:"items"`
 	}{"v1", "List", []json.RawMessage{}}
-	for _, object := range objects(plan) {
+	for _, object := range plan.Objects() {
 		text, err := render.Manifest(object)
 		if err != nil {
 			return nil, err
@@ -51,24 +51,6 @@ func printJSON(plan render.Output) ([]byte, error) {
 	}
 	out, err := json.MarshalIndent(list, "", "  ")
 	return append(out, '\n'), err
-}
-
-// objects are those of Manifests, in its order.
-func objects(plan render.Output) []any {
-	var out []any
-	for i := range plan.Policies {
-		out = append(out, &plan.Policies[i])
-	}
-	for i := range plan.NADs {
-		out = append(out, &plan.NADs[i])
-	}
-	for i := range plan.Secrets {
-		out = append(out, &plan.Secrets[i])
-	}
-	for i := range plan.VirtualMachines {
-		out = append(out, &plan.VirtualMachines[i])
-	}
-	return out
 }
 
 // printNetplan gives the netplan files as YAML documents, each below a comment that says whose it is.
