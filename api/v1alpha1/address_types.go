@@ -14,6 +14,8 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // +kubebuilder:printcolumn:name="Allocated",type=integer,JSONPath=`.status.allocated`
 // +kubebuilder:printcolumn:name="Reserved",type=integer,JSONPath=`.status.reserved`
 // +kubebuilder:printcolumn:name="Free",type=string,JSONPath=`.status.free`
+// +kubebuilder:printcolumn:name="Missing",type=integer,JSONPath=`.status.missing`
+// +kubebuilder:printcolumn:name="Conflicts",type=integer,JSONPath=`.status.conflicts`
 // +kubebuilder:printcolumn:name="Cooling",type=integer,JSONPath=`.status.cooling`,priority=1
 // +kubebuilder:printcolumn:name="Gateway",type=string,JSONPath=`.spec.gateway`,priority=1
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
@@ -119,11 +121,11 @@ type AddressPoolStatus struct {
 	// +optional
 	Total string `json:"total,omitempty"`
 
-	// allocated is the number of addresses that are held.
+	// allocated is the number of addresses that are held, those that are being released included.
 	// +optional
 	Allocated int64 `json:"allocated,omitempty"`
 
-	// reserved is the number of addresses that wait for their holder or are out of use.
+	// reserved is the number of addresses that wait for their holder.
 	// +optional
 	Reserved int64 `json:"reserved,omitempty"`
 
@@ -135,17 +137,20 @@ type AddressPoolStatus struct {
 	// +optional
 	Free string `json:"free,omitempty"`
 
-	// outside are the first leases, by name, that hold an address of the subnet outside the ranges.
+	// missing is the number of addresses that Wukongs wait for and the pool cannot give.
+	// +optional
+	Missing int64 `json:"missing,omitempty"`
+
+	// conflicts is the number of leases of the pool whose address collides with something.
+	// +optional
+	Conflicts int64 `json:"conflicts,omitempty"`
+
+	// outside are the first leases, by name, that were taken from the pool and that it would not give out today, because its
+	// ranges or exclusions changed. Their holders keep them.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=32
 	Outside []string `json:"outside,omitempty"`
-
-	// notActedOn lists fields that are accepted but have no effect.
-	// +optional
-	// +listType=atomic
-	// +kubebuilder:validation:MaxItems=64
-	NotActedOn []FieldNotice `json:"notActedOn,omitempty"`
 
 	// conditions are Ready, Reconciling and Stalled.
 	// +optional
@@ -247,17 +252,11 @@ type AddressReservationStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// held are the first leases, by name, that somebody else held already.
+	// held are the first leases, by name, of reserved addresses that somebody else holds. Their holders keep them.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=32
 	Held []string `json:"held,omitempty"`
-
-	// notActedOn lists fields that are accepted but have no effect.
-	// +optional
-	// +listType=atomic
-	// +kubebuilder:validation:MaxItems=64
-	NotActedOn []FieldNotice `json:"notActedOn,omitempty"`
 
 	// conditions are Ready, Reconciling and Stalled.
 	// +optional

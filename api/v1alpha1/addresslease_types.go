@@ -19,6 +19,7 @@ import (
 // +kubebuilder:printcolumn:name="Network",type=string,JSONPath=`.spec.holder.network`,priority=1
 // +kubebuilder:printcolumn:name="MAC",type=string,JSONPath=`.spec.mac`,priority=1
 // +kubebuilder:printcolumn:name="Pool",type=string,JSONPath=`.spec.pool`,priority=1
+// +kubebuilder:printcolumn:name="Conflict",type=string,JSONPath=`.spec.conflict`,priority=1
 // +kubebuilder:printcolumn:name="Since",type=date,JSONPath=`.spec.since`
 // +kubebuilder:selectablefield:JSONPath=`.spec.address`
 // +kubebuilder:selectablefield:JSONPath=`.spec.segment`
@@ -112,6 +113,11 @@ type AddressLeaseSpec struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	Conflict string `json:"conflict,omitempty"`
+
+	// conflictSince is when the collision was found.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="self >= timestamp('0001-01-01T00:00:00Z')",message="must be a time of RFC 3339, such as 2026-01-31T12:00:00Z"
+	ConflictSince *metav1.Time `json:"conflictSince,omitempty"`
 
 	// history are the last holders, newest first.
 	// +optional

@@ -147,6 +147,12 @@ type WukongNetworkStatus struct {
 	// +kubebuilder:validation:MaxItems=32
 	ObservedAddresses []string `json:"observedAddresses,omitempty"`
 
+	// nextHops are the gateways and DNS servers of the network, and whether a node of the cluster uses them on its segment.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=128
+	NextHops []NextHopStatus `json:"nextHops,omitempty"`
+
 	// nodes says how many of the eligible nodes have this network, such as 2/3.
 	// +optional
 	Nodes string `json:"nodes,omitempty"`
@@ -185,6 +191,48 @@ type WukongAddressStatus struct {
 	// +kubebuilder:validation:XValidation:rule="self >= timestamp('0001-01-01T00:00:00Z')",message="must be a time of RFC 3339, such as 2026-01-31T12:00:00Z"
 	Since *metav1.Time `json:"since,omitempty"`
 }
+
+// NextHopStatus is what is known about a gateway or a DNS server of a network.
+type NextHopStatus struct {
+	// address is that of the gateway or the server.
+	// +required
+	Address string `json:"address"`
+
+	// role is Gateway or DNSServer.
+	// +required
+	Role NextHopRole `json:"role"`
+
+	// seen is Observed when a node of the cluster uses the address in this role on the segment, else Unknown. Unknown is no
+	// fault: hosts need not use what guests use.
+	// +required
+	Seen NextHopSeen `json:"seen"`
+}
+
+// NextHopRole is what an address is for a guest.
+//
+// +kubebuilder:validation:Enum=Gateway;DNSServer
+type NextHopRole string
+
+// Roles of next hops.
+const (
+	// RoleGateway: the next hop of a default route.
+	RoleGateway NextHopRole = "Gateway"
+	// RoleDNSServer: a server that the guest asks.
+	RoleDNSServer NextHopRole = "DNSServer"
+)
+
+// NextHopSeen says whether nodes use a next hop.
+//
+// +kubebuilder:validation:Enum=Observed;Unknown
+type NextHopSeen string
+
+// What is known about a next hop.
+const (
+	// NextHopObserved: a node uses it on the segment.
+	NextHopObserved NextHopSeen = "Observed"
+	// NextHopUnknown: no node is known to use it there.
+	NextHopUnknown NextHopSeen = "Unknown"
+)
 
 // DashboardNetworkStatus repeats one entry of networks for NovaSphere's dashboard, which reads them by index.
 type DashboardNetworkStatus struct {
