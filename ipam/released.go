@@ -78,7 +78,15 @@ func (q *queue) remove(r released) {
 	q.blocks[i] = slices.Delete(q.blocks[i], at, at+1)
 	if len(q.blocks[i]) == 0 {
 		q.drop(i)
-	} else if i+1 < len(q.blocks) && len(q.blocks[i])+len(q.blocks[i+1]) <= blockSize/2 {
+	} else {
+		q.join(i)
+	}
+	q.join(i - 1)
+}
+
+// join makes one block of i and the one behind it where they are small, so that the memory goes with the entries.
+func (q *queue) join(i int) {
+	if i >= 0 && i+1 < len(q.blocks) && len(q.blocks[i])+len(q.blocks[i+1]) <= blockSize/2 {
 		q.blocks[i] = append(q.blocks[i], q.blocks[i+1]...)
 		q.drop(i + 1)
 	}
