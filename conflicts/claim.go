@@ -105,7 +105,7 @@ func canonicalMAC(s string) (string, bool) {
 }
 
 // end is the last address that the claim is on.
-func (c Claim) end() netip.Addr {
+func (c *Claim) end() netip.Addr {
 	if c.Last.IsValid() {
 		return c.Last
 	}
@@ -113,7 +113,7 @@ func (c Claim) end() netip.Addr {
 }
 
 // meets says whether two claims can be about one address, or one MAC address, of one segment.
-func (c Claim) meets(o Claim) bool {
+func (c *Claim) meets(o *Claim) bool {
 	if c.Segment != o.Segment && c.Segment != "" && o.Segment != "" {
 		return false
 	}
@@ -124,19 +124,19 @@ func (c Claim) meets(o Claim) bool {
 }
 
 // sameOwner says whether two claims are of one owner.
-func (c Claim) sameOwner(o Claim) bool {
+func (c *Claim) sameOwner(o *Claim) bool {
 	return c.Owner == o.Owner && c.Namespace == o.Namespace
 }
 
 // admits says whether the claim is no obstacle to the asker, because it is there for it.
-func (c Claim) admits(asker Claim) bool {
+func (c *Claim) admits(asker *Claim) bool {
 	rest, ok := strings.CutPrefix(asker.Owner, c.For)
 	return ok && c.For != "" && (rest == "" || strings.HasPrefix(rest, " network "))
 }
 
 // byAge orders claims by who came first: the older one, at the same age the owner whose name sorts first. The rest makes
 // the order total, so that it does not depend on the order of the input.
-func byAge(a, b Claim) int {
+func byAge(a, b *Claim) int {
 	if c := cmp.Or(a.Since.Compare(b.Since), strings.Compare(a.Owner, b.Owner)); c != 0 {
 		return c
 	}
@@ -152,12 +152,12 @@ func byAge(a, b Claim) int {
 }
 
 // byPlace orders claims by what they are on: MAC addresses, then addresses and ranges by where they begin.
-func byPlace(a, b Claim) int {
+func byPlace(a, b *Claim) int {
 	return cmp.Or(a.Addr.Compare(b.Addr), a.Last.Compare(b.Last), strings.Compare(a.MAC, b.MAC))
 }
 
 // byAddress orders claims by what they are on, and on one address by age.
-func byAddress(a, b Claim) int {
+func byAddress(a, b *Claim) int {
 	if c := byPlace(a, b); c != 0 {
 		return c
 	}
@@ -172,6 +172,6 @@ func canonical(claims []Claim) []Claim {
 			out = append(out, n)
 		}
 	}
-	slices.SortFunc(out, byAddress)
+	slices.SortFunc(out, func(a, b Claim) int { return byAddress(&a, &b) })
 	return slices.Compact(out)
 }

@@ -13,20 +13,29 @@ func Conflicts(request Claim, idx *Index) []Conflict {
 	if !ok {
 		return nil
 	}
-	out := collisions(request, idx.find(request))
+	var buffer [8]*entry
+	idx.mu.RLock()
+	defer idx.mu.RUnlock()
+	out := collisions(&request, idx.table.meeting(&request, buffer[:0]))
 	slices.SortStableFunc(out, func(a, b Conflict) int { return cmp.Compare(b.Severity, a.Severity) })
 	return out
 }
 
-// collisions decides between an asker and each of the others.
-func collisions(asker Claim, others []Claim) []Conflict {
+// collisions decides between an asker and each of the others, and gives the conflicts in the order of the others' age, each
+// once. Where there is none, as for a holder that meets its own claims alone, it allocates nothing.
+func collisions(asker *Claim, others []*entry) []Conflict {
 	var out []Conflict
-	for _, other := range others {
-		if rule, severity := decide(asker, other); severity != 0 {
-			out = append(out, Conflict{Asker: asker, Other: other, Rule: rule, Severity: severity})
+	for _, e := range others {
+		other := e.claim()
+		if rule, severity := decide(asker, &other); severity != 0 {
+			out = append(out, Conflict{Asker: *asker, Other: other, Rule: rule, Severity: severity})
 		}
 	}
-	return out
+	if len(out) < 2 {
+		return out
+	}
+	slices.SortFunc(out, func(a, b Conflict) int { return byAge(&a.Other, &b.Other) })
+	return slices.CompactFunc(out, func(a, b Conflict) bool { return a.Other == b.Other })
 }
 
 // FindAll gives every conflict within a set of claims, such as the manifests of a folder, sorted by what the asker asks
@@ -38,26 +47,26 @@ func collisions(asker Claim, others []Claim) []Conflict {
 // cost grows with the winners and not with the losers.
 func FindAll(claims []Claim) []Conflict {
 	all := canonical(claims)
-	var standing table
+	standing := table{}
 	var known []*entry
 	var askers []int // indexes of all
 	for i := range all {
 		if all[i].Kind != Request {
-			known = append(known, wholeEntry(&all[i]))
+			known = append(known, entryOf(all[i], nil))
 		}
 		if all[i].Kind.asks() {
 			askers = append(askers, i)
 		}
 	}
 	standing.add(known)
-	slices.SortFunc(askers, func(a, b int) int { return byAge(all[a], all[b]) })
+	slices.SortFunc(askers, func(a, b int) int { return byAge(&all[a], &all[b]) })
 	found := make([][]Conflict, len(all))
 	for _, i := range askers {
 		asker := &all[i]
-		found[i] = collisions(*asker, claimsOf(standing.meeting(asker, nil)))
+		found[i] = collisions(asker, standing.meeting(asker, nil))
 		refused := slices.ContainsFunc(found[i], func(c Conflict) bool { return c.Severity == Refuses })
 		if asker.Kind == Request && !refused {
-			standing.add([]*entry{wholeEntry(asker)})
+			standing.add([]*entry{entryOf(*asker, nil)})
 		}
 	}
 	return slices.Concat(found...)

@@ -114,7 +114,7 @@ func TestNoTwoKeepersMeet(t *testing.T) {
 		}
 		for _, a := range claims {
 			for _, b := range claims {
-				if a.Kind == Request && !refused[a] && !refused[b] && a != b && a.meets(b) && !a.sameOwner(b) && b.Kind != GuestReport {
+				if a.Kind == Request && !refused[a] && !refused[b] && a != b && a.meets(&b) && !a.sameOwner(&b) && b.Kind != GuestReport {
 					t.Fatalf("two keep one address:\n%+v\n%+v", a, b)
 				}
 			}

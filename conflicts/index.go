@@ -39,7 +39,7 @@ func (x *Index) Replace(source string, claims []Claim) Changes {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.sources == nil {
-		x.sources = map[string][]*entry{}
+		x.sources, x.table = map[string][]*entry{}, table{}
 	}
 	kept, came, went := merge(x.sources[source], fresh)
 	if len(kept) == 0 {
@@ -56,37 +56,43 @@ func (x *Index) Replace(source string, claims []Claim) Changes {
 func merge(old []*entry, fresh []Claim) (now, came, went []*entry) {
 	now = make([]*entry, 0, len(fresh))
 	var shared map[Claim]*Claim
-	for _, f := range fresh {
-		for len(old) > 0 && byAddress(old[0].claim(), f) < 0 {
-			went, old = append(went, old[0]), old[1:]
+	rest := old
+	for i := range fresh {
+		order := 1 // of the next old entry against the fresh claim
+		for ; len(rest) > 0; rest = rest[1:] {
+			c := rest[0].claim()
+			if order = byAddress(&c, &fresh[i]); order >= 0 {
+				break
+			}
+			went = append(went, rest[0])
 		}
-		if len(old) > 0 && old[0].claim() == f {
-			now, old = append(now, old[0]), old[1:]
+		if len(rest) > 0 && order == 0 {
+			now, rest = append(now, rest[0]), rest[1:]
 			continue
 		}
 		if shared == nil {
-			shared = commons(now, went, old)
+			shared = commons(old)
 		}
-		e := newEntry(f, shared)
+		e := entryOf(fresh[i], shared)
 		now, came = append(now, e), append(came, e)
 	}
-	return now, came, append(went, old...)
+	return now, came, append(went, rest...)
 }
 
 func changes(lists ...[]*entry) Changes {
 	var c Changes
 	for _, e := range slices.Concat(lists...) {
-		switch {
-		case e.common.Last.IsValid():
-			c.Ranges = append(c.Ranges, e.claim())
-		case e.common.MAC != "":
-			c.MACs = append(c.MACs, e.common.MAC)
+		switch claim := e.claim(); {
+		case claim.MAC != "":
+			c.MACs = append(c.MACs, claim.MAC)
+		case claim.Last.IsValid():
+			c.Ranges = append(c.Ranges, claim)
 		default:
-			c.Addrs = append(c.Addrs, e.addr)
+			c.Addrs = append(c.Addrs, claim.Addr)
 		}
 	}
 	slices.SortFunc(c.Addrs, netip.Addr.Compare)
-	slices.SortFunc(c.Ranges, byAddress)
+	slices.SortFunc(c.Ranges, func(a, b Claim) int { return byAddress(&a, &b) })
 	slices.Sort(c.MACs)
 	c.Addrs, c.Ranges, c.MACs = slices.Compact(c.Addrs), slices.Compact(c.Ranges), slices.Compact(c.MACs)
 	return c
@@ -103,7 +109,6 @@ func (x *Index) FindMAC(segment, mac string) []Claim {
 	return x.find(Claim{Segment: segment, MAC: mac})
 }
 
-// find gives the claims that meet the probe, oldest first, each once. Where there is none it allocates nothing.
 func (x *Index) find(probe Claim) []Claim {
 	probe, ok := probe.normal()
 	if !ok {
@@ -116,25 +121,22 @@ func (x *Index) find(probe Claim) []Claim {
 	if len(found) == 0 {
 		return nil
 	}
-	return claimsOf(found)
-}
-
-// claimsOf gives the claims of entries, oldest first, each once.
-func claimsOf(entries []*entry) []Claim {
-	out := make([]Claim, 0, len(entries))
-	for _, e := range entries {
+	out := make([]Claim, 0, len(found))
+	for _, e := range found {
 		out = append(out, e.claim())
 	}
-	if len(out) > 1 {
-		slices.SortFunc(out, byAge)
-		out = slices.Compact(out)
-	}
-	return out
+	slices.SortFunc(out, func(a, b Claim) int { return byAge(&a, &b) })
+	return slices.Compact(out)
 }
 
-// Len is the number of single addresses that somebody claims; ranges and MAC addresses are not counted.
+// Len is the number of single addresses that somebody claims, each counted on every segment on which it is claimed. Ranges
+// and MAC addresses are not counted.
 func (x *Index) Len() int {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	return len(x.table.addrs)
+	n := 0
+	for _, s := range x.table {
+		n += len(s.addrs)
+	}
+	return n
 }

@@ -37,8 +37,8 @@ func TestFind(t *testing.T) {
 			}
 		})
 	}
-	if idx.Len() != 1 {
-		t.Errorf("Len = %d, want 1", idx.Len())
+	if idx.Len() != 3 {
+		t.Errorf("Len = %d, want one for each segment, and one for the unknown: 3", idx.Len())
 	}
 }
 

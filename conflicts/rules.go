@@ -81,7 +81,7 @@ func (s Severity) String() string {
 }
 
 // decide applies the rules to an asker and another claim. A zero severity says that there is no conflict for the asker.
-func decide(asker, other Claim) (Rule, Severity) {
+func decide(asker, other *Claim) (Rule, Severity) {
 	switch {
 	case !asker.meets(other) || asker.sameOwner(other) || other.admits(asker):
 		return "", 0

@@ -63,7 +63,7 @@ func TestRules(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			rule, severity := decide(c.asker, c.other)
+			rule, severity := decide(&c.asker, &c.other)
 			if rule != c.rule || severity != c.severity {
 				t.Errorf("decide = %q %v, want %q %v", rule, severity, c.rule, c.severity)
 			}
@@ -149,7 +149,7 @@ func TestTexts(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			rule, severity := decide(c.asker, c.other)
+			rule, severity := decide(&c.asker, &c.other)
 			conflict := Conflict{Asker: c.asker, Other: c.other, Rule: rule, Severity: severity}
 			if diff := cmp.Diff(c.engineer, conflict.String()); diff != "" {
 				t.Errorf("String (-want +got):\n%s", diff)
@@ -169,7 +169,7 @@ func TestTenantNamesNothingOfAnotherNamespace(t *testing.T) {
 		other := wukong(kind, "secret-ns", "secret-name", "", -10)
 		other.Evidence, other.Record = "secret-evidence", "AddressLease ip-10-0-0-5.lab"
 		for _, asker := range []Claim{wukong(Request, "team-b", "cache", "lab", 10), wukong(Lease, "team-b", "cache", "", 10)} {
-			rule, severity := decide(asker, other)
+			rule, severity := decide(&asker, &other)
 			c := Conflict{Asker: asker, Other: other, Rule: rule, Severity: severity}
 			if text := c.Tenant(); strings.Contains(text, "secret") || !strings.Contains(text, other.Record) {
 				t.Errorf("%s: %s", kind, text)
