@@ -21,6 +21,23 @@ func Conflicts(request Claim, idx *Index) []Conflict {
 	return out
 }
 
+// Refused says whether one of the conflicts of a request refuses it, without the conflicts themselves. It allocates nothing,
+// so that many addresses can be tried; a request for nothing valid is not refused.
+func Refused(request Claim, idx *Index) bool {
+	request, ok := request.normal()
+	if !ok {
+		return false
+	}
+	var buffer [8]*entry
+	idx.mu.RLock()
+	defer idx.mu.RUnlock()
+	return slices.ContainsFunc(idx.table.meeting(&request, buffer[:0]), func(e *entry) bool {
+		other := e.claim()
+		_, severity := decide(&request, &other)
+		return severity == Refuses
+	})
+}
+
 // collisions decides between an asker and each of the others, and gives the conflicts in the order of the others' age, each
 // once. Where there is none, as for a holder that meets its own claims alone, it allocates nothing.
 func collisions(asker *Claim, others []*entry) []Conflict {
@@ -28,6 +45,9 @@ func collisions(asker *Claim, others []*entry) []Conflict {
 	for _, e := range others {
 		other := e.claim()
 		if rule, severity := decide(asker, &other); severity != 0 {
+			if out == nil {
+				out = make([]Conflict, 0, len(others))
+			}
 			out = append(out, Conflict{Asker: *asker, Other: other, Rule: rule, Severity: severity})
 		}
 	}
