@@ -60,21 +60,32 @@ func TestFindAll(t *testing.T) {
 
 func (c Claim) on(segment string) Claim { c.Segment = segment; return c }
 
-// randomClaims makes few addresses, segments, owners and ages, so that everything collides often.
+// randomClaims makes few addresses, ranges, MAC addresses, segments, owners and ages, so that everything collides often.
 func randomClaims(r *rand.Rand, n int) []Claim {
-	kinds := []Kind{Request, Request, Request, Lease, Reservation, NodeAddress, NodeInterface, Gateway, Service, GuestReport, "Surprise"}
-	segments := []string{"", "lab", "lab.100", "dmz"}
+	kinds := []Kind{Request, Request, Request, Lease, Reservation, Excluded, NodeAddress, NodeInterface, Gateway, Service, GuestReport, "Surprise"}
 	claims := make([]Claim, 0, n)
 	for range n {
-		namespace := fmt.Sprintf("ns-%d", r.IntN(3))
-		claims = append(claims, Claim{
-			Segment: segments[r.IntN(len(segments))], Kind: kinds[r.IntN(len(kinds))], Namespace: namespace,
+		c := Claim{
+			Segment: oneOf(r, "", "lab", "lab.100", "dmz"), Kind: kinds[r.IntN(len(kinds))], Namespace: fmt.Sprintf("ns-%d", r.IntN(3)),
 			Addr:  netip.AddrFrom4([4]byte{10, 0, 0, byte(r.IntN(6))}),
-			Owner: fmt.Sprintf("Wukong w%d", r.IntN(4)), Since: start.Add(time.Duration(r.IntN(3)) * time.Hour),
-			Evidence: []string{"", "x"}[r.IntN(2)], Record: []string{"", "y"}[r.IntN(2)],
-		})
+			Owner: fmt.Sprintf("Wukong w%d network eth%d", r.IntN(3), r.IntN(2)), Since: start.Add(time.Duration(r.IntN(3)) * time.Hour),
+			Evidence: oneOf(r, "", "x"), Record: oneOf(r, "", "y"), For: oneOf(r, "", "", "", "Wukong w1", "Wukong w2 network eth0", "Wukong w"),
+		}
+		switch r.IntN(6) {
+		case 0: // a range, or one that ends before it begins
+			c.Last = netip.AddrFrom4([4]byte{10, 0, 0, byte(r.IntN(6))})
+		case 1:
+			c.Addr, c.MAC = netip.Addr{}, oneOf(r, "02:00:00:aa:bb:01", "02-00-00-AA-BB-01", "02:00:00:aa:bb:02", "none")
+		}
+		claims = append(claims, c)
 	}
 	return claims
+}
+
+func oneOf(r *rand.Rand, words ...string) string { return words[r.IntN(len(words))] }
+
+func sameConflict(a, b Conflict) bool {
+	return a.Asker == b.Asker && a.Other == b.Other && a.Rule == b.Rule && a.Severity == b.Severity && slices.Equal(a.Free, b.Free)
 }
 
 func TestFindingConflictsDoesNotDependOnTheOrderOfTheInput(t *testing.T) {
@@ -85,7 +96,7 @@ func TestFindingConflictsDoesNotDependOnTheOrderOfTheInput(t *testing.T) {
 		for range 5 {
 			shuffled := slices.Clone(claims)
 			r.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
-			if got := FindAll(shuffled); !slices.Equal(want, got) {
+			if got := FindAll(shuffled); !slices.EqualFunc(want, got, sameConflict) {
 				t.Fatalf("another order gives another answer (-want +got):\n%s", cmp.Diff(want, got, equal))
 			}
 		}
@@ -110,13 +121,64 @@ func TestNoTwoKeepersMeet(t *testing.T) {
 		}
 		for _, a := range claims {
 			for _, b := range claims {
-				if a.Kind == Request && !refused[a] && !refused[b] && a != b && a.meets(b) && !a.sameOwner(b) && b.Kind != GuestReport {
+				free := a == b || !a.meets(&b) || a.sameOwner(&b) || b.Kind == GuestReport || b.admits(&a) || b.Kind == Request && a.admits(&b)
+				if a.Kind == Request && !refused[a] && !refused[b] && !free {
 					t.Fatalf("two keep one address:\n%+v\n%+v", a, b)
 				}
 			}
 		}
 	}
 }
+
+// TestFindAllAgreesWithConflicts asks for each claim in an index of those that keep what they ask for.
+func TestFindAllAgreesWithConflicts(t *testing.T) {
+	r := rand.New(rand.NewPCG(11, 12))
+	told := 0
+	for range 300 {
+		claims := canonical(randomClaims(r, 1+r.IntN(40)))
+		found := map[Claim][]Conflict{}
+		loses := map[Claim]bool{}
+		for _, c := range FindAll(claims) {
+			found[c.Asker] = append(found[c.Asker], c)
+			loses[c.Asker] = loses[c.Asker] || c.Severity == Refuses
+		}
+		var idx Index
+		idx.Replace("all", slices.DeleteFunc(slices.Clone(claims), func(c Claim) bool { return loses[c] }))
+		for _, asker := range claims {
+			if !asker.Kind.asks() {
+				continue
+			}
+			want := found[asker]
+			slices.SortStableFunc(want, func(a, b Conflict) int { return int(b.Severity - a.Severity) })
+			got := Conflicts(asker, &idx)
+			if !slices.EqualFunc(want, got, sameConflict) {
+				t.Fatalf("%+v (-FindAll +Conflicts):\n%s", asker, cmp.Diff(want, got, equal))
+			}
+			if Refused(asker, &idx) != loses[asker] {
+				t.Fatalf("%+v: Refused says %t", asker, !loses[asker])
+			}
+			told += len(got)
+		}
+	}
+	if told < 1000 {
+		t.Errorf("only %d conflicts were compared", told)
+	}
+}
+
+func TestFindAllTakesRangesAndMACAddresses(t *testing.T) {
+	asker := wukong(Request, "ns", "a", "lab", 5)
+	excluded := Claim{Segment: "lab", Addr: addr.Prev(), Last: addr.Next(), Kind: Excluded, Owner: "AddressPool lab"}
+	mac, older := asker.onMAC("02:00:00:aa:bb:01"), wukong(Request, "ns", "b", "lab", 1).onMAC("02:00:00:AA:BB:01")
+	want := []Conflict{
+		{Asker: mac, Other: wukong(Request, "ns", "b", "lab", 1).onMAC("02:00:00:aa:bb:01"), Rule: OldestKeeps, Severity: Refuses},
+		{Asker: asker, Other: excluded, Rule: KeptBack, Severity: Refuses},
+	}
+	if diff := cmp.Diff(want, FindAll([]Claim{asker, mac, excluded, older}), equal); diff != "" {
+		t.Errorf("FindAll (-want +got):\n%s", diff)
+	}
+}
+
+func (c Claim) onMAC(mac string) Claim { c.Addr, c.MAC = netip.Addr{}, mac; return c }
 
 // TestFindAllIsNotQuadratic would take very long if each of the losers were compared with each other.
 func TestFindAllIsNotQuadratic(t *testing.T) {

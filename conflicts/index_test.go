@@ -1,11 +1,9 @@
 package conflicts
 
 import (
-	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
-	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -37,8 +35,8 @@ func TestFind(t *testing.T) {
 			}
 		})
 	}
-	if idx.Len() != 1 {
-		t.Errorf("Len = %d, want 1", idx.Len())
+	if idx.Len() != 3 {
+		t.Errorf("Len = %d, want one for each segment, and one for the unknown: 3", idx.Len())
 	}
 }
 
@@ -62,12 +60,123 @@ func TestReplaceTellsWhichAddressesChanged(t *testing.T) {
 		{"a source that is gone goes without a change", nil, nil},
 	}
 	for _, s := range steps {
-		if diff := cmp.Diff(s.want, idx.Replace("node-a", s.claims), equal); diff != "" {
+		if diff := cmp.Diff(s.want, idx.Replace("node-a", s.claims).Addrs, equal); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", s.name, diff)
 		}
 	}
 	if idx.Len() != 0 || len(idx.sources) != 0 {
 		t.Errorf("left behind: %d addresses, %d sources", idx.Len(), len(idx.sources))
+	}
+}
+
+func TestReplaceTellsWhichRangesAndMACsChanged(t *testing.T) {
+	var idx Index
+	span := node(Excluded, "lab")
+	span.Last = addr.Next()
+	longer := span
+	longer.Last = longer.Last.Next()
+	one, two := node(NodeInterface, "lab").onMAC("02:00:00:aa:bb:01"), node(NodeInterface, "lab").onMAC("02:00:00:aa:bb:02")
+	single := span
+	single.Last = single.Addr
+	backwards := span
+	backwards.Last = addr.Prev()
+	family := span
+	family.Last = netip.MustParseAddr("2001:db8::1")
+	steps := []struct {
+		name   string
+		claims []Claim
+		want   Changes
+	}{
+		{"what comes is told, sorted", []Claim{two, span, one}, Changes{MACs: []string{one.MAC, two.MAC}, Ranges: []Claim{span}}},
+		{"another spelling is no change", []Claim{two.onMAC("0200.00aa.bb02"), one.onMAC("02-00-00-AA-BB-01"), span}, Changes{}},
+		{"a range that changes is told as it was and as it is", []Claim{longer, one, two}, Changes{Ranges: []Claim{span, longer}}},
+		{"a range of one address is that address", []Claim{single, longer, one, two}, Changes{Addrs: []netip.Addr{addr}}},
+		{"what is on nothing is left out", []Claim{single, longer, one, two, backwards, family, one.onMAC("02:00:00"), one.onMAC("")}, Changes{}},
+		{"what goes is told", nil, Changes{Addrs: []netip.Addr{addr}, MACs: []string{one.MAC, two.MAC}, Ranges: []Claim{longer}}},
+	}
+	for _, s := range steps {
+		got := idx.Replace("x", s.claims)
+		if diff := cmp.Diff(s.want, got, equal); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", s.name, diff)
+		}
+		if want := cmp.Equal(s.want, Changes{}, equal); got.Empty() != want {
+			t.Errorf("%s: Empty = %t", s.name, !want)
+		}
+	}
+	if len(idx.table) != 0 {
+		t.Errorf("left behind: %v", idx.table)
+	}
+}
+
+func TestFindMAC(t *testing.T) {
+	var idx Index
+	lease, elsewhere := wukong(Lease, "team-a", "web", "lab", 1).onMAC("02:00:00:aa:bb:01"), node(NodeInterface, "dmz").onMAC("02:00:00:aa:bb:01")
+	both := node(NodeInterface, "lab")
+	both.MAC = "02:00:00:aa:bb:02"
+	idx.Replace("x", []Claim{lease, elsewhere, both})
+	if diff := cmp.Diff([]Claim{lease}, idx.FindMAC("lab", "02-00-00-AA-BB-01"), equal); diff != "" {
+		t.Errorf("FindMAC (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]Claim{elsewhere, lease}, idx.FindMAC("", "02:00:00:aa:bb:01"), equal); diff != "" {
+		t.Errorf("FindMAC on an unknown segment (-want +got):\n%s", diff)
+	}
+	for _, mac := range []string{both.MAC, "", "02:00:00:aa:bb", "02:00:00:aa:bb:0g", "0200:00:aa:bb:01:", "::"} {
+		if got := idx.FindMAC("lab", mac); got != nil {
+			t.Errorf("FindMAC(%q) = %v", mac, got)
+		}
+	}
+	if got := idx.Find("lab", addr); len(got) != 1 || got[0].MAC != "" {
+		t.Errorf("a claim with both is not one on the address alone: %v", got)
+	}
+}
+
+// TestTheIndexFindsWhatAScanFinds compares with the definition: every claim that meets the probe. The ranges are long and
+// short, nested and overlapping, of both families, and come and go.
+func TestTheIndexFindsWhatAScanFinds(t *testing.T) {
+	r := rand.New(rand.NewPCG(13, 14))
+	somewhere := func() netip.Addr {
+		if r.IntN(3) == 0 {
+			return netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, 15: byte(r.IntN(256))})
+		}
+		return nth(r.IntN(500))
+	}
+	place := func(c Claim) Claim {
+		if c.Addr = somewhere(); r.IntN(2) == 0 {
+			c.Last = somewhere()
+		}
+		return c
+	}
+	var idx Index
+	known := map[string][]Claim{}
+	found := 0
+	for range 400 {
+		source := fmt.Sprint(r.IntN(20))
+		known[source] = nil
+		for i := range r.IntN(30) {
+			known[source] = append(known[source], place(Claim{Segment: oneOf(r, "", "lab", "dmz"), Kind: Excluded, Owner: source, Evidence: fmt.Sprint(i)}))
+		}
+		idx.Replace(source, known[source])
+		probe, ok := place(Claim{Segment: oneOf(r, "", "lab", "dmz")}).normal()
+		if !ok {
+			continue
+		}
+		var want []Claim
+		for _, claims := range known {
+			for _, c := range canonical(claims) {
+				if c.meets(&probe) {
+					want = append(want, c)
+				}
+			}
+		}
+		slices.SortFunc(want, func(a, b Claim) int { return byAge(&a, &b) })
+		got := idx.find(probe)
+		if !slices.Equal(want, got) {
+			t.Fatalf("%s-%s on %q (-scan +index):\n%s", probe.Addr, probe.Last, probe.Segment, cmp.Diff(want, got, equal))
+		}
+		found += len(got)
+	}
+	if found < 1000 {
+		t.Errorf("only %d claims were compared", found)
 	}
 }
 
@@ -114,44 +223,78 @@ func TestAnIncrementalIndexEqualsARebuiltOne(t *testing.T) {
 				}
 			}
 		}
-		if want.Len() != got.Len() {
-			t.Fatalf("Len = %d, rebuilt %d", got.Len(), want.Len())
+		for _, mac := range []string{"02:00:00:aa:bb:01", "02:00:00:aa:bb:02"} {
+			if w, g := want.FindMAC("lab", mac), got.FindMAC("lab", mac); !slices.Equal(w, g) {
+				t.Fatalf("%s (-rebuilt +incremental):\n%s", mac, cmp.Diff(w, g, equal))
+			}
+		}
+		if want.Len() != got.Len() || len(want.table) != len(got.table) {
+			t.Fatalf("%d addresses on %d segments, rebuilt %d on %d", got.Len(), len(got.table), want.Len(), len(want.table))
 		}
 	}
 }
 
 func TestReplaceTellsExactlyWhatFindSees(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))
-	idx, _ := replay(r, 20)
+	idx, last := replay(r, 20)
 	for range 300 {
+		source := fmt.Sprintf("source-%d", r.IntN(5))
 		before := snapshot(idx)
-		changed := idx.Replace(fmt.Sprintf("source-%d", r.IntN(5)), randomClaims(r, r.IntN(12)))
+		fresh := randomClaims(r, r.IntN(12))
+		changed := idx.Replace(source, fresh)
 		after := snapshot(idx)
-		for a := range after {
-			if !slices.Equal(before[a], after[a]) && !slices.Contains(changed, a) {
-				t.Fatalf("%s changed and was not told", a)
+		for place := range after {
+			told := slices.ContainsFunc(changed.Addrs, func(a netip.Addr) bool { return a.String() == place }) || slices.Contains(changed.MACs, place) ||
+				slices.ContainsFunc(changed.Ranges, func(c Claim) bool {
+					a, err := netip.ParseAddr(place)
+					return err == nil && c.meets(&Claim{Addr: a})
+				})
+			if !slices.Equal(before[place], after[place]) && !told {
+				t.Fatalf("%s changed and was not told", place)
 			}
 		}
+		if same := slices.Equal(canonical(last[source]), canonical(fresh)); same != changed.Empty() {
+			t.Fatalf("Empty = %t for %v after %v", changed.Empty(), fresh, last[source])
+		}
+		last[source] = fresh
 	}
 }
 
-func snapshot(idx *Index) map[netip.Addr][]Claim {
-	out := map[netip.Addr][]Claim{}
+// snapshot is what can be found, by the address or MAC address.
+func snapshot(idx *Index) map[string][]Claim {
+	out := map[string][]Claim{}
 	for i := range 6 {
 		a := netip.AddrFrom4([4]byte{10, 0, 0, byte(i)})
-		out[a] = idx.Find("", a)
+		out[a.String()] = idx.Find("", a)
+	}
+	for _, mac := range []string{"02:00:00:aa:bb:01", "02:00:00:aa:bb:02"} {
+		out[mac] = idx.FindMAC("", mac)
 	}
 	return out
 }
 
 func FuzzConflictsNeverPanicAndAgree(f *testing.F) {
-	f.Add("10.0.0.5", "lab", "10.0.0.5", "", "Lease", int64(1), int64(2))
-	f.Add("fe80::1%eth0", "lab", "::ffff:1.2.3.4", "\x00", "", int64(-1), int64(1<<62))
-	f.Fuzz(func(t *testing.T, a, segmentA, b, segmentB, kind string, sinceA, sinceB int64) {
-		addrA, _ := netip.ParseAddr(a)
-		addrB, _ := netip.ParseAddr(b)
-		asker := Claim{Addr: addrA, Segment: segmentA, Kind: Request, Owner: "a", Since: time.Unix(sinceA, 0)}
-		other := Claim{Addr: addrB, Segment: segmentB, Kind: Kind(kind), Owner: "b", Since: time.Unix(sinceB, 0)}
+	f.Add("10.0.0.5", "", "", "lab", "10.0.0.1", "10.0.0.9", "", "", "Lease", "", int64(1), int64(2))
+	f.Add("fe80::1%eth0", "", "", "lab", "::ffff:1.2.3.4", "::ffff:1.2.3.9", "", "\x00", "", "a", int64(-1), int64(1<<62))
+	f.Add("", "", "02:00:00:aa:bb:01", "lab", "", "", "0200.00aa.bb01", "", "NodeInterface", "b", int64(0), int64(0))
+	f.Add("::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", ":", "", "255.255.255.255", "0.0.0.0", "", "", "GuestReport", "", int64(0), int64(0))
+	f.Fuzz(func(t *testing.T, a, lastA, macA, segmentA, b, lastB, macB, segmentB, kind, keptFor string, sinceA, sinceB int64) {
+		asker := Claim{Segment: segmentA, MAC: macA, Kind: Request, Owner: "a", Since: time.Unix(sinceA, 0)}
+		other := Claim{Segment: segmentB, MAC: macB, Kind: Kind(kind), Owner: "b", For: keptFor, Since: time.Unix(sinceB, 0)}
+		asker.Addr, _ = netip.ParseAddr(a)
+		asker.Last, _ = netip.ParseAddr(lastA)
+		other.Addr, _ = netip.ParseAddr(b)
+		other.Last, _ = netip.ParseAddr(lastB)
+		if asker.meets(&other) != other.meets(&asker) {
+			t.Errorf("%+v meets %+v, and not the other way round", asker, other)
+		}
+		for _, c := range []Claim{asker, other} {
+			if n, ok := c.normal(); ok && !n.meets(&n) {
+				t.Errorf("%+v does not meet itself", n)
+			} else if again, still := n.normal(); ok && (!still || again != n) {
+				t.Errorf("%+v is not normal, %+v is", n, again)
+			}
+		}
 		var idx Index
 		idx.Replace("x", []Claim{other})
 		var told []Conflict
@@ -166,6 +309,13 @@ func FuzzConflictsNeverPanicAndAgree(f *testing.F) {
 		}
 		for _, c := range got {
 			_, _ = c.String(), c.Tenant()
+		}
+		if !idx.Replace("x", []Claim{other}).Empty() {
+			t.Errorf("a repetition is told as a change: %+v", other)
+		}
+		idx.Replace("x", nil)
+		if len(idx.table) != 0 {
+			t.Errorf("left behind: %v", idx.table)
 		}
 	})
 }
@@ -187,65 +337,5 @@ func TestAnIndexServesSeveralGoroutines(t *testing.T) {
 	wg.Wait()
 	if idx.Len() != 0 {
 		t.Errorf("%d addresses left", idx.Len())
-	}
-}
-
-// million is an index of a million addresses from 1,000 nodes and what one of them says.
-func million() (*Index, []Claim) {
-	idx := &Index{}
-	var claims []Claim
-	for n := range 1000 {
-		claims = make([]Claim, 0, 1000)
-		owner := fmt.Sprintf("node node-%d", n)
-		for i := range 1000 {
-			claims = append(claims, Claim{Segment: "lab", Addr: nth(n*1000 + i), Kind: NodeInterface, Owner: owner,
-				Evidence: "interface eth1 of " + owner})
-		}
-		idx.Replace(owner, claims)
-	}
-	runtime.GC() // what building left behind is not to be paid by what is measured
-	return idx, claims
-}
-
-func nth(i int) netip.Addr {
-	var b [4]byte
-	binary.BigEndian.PutUint32(b[:], 10<<24+uint32(i))
-	return netip.AddrFrom4(b)
-}
-
-func BenchmarkFindAmongAMillionAddresses(b *testing.B) {
-	idx, _ := million()
-	for _, bench := range []struct {
-		name   string
-		offset int
-	}{{"taken", 0}, {"free", 2_000_000}} {
-		b.Run(bench.name, func(b *testing.B) {
-			b.ReportAllocs()
-			for i := 0; b.Loop(); i++ {
-				idx.Find("lab", nth(bench.offset+i*7919%1_000_000))
-			}
-		})
-	}
-}
-
-func BenchmarkConflictsAmongAMillionAddresses(b *testing.B) {
-	idx, _ := million()
-	request := wukong(Request, "team-a", "web", "lab", 0)
-	b.ReportAllocs()
-	for i := 0; b.Loop(); i++ {
-		request.Addr = nth(i * 7919 % 1_000_000)
-		Conflicts(request, idx)
-	}
-}
-
-func BenchmarkReplaceOf200InterfacesThatChangesNothing(b *testing.B) {
-	idx, claims := million()
-	claims = claims[:200]
-	idx.Replace("node node-999", claims)
-	b.ReportAllocs()
-	for b.Loop() {
-		if idx.Replace("node node-999", claims) != nil {
-			b.Fatal("changed")
-		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 var (
 	addr  = netip.MustParseAddr("10.0.0.5")
+	mac   = "02:00:00:aa:bb:01"
 	start = time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
 	// equal compares claims and addresses by value.
 	equal = cmp.Options{cmp.Comparer(func(a, b netip.Addr) bool { return a == b }), cmpopts.EquateEmpty()}
@@ -47,7 +48,24 @@ func TestRules(t *testing.T) {
 		"a request yields to a gateway":                               {asker: old, other: node(Gateway, "lab"), rule: InUseOutside, severity: Refuses},
 		"a request yields to a DNS server":                            {asker: old, other: node(DNSServer, "lab"), rule: InUseOutside, severity: Refuses},
 		"a request yields to a Service":                               {asker: old, other: node(Service, ""), rule: InUseOutside, severity: Refuses},
-		"a request yields to a reservation":                           {asker: old, other: node(Reservation, "lab"), rule: InUseOutside, severity: Refuses},
+		"a request yields to a reservation":                           {asker: old, other: node(Reservation, "lab"), rule: KeptBack, severity: Refuses},
+		"a request yields to what a pool excludes":                    {asker: old, other: node(Excluded, "lab"), rule: KeptBack, severity: Refuses},
+		"a holder of what a pool excludes later is told, and stays":   {asker: holder, other: node(Excluded, "lab"), rule: NobodyIsMoved, severity: Reports},
+		"what is kept for an owner is no obstacle to it":              {asker: old, other: node(Reservation, "lab").keptFor("Wukong team-a/web network eth0")},
+		"what is kept for a Wukong is no obstacle to its networks":    {asker: old, other: node(Reservation, "lab").keptFor("Wukong team-a/web")},
+		"what is kept for one network is an obstacle to another":      {asker: old, other: node(Reservation, "lab").keptFor("Wukong team-a/web network eth1"), rule: KeptBack, severity: Refuses},
+		"a Wukong whose name only begins alike is another":            {asker: old, other: node(Reservation, "lab").keptFor("Wukong team-a/we"), rule: KeptBack, severity: Refuses},
+		"a lease that is kept for somebody refuses everybody else":    {asker: young, other: holder.keptFor("Wukong team-a/db"), rule: HolderKeeps, severity: Refuses},
+		"a range is in the way of each of its addresses":              {asker: old, other: Claim{Segment: "lab", Addr: addr.Prev(), Last: addr.Next(), Kind: Reservation, Owner: "x"}, rule: KeptBack, severity: Refuses},
+		"a range ends with its last address":                          {asker: old, other: Claim{Segment: "lab", Addr: addr.Prev().Prev(), Last: addr.Prev(), Kind: Reservation, Owner: "x"}},
+		"a range is of one family":                                    {asker: old, other: Claim{Segment: "lab", Addr: netip.MustParseAddr("::"), Last: netip.MustParseAddr("ffff::"), Kind: Reservation, Owner: "x"}},
+		"a request yields to the MAC address of a lease":              {asker: old.onMAC(mac).as("team-c", "x"), other: holder.onMAC(mac), rule: HolderKeeps, severity: Refuses},
+		"a request yields to the MAC address of an older request":     {asker: young.onMAC(mac), other: old.onMAC(mac), rule: OldestKeeps, severity: Refuses},
+		"a request yields to the MAC address of a node":               {asker: old.onMAC(mac), other: node(NodeInterface, "lab").onMAC(mac), rule: InUseOutside, severity: Refuses},
+		"a guest's report of a MAC address only warns":                {asker: old.onMAC(mac), other: wukong(GuestReport, "team-b", "x", "", 0).onMAC(mac), rule: TenantsOnlyWarn, severity: Warns},
+		"one MAC address on two segments is no collision":             {asker: old.onMAC(mac), other: node(NodeInterface, "dmz").onMAC(mac)},
+		"another MAC address does not matter":                         {asker: old.onMAC(mac), other: node(NodeInterface, "lab").onMAC("02:00:00:aa:bb:02")},
+		"an address and a MAC address do not meet":                    {asker: old, other: node(NodeInterface, "lab").onMAC(mac)},
 		"a request yields to a claim of an unknown kind":              {asker: old, other: node("Surprise", "lab"), rule: InUseOutside, severity: Refuses},
 		"a holder is told of an address on a node, and stays":         {asker: holder, other: node(NodeInterface, "lab"), rule: NobodyIsMoved, severity: Reports},
 		"an external IP that a tenant wrote only warns a request":     {asker: old, other: wukong(ServiceExternalIP, "team-b", "x", "", 0), rule: TenantsOnlyWarn, severity: Warns},
@@ -63,7 +81,7 @@ func TestRules(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			rule, severity := decide(c.asker, c.other)
+			rule, severity := decide(&c.asker, &c.other)
 			if rule != c.rule || severity != c.severity {
 				t.Errorf("decide = %q %v, want %q %v", rule, severity, c.rule, c.severity)
 			}
@@ -75,6 +93,8 @@ func (c Claim) as(namespace, name string) Claim {
 	c.Namespace, c.Owner = namespace, "Wukong "+namespace+"/"+name+" network eth0"
 	return c
 }
+
+func (c Claim) keptFor(owner string) Claim { c.For = owner; return c }
 
 func (c Claim) in(namespace string) Claim { c.Namespace = namespace; return c }
 
@@ -124,10 +144,73 @@ func TestTexts(t *testing.T) {
 	asker := wukong(Request, "team-b", "cache", "lab", 10)
 	lease := wukong(Lease, "team-a", "web", "lab", 0)
 	lease.Evidence, lease.Record = "network eth0 of team-a/web", "AddressLease ip-10-0-0-5.lab"
+	reservation := Claim{Segment: "lab", Addr: netip.MustParseAddr("10.0.0.1"), Last: netip.MustParseAddr("10.0.0.9"), Kind: Reservation,
+		Owner: "AddressReservation printers", Evidence: "spec.addresses[1]", For: "Wukong team-z/print"}
+	excluded := Claim{Segment: "lab", Addr: addr, Kind: Excluded, Owner: "AddressPool lab", Evidence: "spec.exclude[0]"}
+	free := []netip.Addr{netip.MustParseAddr("10.0.0.12"), netip.MustParseAddr("10.0.0.13"), netip.MustParseAddr("10.0.0.14")}
+	secret := reservation.in("team-z")
+	secret.Kind, secret.Record = Lease, "AddressLease x"
 	cases := map[string]struct {
 		asker, other     Claim
+		free             []netip.Addr
 		engineer, tenant string
 	}{
+		"a reservation is named to both, and whom it is for to engineers only": {
+			asker: asker, other: reservation, free: free[:1],
+			engineer: "10.0.0.5 on segment lab, asked for by Wukong team-b/cache network eth0, is kept back by AddressReservation printers " +
+				"(10.0.0.1-10.0.0.9, spec.addresses[1], for Wukong team-z/print); " +
+				"rule: an address that is kept back is given to nobody but those whom it is kept for; " +
+				"fix: choose another address, such as 10.0.0.12 (free now), or ask the platform team to reserve this one for the Wukong",
+			tenant: "10.0.0.5 on segment lab, asked for by Wukong team-b/cache network eth0, is kept back by AddressReservation printers " +
+				"(10.0.0.1-10.0.0.9, spec.addresses[1]); " +
+				"rule: an address that is kept back is given to nobody but those whom it is kept for; " +
+				"fix: choose another address, such as 10.0.0.12 (free now), or ask the platform team to reserve this one for the Wukong",
+		},
+		"what a pool excludes, with two free addresses": {
+			asker: asker, other: excluded, free: free[:2],
+			engineer: "10.0.0.5 on segment lab, asked for by Wukong team-b/cache network eth0, is excluded by AddressPool lab (spec.exclude[0]); " +
+				"rule: an address that is kept back is given to nobody but those whom it is kept for; " +
+				"fix: choose another address, such as 10.0.0.12 or 10.0.0.13 (free now), or ask the platform team to take this one out of what the pool excludes",
+			tenant: "10.0.0.5 on segment lab, asked for by Wukong team-b/cache network eth0, is excluded by AddressPool lab (spec.exclude[0]); " +
+				"rule: an address that is kept back is given to nobody but those whom it is kept for; " +
+				"fix: choose another address, such as 10.0.0.12 or 10.0.0.13 (free now), or ask the platform team to take this one out of what the pool excludes",
+		},
+		"a holder of what is excluded later, with three free addresses": {
+			asker: asker.kind(Lease), other: excluded, free: free,
+			engineer: "10.0.0.5 on segment lab, leased to Wukong team-b/cache network eth0, is excluded by AddressPool lab (spec.exclude[0]); " +
+				"rule: a lease is kept and nobody is moved; both sides are told; " +
+				"fix: choose another address, such as 10.0.0.12, 10.0.0.13 or 10.0.0.14 (free now), or ask the platform team to take this one out of what the pool excludes",
+			tenant: "10.0.0.5 on segment lab, leased to Wukong team-b/cache network eth0, is excluded by AddressPool lab (spec.exclude[0]); " +
+				"rule: a lease is kept and nobody is moved; both sides are told; " +
+				"fix: choose another address, such as 10.0.0.12, 10.0.0.13 or 10.0.0.14 (free now), or ask the platform team to take this one out of what the pool excludes",
+		},
+		"a collision that is reported, with free addresses": {
+			asker: asker.kind(Lease), other: node(NodeInterface, "lab"), free: free[:2],
+			engineer: "10.0.0.5 on segment lab, leased to Wukong team-b/cache network eth0, is on an interface of node node-a (interface eth1 of node node-a); " +
+				"rule: a lease is kept and nobody is moved; both sides are told; " +
+				"fix: take the address away from one of the two (free now: 10.0.0.12, 10.0.0.13)",
+			tenant: "10.0.0.5 on segment lab, leased to Wukong team-b/cache network eth0, is on an interface of node node-a (interface eth1 of node node-a); " +
+				"rule: a lease is kept and nobody is moved; both sides are told; " +
+				"fix: take the address away from one of the two (free now: 10.0.0.12, 10.0.0.13)",
+		},
+		"a MAC address of another namespace, whatever addresses are free": {
+			asker: asker.onMAC(mac), other: lease.onMAC(mac), free: free,
+			engineer: "02:00:00:aa:bb:01 on segment lab, asked for by Wukong team-b/cache network eth0, is leased to Wukong team-a/web network eth0 " +
+				"(network eth0 of team-a/web, AddressLease ip-10-0-0-5.lab, since 2026-11-23T08:00:00Z); " +
+				"rule: the first holder keeps the address; fix: choose another MAC address, or have its holder give it up",
+			tenant: "02:00:00:aa:bb:01 on segment lab, asked for by Wukong team-b/cache network eth0, is leased to another holder " +
+				"(AddressLease ip-10-0-0-5.lab); " +
+				"rule: the first holder keeps the address; fix: choose another MAC address, or have its holder give it up",
+		},
+		"a range asks, and a range of another namespace is in the way": {
+			asker: reservation.kind(Request).as("team-b", "cache"), other: secret,
+			engineer: "10.0.0.1-10.0.0.9 on segment lab, asked for by Wukong team-b/cache network eth0, is leased to AddressReservation printers " +
+				"(10.0.0.1-10.0.0.9, spec.addresses[1], AddressLease x, for Wukong team-z/print); " +
+				"rule: the first holder keeps the address; fix: choose another address, or have its holder give it up",
+			tenant: "10.0.0.1-10.0.0.9 on segment lab, asked for by Wukong team-b/cache network eth0, is leased to another holder " +
+				"(10.0.0.1-10.0.0.9, AddressLease x); " +
+				"rule: the first holder keeps the address; fix: choose another address, or have its holder give it up",
+		},
 		"a lease of another namespace is named to engineers only": {
 			asker: asker, other: lease,
 			engineer: "10.0.0.5 on segment lab, asked for by Wukong team-b/cache network eth0, is leased to Wukong team-a/web network eth0 " +
@@ -149,8 +232,8 @@ func TestTexts(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			rule, severity := decide(c.asker, c.other)
-			conflict := Conflict{Asker: c.asker, Other: c.other, Rule: rule, Severity: severity}
+			rule, severity := decide(&c.asker, &c.other)
+			conflict := Conflict{Asker: c.asker, Other: c.other, Rule: rule, Severity: severity, Free: c.free}
 			if diff := cmp.Diff(c.engineer, conflict.String()); diff != "" {
 				t.Errorf("String (-want +got):\n%s", diff)
 			}
@@ -164,28 +247,50 @@ func TestTexts(t *testing.T) {
 // TestTenantNamesNothingOfAnotherNamespace tries every kind: whatever the other side is, a word of its namespace that is
 // not in its record must not come out.
 func TestTenantNamesNothingOfAnotherNamespace(t *testing.T) {
-	kinds := []Kind{Request, Lease, Reservation, NodeAddress, NodeInterface, Gateway, DNSServer, Service, ServiceExternalIP, GuestReport, PodNetwork, "Surprise"}
+	kinds := []Kind{Request, Lease, Reservation, Excluded, NodeAddress, NodeInterface, Gateway, DNSServer, Service, ServiceExternalIP, GuestReport, PodNetwork, "Surprise"}
 	for _, kind := range kinds {
-		other := wukong(kind, "secret-ns", "secret-name", "", -10)
+		other := wukong(kind, "secret-ns", "secret-name", "", -10).keptFor("Wukong secret-ns/other")
 		other.Evidence, other.Record = "secret-evidence", "AddressLease ip-10-0-0-5.lab"
-		for _, asker := range []Claim{wukong(Request, "team-b", "cache", "lab", 10), wukong(Lease, "team-b", "cache", "", 10)} {
-			rule, severity := decide(asker, other)
-			c := Conflict{Asker: asker, Other: other, Rule: rule, Severity: severity}
-			if text := c.Tenant(); strings.Contains(text, "secret") || !strings.Contains(text, other.Record) {
-				t.Errorf("%s: %s", kind, text)
-			}
-			if text := c.String(); !strings.Contains(text, "secret-name") {
-				t.Errorf("%s: engineers are not told: %s", kind, text)
-			}
-			if same := (Conflict{Asker: asker.in("secret-ns"), Other: other}); !strings.Contains(same.Tenant(), "secret-name") {
-				t.Errorf("%s: the own namespace is not named: %s", kind, same.Tenant())
+		long := other
+		long.Last = addr.Next()
+		places := map[string]func(asker Claim) (Claim, Claim){
+			"an address":    func(asker Claim) (Claim, Claim) { return asker, other },
+			"a range":       func(asker Claim) (Claim, Claim) { return asker, long },
+			"a MAC address": func(asker Claim) (Claim, Claim) { return asker.onMAC(mac), other.onMAC(mac) },
+		}
+		for name, place := range places {
+			for _, asker := range []Claim{wukong(Request, "team-b", "cache", "lab", 10), wukong(Lease, "team-b", "cache", "", 10)} {
+				asker, other := place(asker)
+				rule, severity := decide(&asker, &other)
+				c := Conflict{Asker: asker, Other: other, Rule: rule, Severity: severity, Free: []netip.Addr{addr.Next()}}
+				if text := c.Tenant(); strings.Contains(text, "secret") || !strings.Contains(text, other.Record) {
+					t.Errorf("%s of %s: %s", name, kind, text)
+				}
+				if text := c.String(); !strings.Contains(text, "secret-name") || !strings.Contains(text, "secret-ns/other") {
+					t.Errorf("%s of %s: engineers are not told: %s", name, kind, text)
+				}
+				if same := (Conflict{Asker: asker.in("secret-ns"), Other: other}); !strings.Contains(same.Tenant(), "secret-name") {
+					t.Errorf("%s of %s: the own namespace is not named: %s", name, kind, same.Tenant())
+				}
 			}
 		}
 	}
 }
 
+// TestTenantIsToldWhatTheClusterKeepsBack: what belongs to the cluster is named, and whom it is kept for is not.
+func TestTenantIsToldWhatTheClusterKeepsBack(t *testing.T) {
+	for _, kind := range []Kind{Reservation, Excluded} {
+		other := node(kind, "lab").in("").keptFor("Wukong secret-ns/secret-name")
+		other.Owner = "AddressPool lab"
+		text := Conflict{Asker: wukong(Request, "team-b", "cache", "lab", 10), Other: other, Rule: KeptBack, Severity: Refuses}.Tenant()
+		if !strings.Contains(text, "AddressPool lab") || strings.Contains(text, "secret") {
+			t.Errorf("%s: %s", kind, text)
+		}
+	}
+}
+
 func TestEveryRuleAndSeverityHasWords(t *testing.T) {
-	for _, r := range []Rule{TenantsOnlyWarn, NobodyIsMoved, HolderKeeps, InUseOutside, OldestKeeps} {
+	for _, r := range []Rule{TenantsOnlyWarn, NobodyIsMoved, HolderKeeps, KeptBack, InUseOutside, OldestKeeps} {
 		if !strings.Contains(r.String(), " ") {
 			t.Errorf("rule %q is not a sentence: %q", string(r), r)
 		}
