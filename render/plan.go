@@ -193,6 +193,11 @@ func (p *planner) resolve() {
 				continue
 			}
 			w.choices[i] = choice
+			if a := untaken(n); a != nil {
+				w.held = true
+				p.find(w.object, SeverityError, Problem{Reason: v1alpha1.ReasonNotSupportedYet, Path: a.Path,
+					Message: "addresses from pools are not available yet; give an address"})
+			}
 		}
 	}
 }
