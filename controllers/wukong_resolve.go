@@ -45,6 +45,10 @@ func (r *WukongReconciler) resolve(ctx context.Context, s *wukongScope) error {
 			Namespace: render.NamespaceInfo{Name: s.wukong.Namespace, Labels: namespace.Labels},
 			Wukong:    s.wukong.Name, Network: n.Network, Bound: boundTo(s.wukong, n.Name), NADBridges: bridges,
 		})
+		if untaken := slices.IndexFunc(n.Addresses, func(a render.Address) bool { return !a.Explicit() }); untaken >= 0 && n.refusal == nil {
+			n.choice, n.refusal = render.Choice{}, &render.Refusal{Reason: v1alpha1.ReasonNotSupportedYet, Path: n.Addresses[untaken].Path,
+				Message: "addresses from pools are not available yet; give an address"}
+		}
 		if host, ok := s.catalog.HostNetwork(n.choice.HostNetwork); ok && n.refusal == nil {
 			n.host = host.Object
 		}
