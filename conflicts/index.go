@@ -11,19 +11,35 @@ import (
 // be copied once used, and is safe for use by several goroutines.
 type Index struct {
 	mu      sync.RWMutex
-	sources map[string][]*Claim     // sorted by address and age; each source owns its claims
-	byAddr  map[netip.Addr][]*Claim // of all sources, sorted by age
+	sources map[string][]*entry // sorted by what they are on and by age; each source owns its entries
+	table   table               // of all sources
 }
 
-// Replace puts claims in the place of everything that the source said before; no claims remove the source. Claims without
-// a valid address are left out. It gives the addresses of which a claim came or went, in order: nothing for a source that
-// repeats itself. The cost grows with the claims of this source, not with the index.
-func (x *Index) Replace(source string, claims []Claim) []netip.Addr {
+// Changes are the places at which a Replace changed something, each list sorted and without repetition.
+type Changes struct {
+	// Addrs are single addresses of which a claim came or went.
+	Addrs []netip.Addr
+	// MACs are MAC addresses of which a claim came or went.
+	MACs []string
+	// Ranges are the claims on ranges that came or went. One that changed is there as it was and as it is.
+	Ranges []Claim
+}
+
+// Empty says that nothing changed.
+func (c Changes) Empty() bool {
+	return len(c.Addrs) == 0 && len(c.MACs) == 0 && len(c.Ranges) == 0
+}
+
+// Replace puts claims in the place of everything that the source said before; no claims remove the source. Claims that are
+// on nothing valid (no address, a range that ends before it begins, a MAC address that is none) are left out. It tells
+// where a claim came or went: nowhere for a source that repeats itself. The cost grows with the claims of this source, not
+// with the index; only where ranges come or go, it grows with the ranges of their segments.
+func (x *Index) Replace(source string, claims []Claim) Changes {
 	fresh := canonical(claims)
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.sources == nil {
-		x.sources, x.byAddr = map[string][]*Claim{}, map[netip.Addr][]*Claim{}
+		x.sources = map[string][]*entry{}
 	}
 	kept, came, went := merge(x.sources[source], fresh)
 	if len(kept) == 0 {
@@ -31,82 +47,94 @@ func (x *Index) Replace(source string, claims []Claim) []netip.Addr {
 	} else {
 		x.sources[source] = kept
 	}
-	for _, c := range went {
-		x.remove(c)
-	}
-	for _, c := range came {
-		x.add(c)
-	}
-	return addresses(came, went)
+	x.table.remove(went)
+	x.table.add(came)
+	return changes(came, went)
 }
 
-// merge compares two sorted lists. now repeats the claims of fresh, by the pointers of old where old has them.
-func merge(old []*Claim, fresh []Claim) (now, came, went []*Claim) {
-	now = make([]*Claim, 0, len(fresh))
+// merge compares two sorted lists. now repeats the claims of fresh, by the entries of old where old has them.
+func merge(old []*entry, fresh []Claim) (now, came, went []*entry) {
+	now = make([]*entry, 0, len(fresh))
+	var shared map[Claim]*Claim
 	for _, f := range fresh {
-		for len(old) > 0 && byAddress(*old[0], f) < 0 {
+		for len(old) > 0 && byAddress(old[0].claim(), f) < 0 {
 			went, old = append(went, old[0]), old[1:]
 		}
-		if len(old) > 0 && *old[0] == f {
+		if len(old) > 0 && old[0].claim() == f {
 			now, old = append(now, old[0]), old[1:]
 			continue
 		}
-		c := new(f)
-		now, came = append(now, c), append(came, c)
+		if shared == nil {
+			shared = commons(now, went, old)
+		}
+		e := newEntry(f, shared)
+		now, came = append(now, e), append(came, e)
 	}
 	return now, came, append(went, old...)
 }
 
-func (x *Index) add(c *Claim) {
-	list := x.byAddr[c.Addr]
-	at, _ := slices.BinarySearchFunc(list, c, func(a, b *Claim) int { return byAge(*a, *b) })
-	x.byAddr[c.Addr] = slices.Insert(list, at, c)
-}
-
-func (x *Index) remove(c *Claim) {
-	list := slices.DeleteFunc(x.byAddr[c.Addr], func(l *Claim) bool { return l == c })
-	if len(list) == 0 {
-		delete(x.byAddr, c.Addr)
-		return
+func changes(lists ...[]*entry) Changes {
+	var c Changes
+	for _, e := range slices.Concat(lists...) {
+		switch {
+		case e.common.Last.IsValid():
+			c.Ranges = append(c.Ranges, e.claim())
+		case e.common.MAC != "":
+			c.MACs = append(c.MACs, e.common.MAC)
+		default:
+			c.Addrs = append(c.Addrs, e.addr)
+		}
 	}
-	x.byAddr[c.Addr] = list
+	slices.SortFunc(c.Addrs, netip.Addr.Compare)
+	slices.SortFunc(c.Ranges, byAddress)
+	slices.Sort(c.MACs)
+	c.Addrs, c.Ranges, c.MACs = slices.Compact(c.Addrs), slices.Compact(c.Ranges), slices.Compact(c.MACs)
+	return c
 }
 
-// addresses gives the addresses of claims, sorted, each once.
-func addresses(lists ...[]*Claim) []netip.Addr {
-	var out []netip.Addr
-	for _, c := range slices.Concat(lists...) {
-		out = append(out, c.Addr)
-	}
-	slices.SortFunc(out, netip.Addr.Compare)
-	return slices.Compact(out)
-}
-
-// Find gives the claims on an address that are on the segment or may be, oldest first, each once. An empty segment gives
-// all claims on the address.
+// Find gives the claims on an address that are on the segment or may be, oldest first, each once: those on the address
+// alone and those on a range that covers it. An empty segment gives all claims on the address.
 func (x *Index) Find(segment string, addr netip.Addr) []Claim {
-	probe, ok := Claim{Segment: segment, Addr: addr}.normal()
+	return x.find(Claim{Segment: segment, Addr: addr})
+}
+
+// FindMAC gives the claims on a MAC address that are on the segment or may be, as Find does for an address.
+func (x *Index) FindMAC(segment, mac string) []Claim {
+	return x.find(Claim{Segment: segment, MAC: mac})
+}
+
+// find gives the claims that meet the probe, oldest first, each once. Where there is none it allocates nothing.
+func (x *Index) find(probe Claim) []Claim {
+	probe, ok := probe.normal()
 	if !ok {
 		return nil
 	}
+	var buffer [8]*entry
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	list := x.byAddr[probe.Addr]
-	if len(list) == 0 {
+	found := x.table.meeting(&probe, buffer[:0])
+	if len(found) == 0 {
 		return nil
 	}
-	out := make([]Claim, 0, len(list))
-	for _, c := range list {
-		if c.meets(probe) && (len(out) == 0 || out[len(out)-1] != *c) {
-			out = append(out, *c)
-		}
+	return claimsOf(found)
+}
+
+// claimsOf gives the claims of entries, oldest first, each once.
+func claimsOf(entries []*entry) []Claim {
+	out := make([]Claim, 0, len(entries))
+	for _, e := range entries {
+		out = append(out, e.claim())
+	}
+	if len(out) > 1 {
+		slices.SortFunc(out, byAge)
+		out = slices.Compact(out)
 	}
 	return out
 }
 
-// Len is the number of addresses that somebody claims.
+// Len is the number of single addresses that somebody claims; ranges and MAC addresses are not counted.
 func (x *Index) Len() int {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	return len(x.byAddr)
+	return len(x.table.addrs)
 }

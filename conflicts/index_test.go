@@ -62,7 +62,7 @@ func TestReplaceTellsWhichAddressesChanged(t *testing.T) {
 		{"a source that is gone goes without a change", nil, nil},
 	}
 	for _, s := range steps {
-		if diff := cmp.Diff(s.want, idx.Replace("node-a", s.claims), equal); diff != "" {
+		if diff := cmp.Diff(s.want, idx.Replace("node-a", s.claims).Addrs, equal); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", s.name, diff)
 		}
 	}
@@ -128,7 +128,7 @@ func TestReplaceTellsExactlyWhatFindSees(t *testing.T) {
 		changed := idx.Replace(fmt.Sprintf("source-%d", r.IntN(5)), randomClaims(r, r.IntN(12)))
 		after := snapshot(idx)
 		for a := range after {
-			if !slices.Equal(before[a], after[a]) && !slices.Contains(changed, a) {
+			if !slices.Equal(before[a], after[a]) && !slices.Contains(changed.Addrs, a) {
 				t.Fatalf("%s changed and was not told", a)
 			}
 		}
@@ -244,7 +244,7 @@ func BenchmarkReplaceOf200InterfacesThatChangesNothing(b *testing.B) {
 	idx.Replace("node node-999", claims)
 	b.ReportAllocs()
 	for b.Loop() {
-		if idx.Replace("node node-999", claims) != nil {
+		if !idx.Replace("node node-999", claims).Empty() {
 			b.Fatal("changed")
 		}
 	}

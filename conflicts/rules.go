@@ -2,14 +2,17 @@ package conflicts
 
 // Who keeps an address that two owners have, use or want on one segment. The first rule that fits decides.
 //
-//  1. Claims of one owner do not conflict.
+//  1. Claims of one owner do not conflict, and what is kept for an owner is no obstacle to it.
 //  2. What a tenant or a guest can write (externalIPs of a Service, annotations of a pod, reports of a guest) takes an
 //     address from nobody: the asker is warned.
 //  3. Whoever has a lease keeps it. A collision that is found afterwards is reported to everybody concerned, and nobody
 //     is moved.
-//  4. What nodes, gateways, DNS servers, Services and reservations have is not given to a Wukong that asks, however old
-//     its wish is: it is there, the wish is not. A kind that is not known counts as these.
-//  5. Of two that ask and have nothing yet, the older one gets it; at the same age the one whose owner sorts first.
+//  4. What reservations keep back and pools exclude is given to nobody else who asks.
+//  5. What nodes, gateways, DNS servers and Services have is not given to a Wukong that asks, however old its wish is: it
+//     is there, the wish is not. A kind that is not known counts as these.
+//  6. Of two that ask and have nothing yet, the older one gets it; at the same age the one whose owner sorts first.
+//
+// The rules are the same for MAC addresses, and for a range as for each of its addresses.
 //
 // An unknown segment counts as the same one, since a missed collision costs more than an address left unused.
 
@@ -24,9 +27,11 @@ const (
 	NobodyIsMoved Rule = "NobodyIsMoved"
 	// HolderKeeps is rule 3 seen by one who asks.
 	HolderKeeps Rule = "HolderKeeps"
-	// InUseOutside is rule 4.
+	// KeptBack is rule 4.
+	KeptBack Rule = "KeptBack"
+	// InUseOutside is rule 5.
 	InUseOutside Rule = "InUseOutside"
-	// OldestKeeps is rule 5.
+	// OldestKeeps is rule 6.
 	OldestKeeps Rule = "OldestKeeps"
 )
 
@@ -39,6 +44,8 @@ func (r Rule) String() string {
 		return "a lease is kept and nobody is moved; both sides are told"
 	case HolderKeeps:
 		return "the first holder keeps the address"
+	case KeptBack:
+		return "an address that is kept back is given to nobody but those whom it is kept for"
 	case InUseOutside:
 		return "an address that the network or the cluster uses is not given to a machine"
 	case OldestKeeps:
@@ -76,7 +83,7 @@ func (s Severity) String() string {
 // decide applies the rules to an asker and another claim. A zero severity says that there is no conflict for the asker.
 func decide(asker, other Claim) (Rule, Severity) {
 	switch {
-	case !asker.meets(other) || asker.sameOwner(other):
+	case !asker.meets(other) || asker.sameOwner(other) || other.admits(asker):
 		return "", 0
 	case other.Kind == ServiceExternalIP || other.Kind == GuestReport || other.Kind == PodNetwork:
 		return TenantsOnlyWarn, Warns
@@ -86,6 +93,8 @@ func decide(asker, other Claim) (Rule, Severity) {
 		return NobodyIsMoved, Reports
 	case other.Kind == Lease:
 		return HolderKeeps, Refuses
+	case other.Kind.keepsBack():
+		return KeptBack, Refuses
 	case other.Kind != Request:
 		return InUseOutside, Refuses
 	case byAge(other, asker) < 0:
@@ -97,4 +106,9 @@ func decide(asker, other Claim) (Rule, Severity) {
 // asks says whether claims of this kind can be told of a conflict: only Wukongs read their status.
 func (k Kind) asks() bool {
 	return k == Request || k == Lease
+}
+
+// keepsBack says whether the platform team keeps an address out of use by claims of this kind.
+func (k Kind) keepsBack() bool {
+	return k == Reservation || k == Excluded
 }

@@ -47,7 +47,7 @@ func TestRules(t *testing.T) {
 		"a request yields to a gateway":                               {asker: old, other: node(Gateway, "lab"), rule: InUseOutside, severity: Refuses},
 		"a request yields to a DNS server":                            {asker: old, other: node(DNSServer, "lab"), rule: InUseOutside, severity: Refuses},
 		"a request yields to a Service":                               {asker: old, other: node(Service, ""), rule: InUseOutside, severity: Refuses},
-		"a request yields to a reservation":                           {asker: old, other: node(Reservation, "lab"), rule: InUseOutside, severity: Refuses},
+		"a request yields to a reservation":                           {asker: old, other: node(Reservation, "lab"), rule: KeptBack, severity: Refuses},
 		"a request yields to a claim of an unknown kind":              {asker: old, other: node("Surprise", "lab"), rule: InUseOutside, severity: Refuses},
 		"a holder is told of an address on a node, and stays":         {asker: holder, other: node(NodeInterface, "lab"), rule: NobodyIsMoved, severity: Reports},
 		"an external IP that a tenant wrote only warns a request":     {asker: old, other: wukong(ServiceExternalIP, "team-b", "x", "", 0), rule: TenantsOnlyWarn, severity: Warns},
