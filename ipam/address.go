@@ -12,8 +12,7 @@ import (
 // result keeps the host bits: its Addr is the address, its Masked the subnet.
 //
 // Refused are other spellings (zones, IPv4 in IPv6 form, leading zeros, netmasks), a prefix length of 0, and addresses
-// that no host can use on a subnet: see unusable and reservedInSubnet. So is an address that LeaseName cannot name.
-// Every error is an *InvalidError.
+// that no host can use on a subnet: see unusable and reservedInSubnet. Every error is an *InvalidError.
 func ParseAddress(s string) (netip.Prefix, error) {
 	p, err := netip.ParsePrefix(s)
 	if err != nil {
@@ -42,7 +41,7 @@ func checkHost(s string, p netip.Prefix) error {
 		return &InvalidError{Value: s, Problem: "is " + what + " of " + p.Masked().String() + " and cannot be given to a machine",
 			Fix: "use an address between the first and the last of the subnet, or correct the prefix length"}
 	}
-	return checkNameable(s, addr)
+	return nil
 }
 
 // ParseIP reads a plain address without a prefix length, as gateways and DNS servers are written. Loopback and link-local
@@ -69,30 +68,28 @@ func ParseIP(s string) (netip.Addr, error) {
 	return addr, nil
 }
 
-// special are the blocks whose addresses are never those of one machine on a subnet, apart from link-local unicast and
-// multicast of both families, which net/netip knows. Documentation prefixes are not among them: they are ordinary
-// addresses to a host.
+// special are the blocks whose addresses are never those of one machine on a subnet. Documentation prefixes are not among
+// them: they are ordinary addresses to a host.
 var special = []struct {
 	block netip.Prefix
 	what  string
 }{
 	{netip.MustParsePrefix("0.0.0.0/8"), `an address of "this network" (RFC 1122 section 3.2.1.3)`},
 	{netip.MustParsePrefix("127.0.0.0/8"), "a loopback address"},
+	{netip.MustParsePrefix("169.254.0.0/16"), "a link-local address"},
+	{netip.MustParsePrefix("224.0.0.0/4"), "a multicast address"},
 	{netip.MustParsePrefix("255.255.255.255/32"), "the limited broadcast address"},
 	{netip.MustParsePrefix("240.0.0.0/4"), "a reserved address (RFC 1112 section 4)"},
 	{netip.MustParsePrefix("::/128"), "the unspecified address"},
 	{netip.MustParsePrefix("::1/128"), "the loopback address"},
 	{netip.MustParsePrefix("::/96"), "an IPv4-compatible address (deprecated by RFC 4291 section 2.5.5.1)"},
+	{netip.MustParsePrefix("::ffff:0:0/96"), "an IPv4 address in IPv6 form"},
+	{netip.MustParsePrefix("fe80::/10"), "a link-local address"},
+	{netip.MustParsePrefix("ff00::/8"), "a multicast address"},
 }
 
 // unusable says what kind of address addr is when that kind is no unicast address of a machine, or nothing.
 func unusable(addr netip.Addr) string {
-	if addr.IsMulticast() {
-		return "a multicast address"
-	}
-	if addr.IsLinkLocalUnicast() {
-		return "a link-local address"
-	}
 	for _, s := range special {
 		if s.block.Contains(addr) {
 			return s.what

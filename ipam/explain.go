@@ -21,12 +21,28 @@ func explainAddress(s string) *InvalidError {
 
 // explainIP says why s is no plain address.
 func explainIP(s string) *InvalidError {
+	if e := explainPlain(s); e != nil {
+		return e
+	}
+	return &InvalidError{Value: s, Problem: "is not an address", Fix: "write it as 192.0.2.1 or 2001:db8::1"}
+}
+
+// explainEnd says why s is neither an address nor an end of a range.
+func explainEnd(s string) *InvalidError {
+	if e := explainPlain(s); e != nil {
+		return e
+	}
+	return &InvalidError{Value: s, Problem: "is not an address of a range",
+		Fix: "write one address, the first and the last, or a prefix: 192.0.2.10, 192.0.2.10-192.0.2.99 or 192.0.2.64/26"}
+}
+
+func explainPlain(s string) *InvalidError {
 	for _, mistake := range []func(string) *InvalidError{blanks, hasPrefix, leadingZeros} {
 		if e := mistake(s); e != nil {
 			return e
 		}
 	}
-	return &InvalidError{Value: s, Problem: "is not an address", Fix: "write it as 192.0.2.1 or 2001:db8::1"}
+	return nil
 }
 
 func empty(s string) *InvalidError {

@@ -206,7 +206,7 @@ func TestTakeRefusesARequestThatMakesNoSense(t *testing.T) {
 		err    string
 	}{
 		"no address":                     {func(r *Request) { r.Address = netip.Prefix{} }, "is no address"},
-		"an address that has no name":    {func(r *Request) { r.Address = netip.MustParsePrefix("2001:db8::/128") }, "cannot be leased"},
+		"an address in another form":     {func(r *Request) { r.Address = netip.MustParsePrefix("::ffff:10.0.0.5/128") }, "write the IPv4 address 10.0.0.5"},
 		"no segment":                     {func(r *Request) { r.Segment = Segment{} }, "is not the name of a fabric"},
 		"a holder without UID":           {func(r *Request) { r.Holder.UID = "" }, `"team-a/web/eth0" does not identify a holder`},
 		"a holder without namespace UID": {func(r *Request) { r.Holder.NamespaceUID = "" }, "does not identify a holder"},

@@ -10,18 +10,21 @@ import (
 // addresses or two segments: the address part of an IPv4 name has three dashes between decimal numbers, that of an IPv6
 // name has a double dash or seven dashes, and only the segment has dots.
 //
-// An address whose canonical text ends in "::" has no name, since a DNS label cannot end in a dash.
+// A DNS label cannot end in a dash, so an address whose text ends in "::" gets a 0 there ("ip-2001-db8--0.lab"). No other
+// address is written so: the canonical text shortens a 0 that follows two colons. The schema of AddressLease has the same
+// rule.
 func LeaseName(addr netip.Addr, segment string) (string, error) {
 	if err := checkPlain(addr); err != nil {
-		return "", err
-	}
-	if err := checkNameable(addr.String(), addr); err != nil {
 		return "", err
 	}
 	if _, err := ParseSegment(segment); err != nil {
 		return "", err
 	}
-	return "ip-" + strings.NewReplacer(".", "-", ":", "-").Replace(addr.String()) + "." + segment, nil
+	label := "ip-" + strings.NewReplacer(".", "-", ":", "-").Replace(addr.String())
+	if strings.HasSuffix(label, "-") {
+		label += "0"
+	}
+	return label + "." + segment, nil
 }
 
 // checkPlain refuses values that are not one canonical address: two spellings of one address would be two locks.
@@ -37,13 +40,4 @@ func checkPlain(addr netip.Addr) error {
 			Fix: "write the IPv4 address " + addr.Unmap().String()}
 	}
 	return nil
-}
-
-// checkNameable refuses an address that LeaseName cannot name. value is the text to show.
-func checkNameable(value string, addr netip.Addr) error {
-	if !strings.HasSuffix(addr.String(), "::") {
-		return nil
-	}
-	return &InvalidError{Value: value, Problem: `ends in "::" and cannot be leased, because a lease is named from its address and no name ends in a dash`,
-		Fix: "use another address of the subnet, such as " + addr.Next().String()}
 }

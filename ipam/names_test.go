@@ -21,8 +21,10 @@ func TestLeaseName(t *testing.T) {
 		"IPv6 is named from its canonical form":      {addr: "2001:DB8:0:0::5", segment: "lab", want: "ip-2001-db8--5.lab"},
 		"IPv6 may begin with two colons":             {addr: "::1", segment: "lab", want: "ip---1.lab"},
 		"the longest name":                           {addr: "2001:db8:1111:2222:3333:4444:5555:6666", segment: long + ".4094", want: "ip-2001-db8-1111-2222-3333-4444-5555-6666." + long + ".4094"},
-		"text that ends in two colons has no name":   {addr: "2001:db8::", segment: "lab", err: `"2001:db8::" ends in "::" and cannot be leased, because a lease is named from its address and no name ends in a dash: use another address of the subnet, such as 2001:db8::1`},
-		"the shortening may be at the end":           {addr: "2001:db8:0:0:1:0:0:0", segment: "lab", err: `such as 2001:db8::1:0:0:1`},
+		"a 0 follows two colons at the end":          {addr: "2001:db8::", segment: "lab", want: "ip-2001-db8--0.lab"},
+		"the shortening may be at the end":           {addr: "2001:db8:0:0:1:0:0:0", segment: "lab.100", want: "ip-2001-db8-0-0-1--0.lab.100"},
+		"a single 0 at the end is written anyway":    {addr: "2001:db8:1:2:3:4:5:0", segment: "lab", want: "ip-2001-db8-1-2-3-4-5-0.lab"},
+		"a text of two colons alone":                 {addr: "::", segment: "lab", want: "ip---0.lab"},
 		"a zone is refused":                          {addr: "fe80::1%eth0", segment: "lab", err: "carries a zone: remove the percent sign and what follows it: fe80::1"},
 		"an IPv4 address in IPv6 form is refused":    {addr: "::ffff:10.0.0.5", segment: "lab", err: "is an IPv4 address in IPv6 form: write the IPv4 address 10.0.0.5"},
 		"no address is refused":                      {segment: "lab", err: "is not an address"},
@@ -110,6 +112,7 @@ func FuzzParseSegmentReadsBackWhatItAccepts(f *testing.F) {
 func FuzzLeaseNamesAreInjective(f *testing.F) {
 	f.Add([]byte{10, 0, 0, 5}, "lab", []byte{10, 0, 0, 5}, "lab.100")
 	f.Add([]byte{1, 2, 3, 4}, "a", []byte{0, 1, 0, 2, 0, 3, 0, 4, 0, 0, 0, 0, 0, 0, 0, 1}, "a")
+	f.Add([]byte{0, 1, 0, 2, 0, 3, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0}, "a", []byte{0, 1, 0, 2, 0, 3, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0}, "a")
 	f.Add([]byte{0, 1, 0, 2, 0, 3, 0, 4, 0, 5, 0, 6, 0, 7, 0, 8}, "5-6", []byte{1, 2, 3, 4}, "5-6")
 	f.Fuzz(func(t *testing.T, a []byte, segmentA string, b []byte, segmentB string) {
 		addrA, okA := netip.AddrFromSlice(a)
