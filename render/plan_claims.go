@@ -3,15 +3,10 @@ package render
 import (
 	"cmp"
 	"fmt"
-	"net/netip"
 	"slices"
-
-	corev1 "k8s.io/api/core/v1"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/conflicts"
-	"novasphere.dev/wukong-network/ipam"
-	"novasphere.dev/wukong-network/nmstate"
 )
 
 // settle decides who gets each address, the oldest Wukong first. A Wukong gets all of its addresses or none, so one that has
@@ -66,43 +61,18 @@ func (p *planner) collide(w *planned, a Address, found []conflicts.Conflict) {
 	}
 }
 
-// nodeClaims are the addresses that nodes report, and those that the cluster knows them by. Where an interface leads is known
-// from the uplinks; elsewhere it counts as every segment.
+// nodeClaims are what the nodes that are known claim.
 func (p *planner) nodeClaims() []conflicts.Claim {
 	var out []conflicts.Claim
+	seen := map[string]bool{}
 	for i := range p.in.NodeStates {
 		state := &p.in.NodeStates[i]
-		fabrics := p.fabricsOf(state.Name)
-		for _, o := range state.Node.Observed() {
-			if o.Relevance != nmstate.Counts {
-				continue
-			}
-			segment := ""
-			if s, ok := state.Node.SegmentOf(o.Interface, fabrics); ok {
-				segment = ipam.Segment{Fabric: s.Fabric, VLAN: s.VLAN}.String()
-			}
-			out = append(out, conflicts.Claim{Segment: segment, Addr: o.Prefix.Addr(), Kind: conflicts.NodeInterface,
-				Owner: "node " + state.Name, Evidence: fmt.Sprintf("interface %s of node %s", o.Interface, state.Name)})
-		}
+		seen[state.Name] = true
+		out = append(out, NodeClaims(p.catalog, state.Name, p.node(state.Name), state)...)
 	}
-	return append(out, p.nodeAddresses(out)...)
-}
-
-// nodeAddresses are the addresses in the status of nodes that no interface among the claims shows.
-func (p *planner) nodeAddresses(shown []conflicts.Claim) []conflicts.Claim {
-	var out []conflicts.Claim
 	for i := range p.in.Nodes {
-		n := &p.in.Nodes[i]
-		owner := "node " + n.Name
-		for _, a := range n.Status.Addresses {
-			addr, err := netip.ParseAddr(a.Address)
-			if err != nil || a.Type == corev1.NodeHostName {
-				continue
-			}
-			if slices.ContainsFunc(shown, func(c conflicts.Claim) bool { return c.Owner == owner && c.Addr == addr }) {
-				continue
-			}
-			out = append(out, conflicts.Claim{Addr: addr, Kind: conflicts.NodeAddress, Owner: owner, Evidence: "status.addresses of " + owner})
+		if n := &p.in.Nodes[i]; !seen[n.Name] {
+			out = append(out, NodeClaims(p.catalog, n.Name, n, nil)...)
 		}
 	}
 	return out
