@@ -196,9 +196,6 @@ func networkNotices(spec *v1alpha1.HostNetworkSpec) []v1alpha1.FieldNotice {
 	if spec.RepairDrift {
 		add("spec.repairDrift", "is not acted on yet: nodes that lose what was built are not repaired by themselves")
 	}
-	if spec.AllowedNamespaces != nil && spec.AllowedNamespaces.MaxAddresses != nil {
-		add("spec.allowedNamespaces.maxAddresses", "is not acted on yet: the number of addresses of a namespace is not bounded")
-	}
 	return out
 }
 
