@@ -111,7 +111,7 @@ func (p *Pools) suggest(in Selection, choice Choice) string {
 	if len(names) > most {
 		names = append(names[:most], "…")
 	}
-	return " (" + strings.Join(names, ", ") + ")"
+	return " (such as " + strings.Join(names, ", ") + ")"
 }
 
 func refuseAt(path, reason, format string, args ...any) *Refusal {

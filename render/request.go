@@ -2,6 +2,7 @@ package render
 
 import (
 	"net/netip"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -138,6 +139,23 @@ func (a Address) Explicit() bool { return a.Prefix.IsValid() }
 
 // Served says whether the network leads to a HostNetwork in this version: it then needs a Choice.
 func (n Network) Served() bool { return !n.Pod && n.Unsupported == "" }
+
+// NextHops are the gateways, next hops of routes and DNS servers that the Wukong names, sorted, each once. None of them is an
+// address for its own machine.
+func (r *Request) NextHops() []netip.Addr {
+	var out []netip.Addr
+	for _, n := range r.Networks {
+		out = append(out, n.DNS...)
+		for _, a := range n.Addresses {
+			out = append(out, a.Gateway)
+		}
+		for _, route := range n.Routes {
+			out = append(out, route.Via)
+		}
+	}
+	slices.SortFunc(out, netip.Addr.Compare)
+	return slices.DeleteFunc(slices.Compact(out), func(a netip.Addr) bool { return !a.IsValid() })
+}
 
 // ParseWukong checks every value of a Wukong, also those that the schema checks, since the command line reads manifests that
 // no API server has seen. The Request is nil when there are errors. Each error has the path of its field, the value, and what

@@ -1,9 +1,6 @@
 package render
 
 import (
-	"net/netip"
-	"slices"
-
 	"go4.org/netipx"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -134,18 +131,4 @@ func (p *Pools) Kept(pool *Pool, reservations []*Reservation, namespace, wukong,
 		return ipam.Pool{}
 	}
 	return pool.Config.Without(set.Ranges())
-}
-
-// NextHops are the gateways, next hops of routes and DNS servers that a network names, sorted, each once. None of them is an
-// address for its machine.
-func (n Network) NextHops() []netip.Addr {
-	out := slices.Clone(n.DNS)
-	for _, a := range n.Addresses {
-		out = append(out, a.Gateway)
-	}
-	for _, r := range n.Routes {
-		out = append(out, r.Via)
-	}
-	slices.SortFunc(out, netip.Addr.Compare)
-	return slices.DeleteFunc(slices.Compact(out), func(a netip.Addr) bool { return !a.IsValid() })
 }

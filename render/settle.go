@@ -170,7 +170,7 @@ func (s *settlement) draw(w *asking) {
 				continue
 			}
 			s.refuse(w, v1alpha1.ReasonPoolExhausted, a.Path,
-				"AddressPool %q has no free address: the %s that it gives out are in use or kept back. Ask the platform team to add ranges, or name another pool", a.Pool, pool.Config.Size())
+				"AddressPool %q has no free address: it gives out %s, and all are in use or kept back. Ask the platform team to add ranges, or name another pool", a.Pool, pool.Config.Size())
 		}
 	}
 	s.lease(w)
@@ -179,7 +179,7 @@ func (s *settlement) draw(w *asking) {
 // choose gives the next address of a pool for a network. One that is reserved for it comes first.
 func (s *settlement) choose(w *asking, network int, pool *Pool) (netip.Addr, bool) {
 	space := s.space(pool.Segment)
-	hops := w.request.Networks[network].NextHops()
+	hops := w.request.NextHops()
 	skip := func(a netip.Addr) bool {
 		if slices.Contains(hops, a) || w.has(network, a) {
 			return true
@@ -216,7 +216,7 @@ func (s *settlement) take(w *asking, network int, a Address, prefix netip.Prefix
 		of := quotaOf{q, namespace.Name}
 		if w.counts[of]++; s.counts[of]+w.counts[of] > q.Max {
 			s.refuse(w, v1alpha1.ReasonAddressQuotaExceeded, a.Path,
-				"namespace %q may have %d addresses of %s, and has as many: give one up, or ask the platform team to raise maxAddresses", namespace.Name, q.Max, q.Object)
+				"%s lets a namespace have %d of its addresses, and %q has as many: give one up, or ask the platform team to raise maxAddresses", q.Object, q.Max, namespace.Name)
 		}
 	}
 	w.taken[a.Path] = prefix
