@@ -29,6 +29,11 @@ func (r *WukongReconciler) resolve(ctx context.Context, s *wukongScope) error {
 		return err
 	}
 	s.catalog = render.NewCatalog(uplinks.Items, networks.Items)
+	pools := &v1alpha1.AddressPoolList{}
+	if err := r.List(ctx, pools); err != nil {
+		return err
+	}
+	rules := render.NewPools(s.catalog, pools.Items)
 	namespace, err := r.namespace(ctx, s.wukong.Namespace)
 	if err != nil {
 		return err
@@ -41,10 +46,22 @@ func (r *WukongReconciler) resolve(ctx context.Context, s *wukongScope) error {
 		if !n.Served() {
 			continue
 		}
-		n.choice, n.refusal = s.catalog.Resolve(render.Selection{
+		selection := render.Selection{
 			Namespace: render.NamespaceInfo{Name: s.wukong.Namespace, Labels: namespace.Labels},
 			Wukong:    s.wukong.Name, Network: n.Network, Bound: boundTo(s.wukong, n.Name), NADBridges: bridges,
-		})
+		}
+		n.choice, n.refusal = s.catalog.Resolve(selection)
+		for _, a := range n.Addresses {
+			if n.refusal == nil {
+				n.refusal = rules.Admit(selection, n.choice, a)
+			}
+			if n.refusal == nil && !a.Explicit() {
+				n.refusal = &render.Refusal{Reason: v1alpha1.ReasonNotSupportedYet, Path: a.Path, Message: "addresses from pools are not available yet; give an address"}
+			}
+		}
+		if n.refusal != nil {
+			n.choice = render.Choice{}
+		}
 		if host, ok := s.catalog.HostNetwork(n.choice.HostNetwork); ok && n.refusal == nil {
 			n.host = host.Object
 		}

@@ -70,6 +70,10 @@ func relevanceOf(a netip.Addr) Relevance {
 	return Counts
 }
 
+// ClusterInternal says whether the interface belongs to the container network, an overlay, a local virtual network or a machine,
+// so that its addresses never appear on a fabric.
+func (i NodeInterface) ClusterInternal() bool { return overlay(i) }
+
 // overlay says whether addresses of the interface stay inside the node or its overlay.
 func overlay(i NodeInterface) bool {
 	if i.Type == OVSInterface || i.Type == OVSBridge {

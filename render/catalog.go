@@ -137,10 +137,14 @@ func (c *Catalog) HostNetwork(name string) (*HostNetwork, bool) {
 
 // Segment gives the broadcast domain of a HostNetwork: a native VLAN of its fabric makes the untagged frames that VLAN.
 func (c *Catalog) Segment(n *v1alpha1.HostNetwork) ipam.Segment {
-	fabric := string(n.Spec.PhysicalNetwork)
+	return c.segment(n.Spec.PhysicalNetwork, n.Spec.VLAN)
+}
+
+func (c *Catalog) segment(physicalNetwork v1alpha1.PhysicalNetworkName, vlan *v1alpha1.VLANID) ipam.Segment {
+	fabric := string(physicalNetwork)
 	s := ipam.Segment{Fabric: fabric, VLAN: c.native[fabric]}
-	if n.Spec.VLAN != nil {
-		s.VLAN = int(*n.Spec.VLAN)
+	if vlan != nil {
+		s.VLAN = int(*vlan)
 	}
 	return s
 }
@@ -183,8 +187,11 @@ type NamespaceInfo struct {
 // Allowed says whether a namespace may use a HostNetwork. It is the one gate between tenants and hosts: nothing said, or a
 // selector that cannot be read, means no.
 func Allowed(n *v1alpha1.HostNetwork, ns NamespaceInfo) bool {
-	allowed := n.Spec.AllowedNamespaces
-	if allowed == nil || ns.Name == "" {
+	return n.Spec.AllowedNamespaces != nil && lists(n.Spec.AllowedNamespaces, ns)
+}
+
+func lists(allowed *v1alpha1.AllowedNamespaces, ns NamespaceInfo) bool {
+	if ns.Name == "" {
 		return false
 	}
 	if slices.Contains(allowed.Names, ns.Name) {

@@ -47,9 +47,9 @@ func clusterNameProblem(name string) *Problem {
 	return nil
 }
 
-func fabricProblem(name v1alpha1.PhysicalNetworkName) *Problem {
+func fabricProblem(path string, name v1alpha1.PhysicalNetworkName) *Problem {
 	if err := (ipam.Segment{Fabric: string(name)}).Validate(); err != nil {
-		return invalidSpec("spec.physicalNetwork", "%v", err)
+		return invalidSpec(path, "%v", err)
 	}
 	return nil
 }
@@ -83,7 +83,7 @@ func (c *Catalog) checkUplinks() {
 	decided := map[string]string{}
 	for _, u := range c.uplinksByAge {
 		spec := &u.Object.Spec
-		u.Problem = first(clusterNameProblem(u.Object.Name), fabricProblem(spec.PhysicalNetwork), uplinkKindProblem(spec),
+		u.Problem = first(clusterNameProblem(u.Object.Name), fabricProblem("spec.physicalNetwork", spec.PhysicalNetwork), uplinkKindProblem(spec),
 			mtuProblem(spec.MTU), vlanProblem("spec.nativeVlan", spec.NativeVLAN), nodeSelectorProblem(spec))
 		if spec.Protect == v1alpha1.ProtectPreserve {
 			u.Notices = append(u.Notices, v1alpha1.FieldNotice{Field: "spec.protect",
@@ -147,7 +147,7 @@ func (c *Catalog) checkNetworks() {
 		n.Segment = c.Segment(n.Object)
 		n.VLAN = c.tag(n)
 		n.Notices = networkNotices(spec)
-		n.Problem = first(clusterNameProblem(n.Object.Name), fabricProblem(spec.PhysicalNetwork), vlanProblem("spec.vlan", spec.VLAN),
+		n.Problem = first(clusterNameProblem(n.Object.Name), fabricProblem("spec.physicalNetwork", spec.PhysicalNetwork), vlanProblem("spec.vlan", spec.VLAN),
 			mtuProblem(spec.MTU), networkKindProblem(spec), bridgeProblem(n), selectorProblem(spec.AllowedNamespaces))
 		if n.Problem == nil {
 			n.Problem = first(c.bridgeTaken(n, bridges), c.segmentTaken(n, segments))
@@ -195,9 +195,6 @@ func networkNotices(spec *v1alpha1.HostNetworkSpec) []v1alpha1.FieldNotice {
 	}
 	if spec.RepairDrift {
 		add("spec.repairDrift", "is not acted on yet: nodes that lose what was built are not repaired by themselves")
-	}
-	if spec.AllowedNamespaces != nil && spec.AllowedNamespaces.MaxAddresses != nil {
-		add("spec.allowedNamespaces.maxAddresses", "is not acted on yet: the number of addresses of a namespace is not bounded")
 	}
 	return out
 }

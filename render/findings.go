@@ -69,8 +69,11 @@ func (f Finding) String() string {
 }
 
 func (p *planner) find(o Object, severity Severity, what Problem) {
-	p.findings = append(p.findings, Finding{Object: o, Path: what.Path, Reason: what.Reason, Severity: severity,
-		Message: what.Message, Source: p.in.Sources[o]})
+	p.findings = append(p.findings, p.finding(o, severity, what))
+}
+
+func (p *planner) finding(o Object, severity Severity, what Problem) Finding {
+	return Finding{Object: o, Path: what.Path, Reason: what.Reason, Severity: severity, Message: what.Message, Source: p.in.Sources[o]}
 }
 
 func (p *planner) findIf(o Object, problem *Problem) {

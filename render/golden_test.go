@@ -47,7 +47,11 @@ func TestGoldenDoesNotDependOnTheOrderOfTheInput(t *testing.T) {
 			slices.Reverse(in.Wukongs)
 			slices.Reverse(in.HostUplinks)
 			slices.Reverse(in.HostNetworks)
+			slices.Reverse(in.AddressPools)
+			slices.Reverse(in.AddressReservations)
+			slices.Reverse(in.Services)
 			slices.Reverse(in.NodeStates)
+			slices.Reverse(in.Nodes)
 			out, findings := render.Plan(in)
 			if diff := cmp.Diff(files(t, plan(t, dir)), files(t, result{out, findings})); diff != "" {
 				t.Errorf("reversed input (-forwards +backwards):\n%s", diff)
@@ -180,6 +184,8 @@ func add(t *testing.T, in *render.Input, doc []byte) {
 		in.AddressPools = append(in.AddressPools, decode[v1alpha1.AddressPool](t, doc))
 	case "AddressReservation":
 		in.AddressReservations = append(in.AddressReservations, decode[v1alpha1.AddressReservation](t, doc))
+	case "Service":
+		in.Services = append(in.Services, decode[corev1.Service](t, doc))
 	case "Namespace":
 		in.Namespaces = append(in.Namespaces, decode[corev1.Namespace](t, doc))
 	case "Node":
@@ -221,7 +227,11 @@ func files(t *testing.T, r result) map[string]string {
 		fmt.Fprintln(&findings, f)
 	}
 	for _, l := range r.Leases {
-		fmt.Fprintf(&leases, "%s %s %s/%s %s\n", l.Name, l.Address, l.Namespace, l.Wukong, l.Network)
+		fmt.Fprintf(&leases, "%s %s %s/%s %s", l.Name, l.Address, l.Namespace, l.Wukong, l.Network)
+		if l.Pool != "" {
+			fmt.Fprintf(&leases, " from %s", l.Pool)
+		}
+		fmt.Fprintln(&leases)
 	}
 	put("findings.txt", findings.String())
 	put("leases.txt", leases.String())

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 
@@ -51,12 +52,17 @@ type nameservers struct {
 
 // NetworkData gives the network configuration of a guest as cloud-init's NoCloud data source reads it: version 2, without the
 // outer "network" key, which NoCloud understands since cloud-init 22.2 only. All interfaces are listed, those with DHCP too,
-// since cloud-init configures no other ones. It is empty without interfaces.
+// since cloud-init configures no other ones. It is empty without interfaces. It is an error when an address was not taken from
+// its pool yet: nothing may be delivered before every address is known.
 func NetworkData(nics []NIC) (string, error) {
 	if len(nics) == 0 {
 		return "", nil
 	}
-	out, err := yaml.Marshal(config(nics))
+	c, err := config(nics)
+	if err != nil {
+		return "", err
+	}
+	out, err := yaml.Marshal(c)
 	return string(out), err
 }
 
@@ -65,18 +71,25 @@ func Netplan(nics []NIC) (string, error) {
 	if len(nics) == 0 {
 		return "", nil
 	}
+	c, err := config(nics)
+	if err != nil {
+		return "", err
+	}
 	out, err := yaml.Marshal(struct {
 		Network netConfig `json:"network"`
-	}{config(nics)})
+	}{c})
 	return string(out), err
 }
 
-func config(nics []NIC) netConfig {
+func config(nics []NIC) (netConfig, error) {
 	out := netConfig{Version: 2, Ethernets: map[string]ethernet{}}
 	for _, n := range nics {
+		if a := untaken(n.Network); a != nil {
+			return netConfig{}, fmt.Errorf("%s: no address was taken from AddressPool %q yet", a.Path, a.Pool)
+		}
 		out.Ethernets[n.Interface] = n.ethernet()
 	}
-	return out
+	return out, nil
 }
 
 func (n *NIC) ethernet() ethernet {

@@ -93,29 +93,41 @@ func (p *parser) static(in *v1alpha1.IPConfig, path *field.Path, out *Network) {
 // explicit says whether an address is named. Empty texts, which old manifests have, count as not given.
 func explicit(a v1alpha1.AdditionalAddress) bool { return a.Address != nil && *a.Address != "" }
 
-// address reads one address: a named one, or else one from a pool.
+// address reads one address: a named one, which may have to belong to a pool, or else one from a pool.
 func (p *parser) address(path *field.Path, in v1alpha1.AdditionalAddress, out *Network) {
-	var gateway netip.Addr
+	a := Address{Path: path.Child("ipPool").String(), Pool: in.IPPool, Reserved: in.Reserved}
 	if in.Gateway != nil {
-		gateway, _ = p.parseIP(path.Child("gateway"), *in.Gateway)
+		a.Gateway, _ = p.parseIP(path.Child("gateway"), *in.Gateway)
 	}
-	if !explicit(in) {
-		p.pool(path.Child("ipPool"), in, gateway, out)
+	if len(in.IPPool) > maxSelector {
+		p.errs = append(p.errs, field.TooLong(path.Child("ipPool"), shown(in.IPPool), maxSelector))
 		return
 	}
-	at := path.Child("address")
-	prefix, err := ipam.ParseAddress(string(*in.Address))
-	if err != nil {
-		p.ipamError(at, err)
-		return
-	}
-	if gateway.IsValid() {
-		if err := ipam.CheckGateway(prefix, gateway, ipam.OnSubnet); err != nil {
-			p.gatewayError(path.Child("gateway"), prefix, gateway, err)
+	if explicit(in) {
+		at := path.Child("address")
+		prefix, err := ipam.ParseAddress(string(*in.Address))
+		if err != nil {
+			p.ipamError(at, err)
+			return
+		}
+		a.Path, a.Prefix = at.String(), prefix
+		if !p.gateway(path.Child("gateway"), a) {
 			return
 		}
 	}
-	out.Addresses = append(out.Addresses, Address{Path: at.String(), Prefix: prefix, Gateway: gateway, Reserved: in.Reserved})
+	out.Addresses = append(out.Addresses, a)
+}
+
+// gateway checks the gateway of an address whose prefix is known.
+func (p *parser) gateway(path *field.Path, a Address) bool {
+	if !a.Gateway.IsValid() {
+		return true
+	}
+	if err := ipam.CheckGateway(a.Prefix, a.Gateway, ipam.OnSubnet); err != nil {
+		p.gatewayError(path, a.Prefix, a.Gateway, err)
+		return false
+	}
+	return true
 }
 
 // gatewayError adds to what package ipam says how an off-link gateway is written in a Wukong.
@@ -127,14 +139,6 @@ func (p *parser) gatewayError(path *field.Path, prefix netip.Prefix, gateway net
 		return
 	}
 	p.ipamError(path, err)
-}
-
-func (p *parser) pool(path *field.Path, in v1alpha1.AdditionalAddress, gateway netip.Addr, out *Network) {
-	if len(in.IPPool) > maxSelector {
-		p.errs = append(p.errs, field.TooLong(path, shown(in.IPPool), maxSelector))
-		return
-	}
-	out.Pools = append(out.Pools, PoolAddress{Path: path.String(), Pool: in.IPPool, Gateway: gateway, Reserved: in.Reserved})
 }
 
 // dns reads DNS servers. A repeated one is kept once.

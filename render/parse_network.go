@@ -53,6 +53,9 @@ func (p *parser) networks() {
 			p.unique(at.Child("macAddress"), n.MAC, macs, "give each network its own MAC address")
 		}
 		for _, a := range n.Addresses {
+			if !a.Explicit() {
+				continue
+			}
 			p.uniqueAt(a.Path, a.Prefix.Addr().String(), addresses, "ask for each address once")
 		}
 		if n.Primary && primary != "" {
@@ -188,7 +191,7 @@ func (p *parser) mtu(path *field.Path, mtu *int32) int {
 
 // checkMTU refuses what the kernel would answer by switching IPv6 off, without a word.
 func (p *parser) checkMTU(path *field.Path, n Network) {
-	v6 := slices.ContainsFunc(n.Addresses, func(a Address) bool { return a.Prefix.Addr().Is6() })
+	v6 := slices.ContainsFunc(n.Addresses, func(a Address) bool { return a.Explicit() && a.Prefix.Addr().Is6() })
 	if n.MTU != 0 && n.MTU < minMTUv6 && v6 {
 		p.invalid(path, n.MTU, fmt.Sprintf("is too small for IPv6: use at least %d bytes, or remove the IPv6 addresses", minMTUv6))
 	}
@@ -197,21 +200,13 @@ func (p *parser) checkMTU(path *field.Path, n Network) {
 // unsupported marks a network that this version does not serve.
 func (p *parser) unsupported(in *v1alpha1.WukongNetwork, path *field.Path, out *Network) {
 	const skipped = ": the network gets no lease and no interface; the others are served"
-	switch {
-	case out.Type != "" && out.Type != v1alpha1.NetworkBridge:
+	if out.Type != "" && out.Type != v1alpha1.NetworkBridge {
 		out.Unsupported = fmt.Sprintf("networks of type %s are not available yet; use type bridge", out.Type)
 		p.notice(path.Child("type"), out.Unsupported+skipped)
-	case len(out.Pools) > 0:
-		out.Unsupported = "addresses from pools are not available yet; give an address"
-		p.noticeAt(out.Pools[0].Path, out.Unsupported+skipped)
 	}
 	if in.IPConfig != nil && in.IPConfig.SourceRouting && out.Unsupported == "" {
 		p.notice(path.Child("ipConfig", "sourceRouting"), "is not acted on yet: the guest answers by its routing table")
 	}
-}
-
-func (p *parser) noticeAt(path, message string) {
-	p.req.Notices = append(p.req.Notices, v1alpha1.FieldNotice{Field: path, Message: message})
 }
 
 // parseIP reads an address that is not the guest's own. Empty texts, which old manifests have, count as not given.

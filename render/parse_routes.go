@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -65,8 +66,8 @@ func (p *parser) nextHop(path *field.Path, r Route, n *Network) bool {
 		p.invalid(path, r.Via.String(), fmt.Sprintf("is not of the family of %s: write a next hop of the same family", r.To))
 		return false
 	}
-	if len(n.Pools) > 0 {
-		return true
+	if slices.ContainsFunc(n.Addresses, func(a Address) bool { return !a.Explicit() }) {
+		return true // which subnets the network has is known once its addresses are taken: Pools.Grant asks again
 	}
 	reach := ipam.OnSubnet
 	if r.OnLink {

@@ -29,6 +29,8 @@ type Input struct {
 	Namespaces []corev1.Namespace
 	// NADBridges has, by namespace and name, the bridges of attachments that exist.
 	NADBridges map[string]map[string]string
+	// Services, where given, are in the way of addresses that they have.
+	Services []corev1.Service
 	// NodeStates and Nodes, where given, show which nodes would be left out, and which addresses nodes use.
 	NodeStates []nmstate.NodeNetworkState
 	Nodes      []corev1.Node
@@ -61,13 +63,16 @@ type PlannedLease struct {
 	Name    string
 	Address netip.Prefix
 	Segment string
+	// Pool is the AddressPool that the address is of; empty for one that the Wukong names without ipPool.
+	Pool string
 	// Namespace, Wukong and Network are the holder.
 	Namespace, Wukong, Network string
 }
 
 // planned is one Wukong on its way through a plan.
 type planned struct {
-	object  Object
+	object Object
+	// request has all prefixes once the addresses are settled.
 	request *Request
 	// since is when the Wukong was created; the zero time where it is not from a cluster.
 	since time.Time
@@ -78,23 +83,28 @@ type planned struct {
 }
 
 type planner struct {
-	in       Input
-	catalog  *Catalog
-	wukongs  []*planned
-	out      Output
-	findings []Finding
+	in      Input
+	catalog *Catalog
+	pools   *Pools
+	// reservations are those that are given, checked.
+	reservations []*Reservation
+	wukongs      []*planned
+	out          Output
+	findings     []Finding
 }
 
 // Plan renders everything at once, without a cluster: what the controllers would write if the input were all there is, and
 // what they would say. What a finding does not affect is rendered all the same. Of Wukongs that ask for one address on one
 // segment the oldest gets it, and among those that no cluster has seen the first by namespace and name; the others get
-// nothing. The result does not depend on the order of the input.
+// nothing. Pools give out the lowest free address in that order, once everybody has those that they name. The result does
+// not depend on the order of the input.
 func Plan(in Input) (Output, []Finding) {
 	p := &planner{in: in}
 	p.once()
 	p.catalog = NewCatalog(p.in.HostUplinks, p.in.HostNetworks)
 	p.reportCatalog()
-	p.pending()
+	p.pools = NewPools(p.catalog, p.in.AddressPools)
+	p.reportPools()
 	p.parse()
 	p.resolve()
 	p.settle()
@@ -124,6 +134,9 @@ func (p *planner) once() {
 	p.in.Wukongs = slices.DeleteFunc(wukongs, func(w v1alpha1.Wukong) bool { return !fresh(objectOf("Wukong", &w)) })
 	p.in.HostUplinks = slices.DeleteFunc(slices.Clone(p.in.HostUplinks), func(u v1alpha1.HostUplink) bool { return !fresh(objectOf("HostUplink", &u)) })
 	p.in.HostNetworks = slices.DeleteFunc(slices.Clone(p.in.HostNetworks), func(n v1alpha1.HostNetwork) bool { return !fresh(objectOf("HostNetwork", &n)) })
+	p.in.AddressPools = slices.DeleteFunc(slices.Clone(p.in.AddressPools), func(a v1alpha1.AddressPool) bool { return !fresh(objectOf("AddressPool", &a)) })
+	p.in.AddressReservations = slices.DeleteFunc(slices.Clone(p.in.AddressReservations), func(r v1alpha1.AddressReservation) bool { return !fresh(objectOf("AddressReservation", &r)) })
+	p.in.Services = slices.DeleteFunc(slices.Clone(p.in.Services), func(s corev1.Service) bool { return !fresh(objectOf("Service", &s)) })
 }
 
 func (p *planner) reportCatalog() {
@@ -144,6 +157,22 @@ func (p *planner) reportCatalog() {
 			p.find(o, SeverityWarning, w)
 		}
 		p.notices(o, n.Notices)
+	}
+}
+
+// reportPools tells what is wrong with pools and reservations.
+func (p *planner) reportPools() {
+	for _, pool := range p.pools.All() {
+		o := objectOf("AddressPool", pool.Object)
+		p.findIf(o, pool.Problem)
+		for _, w := range pool.Warnings {
+			p.find(o, SeverityWarning, w)
+		}
+	}
+	for i := range p.in.AddressReservations {
+		r := NewReservation(p.catalog, &p.in.AddressReservations[i])
+		p.findIf(objectOf("AddressReservation", r.Object), r.Problem)
+		p.reservations = append(p.reservations, r)
 	}
 }
 
@@ -185,16 +214,25 @@ func (p *planner) resolve() {
 			if !n.Served() {
 				continue
 			}
-			choice, refusal := p.catalog.Resolve(Selection{
-				Namespace: p.namespace(w.object.Namespace), Wukong: w.object.Name, Network: n, NADBridges: p.in.NADBridges[w.object.Namespace]})
+			selection := Selection{Namespace: p.namespace(w.object.Namespace), Wukong: w.object.Name, Network: n, NADBridges: p.in.NADBridges[w.object.Namespace]}
+			choice, refusal := p.catalog.Resolve(selection)
 			if refusal != nil {
-				w.held = true
-				p.find(w.object, SeverityError, Problem{Reason: refusal.Reason, Path: refusal.Path, Message: refusal.Message})
+				p.refused(w, refusal)
 				continue
 			}
 			w.choices[i] = choice
+			for _, a := range n.Addresses {
+				if refusal := p.pools.Admit(selection, choice, a); refusal != nil {
+					p.refused(w, refusal)
+				}
+			}
 		}
 	}
+}
+
+func (p *planner) refused(w *planned, refusal *Refusal) {
+	w.held = true
+	p.find(w.object, SeverityError, Problem{Reason: refusal.Reason, Path: refusal.Path, Message: refusal.Message})
 }
 
 func (p *planner) namespace(name string) NamespaceInfo {
@@ -254,7 +292,7 @@ func (p *planner) guest(w *planned, nics []NIC) {
 				p.find(w.object, SeverityError, Problem{Reason: v1alpha1.ReasonInvalidSpec, Path: a.Path, Message: err.Error()})
 				continue
 			}
-			p.out.Leases = append(p.out.Leases, PlannedLease{Name: name, Address: a.Prefix, Segment: n.Choice.Segment.String(),
+			p.out.Leases = append(p.out.Leases, PlannedLease{Name: name, Address: a.Prefix, Segment: n.Choice.Segment.String(), Pool: a.Pool,
 				Namespace: w.object.Namespace, Wukong: w.object.Name, Network: n.Name})
 		}
 	}

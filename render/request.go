@@ -2,6 +2,7 @@ package render
 
 import (
 	"net/netip"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -57,11 +58,11 @@ type Network struct {
 	// MTU is what the guest sets, in bytes, or 0.
 	MTU int
 	// DHCP: the guest's addresses come from DHCP, and Addresses is empty.
-	DHCP      bool
+	DHCP bool
+	// Addresses are all static addresses, in the order of the spec. Those that are taken from pools have no prefix until
+	// Pools.Grant gives it.
 	Addresses []Address
-	// Pools are addresses to be taken from pools.
-	Pools []PoolAddress
-	DNS   []netip.Addr
+	DNS       []netip.Addr
 	// Search are DNS search domains.
 	Search        []string
 	Routes        []Route
@@ -75,21 +76,15 @@ type Network struct {
 
 // Address is one static address of a network.
 type Address struct {
-	// Path is the path of its field.
+	// Path is the path of its field: spec.networks[0].ipConfig.address, or …ipPool for one that is taken from a pool.
 	Path string
-	// Prefix keeps the host bits: the address, with the length of its subnet.
+	// Pool is the AddressPool that the address is taken from, or that an explicit address must belong to. It may be empty.
+	Pool string
+	// Prefix keeps the host bits: the address, with the length of its subnet. The zero value is to be taken from Pool.
 	Prefix netip.Prefix
 	// Gateway is the next hop of the default route of its family, or the zero value.
 	Gateway netip.Addr
 	// Reserved: the address is kept for this holder when the Wukong goes.
-	Reserved bool
-}
-
-// PoolAddress is an address to be taken from a pool.
-type PoolAddress struct {
-	Path     string
-	Pool     string
-	Gateway  netip.Addr
 	Reserved bool
 }
 
@@ -137,10 +132,30 @@ type Disk struct {
 type GPU struct{ Name, DeviceName string }
 
 // Static says whether the network asks for static addresses.
-func (n Network) Static() bool { return len(n.Addresses)+len(n.Pools) > 0 }
+func (n Network) Static() bool { return len(n.Addresses) > 0 }
+
+// Explicit says whether the address is known: the Wukong names it, or it was taken from its pool.
+func (a Address) Explicit() bool { return a.Prefix.IsValid() }
 
 // Served says whether the network leads to a HostNetwork in this version: it then needs a Choice.
 func (n Network) Served() bool { return !n.Pod && n.Unsupported == "" }
+
+// NextHops are the gateways, next hops of routes and DNS servers that the Wukong names, sorted, each once. None of them is an
+// address for its own machine.
+func (r *Request) NextHops() []netip.Addr {
+	var out []netip.Addr
+	for _, n := range r.Networks {
+		out = append(out, n.DNS...)
+		for _, a := range n.Addresses {
+			out = append(out, a.Gateway)
+		}
+		for _, route := range n.Routes {
+			out = append(out, route.Via)
+		}
+	}
+	slices.SortFunc(out, netip.Addr.Compare)
+	return slices.DeleteFunc(slices.Compact(out), func(a netip.Addr) bool { return !a.IsValid() })
+}
 
 // ParseWukong checks every value of a Wukong, also those that the schema checks, since the command line reads manifests that
 // no API server has seen. The Request is nil when there are errors. Each error has the path of its field, the value, and what

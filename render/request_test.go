@@ -1,10 +1,12 @@
 package render_test
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -70,6 +72,31 @@ func both(changes ...func(*v1alpha1.Wukong)) func(*v1alpha1.Wukong) {
 func number(n int32) *int32 { return &n }
 
 const at = "spec.networks[0]"
+
+func TestAddressesKeepTheOrderOfTheSpecAndSayWhereTheyComeFrom(t *testing.T) {
+	named := v1alpha1.CIDR("192.0.2.20/24")
+	request, errs := render.ParseWukong(wukong(ip(func(c *v1alpha1.IPConfig) {
+		c.IPPool = "web"
+		c.AdditionalAddresses = []v1alpha1.AdditionalAddress{{IPPool: "six", Reserved: true}, {Address: &named}, {IPPool: "web", Gateway: ptr(v1alpha1.Address("192.0.2.1"))}}
+		c.Routes = []v1alpha1.Route{{To: "198.51.100.0/24", Via: "203.0.113.1"}}
+	})))
+	if len(errs) > 0 {
+		t.Fatal(errs)
+	}
+	want := []render.Address{
+		{Path: at + ".ipConfig.address", Pool: "web", Prefix: netip.MustParsePrefix("192.0.2.10/24"), Gateway: netip.MustParseAddr("192.0.2.1")},
+		{Path: at + ".ipConfig.additionalAddresses[0].ipPool", Pool: "six", Reserved: true},
+		{Path: at + ".ipConfig.additionalAddresses[1].address", Prefix: netip.MustParsePrefix("192.0.2.20/24")},
+		{Path: at + ".ipConfig.additionalAddresses[2].ipPool", Pool: "web", Gateway: netip.MustParseAddr("192.0.2.1")},
+	}
+	n := request.Networks[0]
+	if diff := cmp.Diff(want, n.Addresses, cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{})); diff != "" {
+		t.Errorf("addresses (-want +got):\n%s", diff)
+	}
+	if !n.Served() || !n.Static() || len(n.Routes) != 1 {
+		t.Errorf("served: %v, static: %v, routes: %v", n.Served(), n.Static(), n.Routes)
+	}
+}
 
 func TestParseWukongRefusesWhatCannotWork(t *testing.T) {
 	mac := func(text v1alpha1.MACAddress) func(*v1alpha1.Wukong) {
@@ -252,7 +279,7 @@ func TestParseWukongReportsWhatHasNoEffect(t *testing.T) {
 			w.Spec.Disks = []v1alpha1.Disk{{Name: "root", Size: "1Gi"}}
 		}, []string{"spec.cloudInitUser"}},
 		"a type that is not served":  {network(func(n *v1alpha1.WukongNetwork) { n.Type = v1alpha1.NetworkSRIOV }), []string{at + ".type"}},
-		"an address from a pool":     {ip(func(c *v1alpha1.IPConfig) { c.Address, c.Gateway, c.IPPool = nil, nil, "p" }), []string{at + ".ipConfig.ipPool"}},
+		"an address from a pool":     {ip(func(c *v1alpha1.IPConfig) { c.Address, c.Gateway, c.IPPool = nil, nil, "p" }), nil},
 		"policy routing":             {ip(func(c *v1alpha1.IPConfig) { c.SourceRouting = true }), []string{at + ".ipConfig.sourceRouting"}},
 		"static fields in mode dhcp": {ip(func(c *v1alpha1.IPConfig) { c.Mode = v1alpha1.IPModeDHCP }), []string{at + ".ipConfig.address", at + ".ipConfig.gateway"}},
 	}

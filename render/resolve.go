@@ -234,9 +234,6 @@ func usable(in Selection, n *HostNetwork) *Refusal {
 		return refuse(in, n.Problem.Reason, "", "HostNetwork %q is of a kind that is not available yet: use another one", name)
 	case n.Problem != nil:
 		return refuse(in, n.Problem.Reason, "", "HostNetwork %q cannot be built: its status says why, ask the platform team to correct it", name)
-	case n.Object.Spec.ExplicitAddresses == v1alpha1.ExplicitPoolOnly && len(in.Network.Addresses) > 0:
-		return refuse(in, v1alpha1.ReasonNotSupportedYet, "ipConfig.address",
-			"HostNetwork %q takes addresses from pools alone, and pools are not available yet: use another network", name)
 	case n.MTU != 0 && in.Network.MTU > n.MTU:
 		return refuse(in, v1alpha1.ReasonInvalidSpec, "mtu", "%d is larger than %d, the MTU of HostNetwork %q: lower it", in.Network.MTU, n.MTU, name)
 	}

@@ -202,15 +202,11 @@ func TestTheOldestHasTheDefault(t *testing.T) {
 }
 
 func TestANetworkThatCannotServeTheRequestRefusesIt(t *testing.T) {
-	address := []render.Address{{Path: at + ".ipConfig.address"}}
 	cases := map[string]struct {
 		network      v1alpha1.HostNetwork
 		asks         render.Network
 		reason, path string
 	}{
-		"addresses from pools alone": {hostNetwork("n", "lab", func(n *v1alpha1.HostNetwork) { n.Spec.ExplicitAddresses = v1alpha1.ExplicitPoolOnly }),
-			render.Network{HostNetwork: "n", Addresses: address}, v1alpha1.ReasonNotSupportedYet, ".ipConfig.address"},
-		"pools alone, and DHCP":           {hostNetwork("n", "lab", func(n *v1alpha1.HostNetwork) { n.Spec.ExplicitAddresses = v1alpha1.ExplicitPoolOnly }), render.Network{HostNetwork: "n", DHCP: true}, "", ""},
 		"an MTU larger than the bridge's": {hostNetwork("n", "lab", networkMTU(1500)), render.Network{HostNetwork: "n", MTU: 1501}, v1alpha1.ReasonInvalidSpec, ".mtu"},
 		"an MTU of the bridge's size":     {hostNetwork("n", "lab", networkMTU(1500)), render.Network{HostNetwork: "n", MTU: 1500}, "", ""},
 		"an MTU larger than the uplink's": {hostNetwork("n", "jumbo"), render.Network{HostNetwork: "n", MTU: 9001}, v1alpha1.ReasonInvalidSpec, ".mtu"},

@@ -89,10 +89,23 @@ func deliver(req *Request, choices []Choice, opts Options) ([]NIC, error) {
 			}
 			nic.Choice = choices[i]
 		}
+		if a := untaken(n); a != nil {
+			return nil, fmt.Errorf("Wukong %s/%s: %s: no address was taken from AddressPool %q yet", req.Namespace, req.Name, a.Path, a.Pool)
+		}
 		out = append(out, nic)
 	}
 	setMetrics(out)
 	return out, nil
+}
+
+// untaken gives the first address of a network that is not known yet, or nil.
+func untaken(n Network) *Address {
+	for i := range n.Addresses {
+		if !n.Addresses[i].Explicit() {
+			return &n.Addresses[i]
+		}
+	}
+	return nil
 }
 
 // macOf gives the MAC address of one network of a request: the one that the spec gives, or that somebody else's machine

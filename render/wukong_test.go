@@ -112,6 +112,20 @@ func TestNothingIsDeliveredBeforeEveryNetworkIsKnown(t *testing.T) {
 			t.Errorf("%s: rendered", name)
 		}
 	}
+	fromPool, errs := render.ParseWukong(wukong(ip(func(c *v1alpha1.IPConfig) { c.Address, c.Gateway, c.IPPool = nil, nil, "web" })))
+	if len(errs) > 0 {
+		t.Fatal(errs)
+	}
+	const want = `spec.networks[0].ipConfig.ipPool: no address was taken from AddressPool "web" yet`
+	if _, err := render.Wukong(fromPool, []render.Choice{{HostNetwork: "lab"}}, render.Options{}); err == nil || !strings.HasSuffix(err.Error(), want) {
+		t.Errorf("an address that is not taken yet: %v", err)
+	}
+	nics := []render.NIC{{Network: fromPool.Networks[0]}}
+	for name, delivered := range map[string]func([]render.NIC) (string, error){"network data": render.NetworkData, "netplan": render.Netplan} {
+		if text, err := delivered(nics); err == nil || err.Error() != want || text != "" {
+			t.Errorf("%s of an address that is not taken yet: %q, %v", name, text, err)
+		}
+	}
 }
 
 func TestOwnershipFollowsTheUID(t *testing.T) {

@@ -64,6 +64,44 @@ const (
 	ReasonAddressConflict = "AddressConflict"
 	// ReasonNoConflict: nothing is known to collide.
 	ReasonNoConflict = "NoConflict"
+	// ReasonAddressReserved: an AddressReservation keeps the address out of use, or for another holder.
+	ReasonAddressReserved = "AddressReserved"
+	// ReasonAddressQuotaExceeded: the namespace holds as many addresses of the HostNetwork or pool as it may.
+	ReasonAddressQuotaExceeded = "AddressQuotaExceeded"
+	// ReasonMACConflict: somebody else on the segment has the MAC address.
+	ReasonMACConflict = "MACConflict"
+)
+
+// Reasons about pools and reservations.
+const (
+	// ReasonPoolNotFound: there is no AddressPool of the name.
+	ReasonPoolNotFound = "PoolNotFound"
+	// ReasonPoolNotAllowed: the pool is not open to the namespace.
+	ReasonPoolNotAllowed = "PoolNotAllowed"
+	// ReasonPoolOnly: the HostNetwork takes addresses from pools alone, and the Wukong names one.
+	ReasonPoolOnly = "PoolOnly"
+	// ReasonPoolSegmentMismatch: the pool is for another segment than the one that the network attaches to.
+	ReasonPoolSegmentMismatch = "PoolSegmentMismatch"
+	// ReasonPoolExhausted: the pool has no free address.
+	ReasonPoolExhausted = "PoolExhausted"
+	// ReasonAddressOutsidePool: the address is none that the pool may give out.
+	ReasonAddressOutsidePool = "AddressOutsidePool"
+	// ReasonAddressExcluded: a pool never gives the address out.
+	ReasonAddressExcluded = "AddressExcluded"
+	// ReasonPrefixLengthMismatch: the prefix length is not that of the subnet that a pool declares.
+	ReasonPrefixLengthMismatch = "PrefixLengthMismatch"
+	// ReasonPoolOverlap: an older pool of the segment gives out some of the addresses, too.
+	ReasonPoolOverlap = "PoolOverlap"
+	// ReasonSubnetOnTwoSegments: an older pool declares the subnet on another segment.
+	ReasonSubnetOnTwoSegments = "SubnetOnTwoSegments"
+	// ReasonLeasesOutside: leases hold addresses of the subnet that the pool does not give out.
+	ReasonLeasesOutside = "LeasesOutside"
+	// ReasonAddressesHeld: somebody held reserved addresses before they were reserved, and keeps them.
+	ReasonAddressesHeld = "AddressesHeld"
+	// ReasonPoolReady: addresses can be taken from the pool.
+	ReasonPoolReady = "PoolReady"
+	// ReasonReservationReady: the addresses are kept back.
+	ReasonReservationReady = "ReservationReady"
 )
 
 // Reasons about hosts.
@@ -206,6 +244,8 @@ const (
 	ReasonAddressChanged = "AddressChanged"
 	// ReasonMACChanged: the holder goes on with another MAC address.
 	ReasonMACChanged = "MACChanged"
+	// ReasonLeaseAdopted: the lease was missing or wrong, and was written again for the one who has the address.
+	ReasonLeaseAdopted = "LeaseAdopted"
 )
 
 // Reasons of events about changes of the world.
@@ -214,6 +254,10 @@ const (
 	ReasonAddressLeased = "AddressLeased"
 	// ReasonAddressReleased: it was proved that nobody can use an address, and its lease was given up.
 	ReasonAddressReleased = "AddressReleased"
+	// ReasonCollisionFound: somebody else was found to use a leased address.
+	ReasonCollisionFound = "CollisionFound"
+	// ReasonCollisionGone: nobody else is seen to use a leased address any more.
+	ReasonCollisionGone = "CollisionGone"
 	// ReasonRevisionCreated: a policy for a new revision was created.
 	ReasonRevisionCreated = "RevisionCreated"
 	// ReasonRevisionDeleted: the policy of a revision that no node is on was deleted.
