@@ -3,27 +3,31 @@ package controllers
 import (
 	"context"
 	"fmt"
-	"net/netip"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
 	kubevirtv1 "kubevirt.io/api/core/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
+	"novasphere.dev/wukong-network/conflicts"
 	"novasphere.dev/wukong-network/ipam"
 	"novasphere.dev/wukong-network/render"
 )
 
 // AddressLeaseReconciler lets leases go: a lease whose holder no longer asks for it is Releasing until live reads prove that
-// no machine can use the address, then it rests, then it is a record. Taking leases is the Wukong controller's.
+// no machine can use the address, then it rests, then it is a record, and after the time of retention it is gone. It also
+// notes on a lease what collides with it. Taking leases is the Wukong controller's.
 type AddressLeaseReconciler struct {
 	client.Client
 	Live   client.Reader
@@ -31,21 +35,25 @@ type AddressLeaseReconciler struct {
 	Events events.EventRecorder
 
 	components *Components
+	ledger     *ledger
 }
 
-// +kubebuilder:rbac:groups=vm.novasphere.dev,resources=addressleases,verbs=get;list;watch;create;update
+// +kubebuilder:rbac:groups=vm.novasphere.dev,resources=addressleases,verbs=get;list;watch;create;update;delete
 // +kubebuilder:rbac:groups=vm.novasphere.dev,resources=wukongs,verbs=get;list;watch
 // +kubebuilder:rbac:groups=kubevirt.io,resources=virtualmachines;virtualmachineinstances,verbs=get;list;watch
 // +kubebuilder:rbac:groups="",resources=pods,verbs=list
+// +kubebuilder:rbac:groups=vm.novasphere.dev,resources=addresspools,verbs=get;list;watch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
 // SetupAddressLease adds the controller to the manager.
-func SetupAddressLease(mgr manager.Manager, cfg Config, components *Components) error {
+func SetupAddressLease(mgr manager.Manager, cfg Config, components *Components, l *ledger) error {
 	r := &AddressLeaseReconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Config: cfg,
-		Events: mgr.GetEventRecorder("wukong-network"), components: components}
+		Events: mgr.GetEventRecorder("wukong-network"), components: components, ledger: l}
 	c, err := ctrl.NewControllerManagedBy(mgr).Named("addresslease").
 		For(&v1alpha1.AddressLease{}).
 		Watches(&v1alpha1.Wukong{}, handler.EnqueueRequestsFromMapFunc(r.leasesOf)).
+		WatchesRawSource(source.Func(r.hearLedger)).
+		WithOptions(controller.Options{MaxConcurrentReconciles: leaseWorkers}).
 		Build(r)
 	if err != nil {
 		return err
@@ -59,8 +67,29 @@ func SetupAddressLease(mgr manager.Manager, cfg Config, components *Components) 
 	})
 }
 
-// Reconcile moves one lease one step towards its release, if it should go at all.
+// leaseWorkers is how many leases are looked at side by side: each release takes several live reads.
+const leaseWorkers = 4
+
+// hearLedger queues the leases that claims which came or went are about.
+func (r *AddressLeaseReconciler) hearLedger(ctx context.Context, q queue) error {
+	r.ledger.subscribe(func(c conflicts.Changes) {
+		for _, addr := range c.Addrs {
+			for _, request := range r.leases(ctx, client.MatchingFields{indexLeaseAddress: addr.String()}) {
+				q.Add(request)
+			}
+		}
+		for _, name := range r.ledger.within(c.Ranges) {
+			q.Add(reconcile.Request{NamespacedName: client.ObjectKey{Name: name}})
+		}
+	})
+	return nil
+}
+
+// Reconcile moves one lease one step towards its release, if it should go at all, and notes what collides with it.
 func (r *AddressLeaseReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	if !r.ledger.await(ctx.Done()) {
+		return ctrl.Result{}, ctx.Err()
+	}
 	obj := &v1alpha1.AddressLease{}
 	if err := r.Get(ctx, req.NamespacedName, obj); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
@@ -73,14 +102,25 @@ func (r *AddressLeaseReconciler) Reconcile(ctx context.Context, req ctrl.Request
 	if why, asked := obj.Annotations[v1alpha1.FreeAnnotation]; asked {
 		return r.free(ctx, obj.DeepCopy(), before, why)
 	}
+	if before.Phase == ipam.Released {
+		return r.retire(ctx, obj)
+	}
 	after, changed, wait, err := r.step(ctx, before)
-	if err != nil || !changed {
-		return ctrl.Result{RequeueAfter: wait}, err
+	if err != nil {
+		return ctrl.Result{}, err
 	}
 	obj = obj.DeepCopy()
-	writeLease(after, obj)
+	if changed {
+		writeLease(after, obj)
+	}
+	if found := r.noteConflict(obj); !changed && !found {
+		return ctrl.Result{RequeueAfter: wait}, nil
+	}
 	if err := r.Update(ctx, obj); err != nil {
 		return settle(ctrl.Result{}, err)
+	}
+	if !changed {
+		return ctrl.Result{RequeueAfter: wait}, nil
 	}
 	log.FromContext(ctx).Info("lease changed", "from", before.Phase, "to", after.Phase, "holder", before.Holder.String())
 	if before.Phase == ipam.Releasing {
@@ -88,6 +128,61 @@ func (r *AddressLeaseReconciler) Reconcile(ctx context.Context, req ctrl.Request
 			"%s on %s: no machine of %s can use it any more", obj.Spec.Address, obj.Spec.Segment, before.Holder)
 	}
 	return ctrl.Result{}, nil
+}
+
+// retire deletes the record of a lease when the time of retention is over. The record may have been taken up again
+// meanwhile: the API server then refuses.
+func (r *AddressLeaseReconciler) retire(ctx context.Context, obj *v1alpha1.AddressLease) (ctrl.Result, error) {
+	if left := obj.Spec.Since.Add(r.Config.Retention).Sub(r.Config.Clock.Now()); left > 0 {
+		return ctrl.Result{RequeueAfter: left}, nil
+	}
+	err := r.Delete(ctx, obj, client.Preconditions{UID: &obj.UID, ResourceVersion: &obj.ResourceVersion})
+	if err == nil {
+		log.FromContext(ctx).Info("record of a lease deleted", "released", obj.Spec.Since.UTC())
+	}
+	return settle(ctrl.Result{}, err)
+}
+
+// noteConflict brings spec.conflict up to what is known, and says whether it changed.
+func (r *AddressLeaseReconciler) noteConflict(obj *v1alpha1.AddressLease) bool {
+	text := ""
+	if asker, held := render.LeaseClaim(obj); held {
+		text = conflictText(conflicts.Conflicts(asker, &r.ledger.claims))
+	}
+	before := obj.Spec.Conflict
+	if text == before {
+		return false
+	}
+	obj.Spec.Conflict = text
+	switch {
+	case text == "":
+		obj.Spec.ConflictSince = nil
+		r.Events.Eventf(obj, nil, corev1.EventTypeNormal, v1alpha1.ReasonCollisionGone, "Watch", "%s on %s collides with nothing any more",
+			obj.Spec.Address, obj.Spec.Segment)
+	case before == "":
+		now := metav1.NewTime(r.Config.Clock.Now().Truncate(time.Second))
+		obj.Spec.ConflictSince = &now
+		r.Events.Eventf(obj, nil, corev1.EventTypeWarning, v1alpha1.ReasonCollisionFound, "Watch", "%s", clip(text))
+	}
+	return true
+}
+
+// maxConflictText is the bound that the schema has, in characters.
+const maxConflictText = 1024
+
+// conflictText gives, for engineers, the gravest of what collides and how much more there is.
+func conflictText(found []conflicts.Conflict) string {
+	if len(found) == 0 {
+		return ""
+	}
+	text := found[0].String()
+	if found[0].Severity == conflicts.Warns {
+		text = "warning: " + text
+	}
+	if len(found) > 1 {
+		text = fmt.Sprintf("%s; and %d more", clipTo(text, maxConflictText-32), len(found)-1)
+	}
+	return clipTo(text, maxConflictText)
 }
 
 // free does what an engineer ordered, once. A lease that its holder still asks for is not freed.
@@ -115,9 +210,9 @@ func (r *AddressLeaseReconciler) step(ctx context.Context, l ipam.Lease) (after 
 	now := r.Config.Clock.Now()
 	switch l.Phase {
 	case ipam.Allocated:
-		reason, err := r.notAskedFor(ctx, l)
+		reason, wait, err := r.notAskedFor(ctx, l)
 		if err != nil || reason == "" {
-			return l, false, 0, err
+			return l, false, wait, err
 		}
 		if reason == v1alpha1.ReasonAddressChanged {
 			l.Reserve = false // its holder gave it up for good
@@ -130,7 +225,11 @@ func (r *AddressLeaseReconciler) step(ctx context.Context, l ipam.Lease) (after 
 			log.FromContext(ctx).V(1).Info("lease is still in use", "by", use)
 			return l, false, r.Config.Sweep, err
 		}
-		after, changed, err = ipam.Proven(l, now, r.Config.Cooldown)
+		cooldown, err := r.cooldown(ctx, l)
+		if err != nil {
+			return l, false, 0, err
+		}
+		after, changed, err = ipam.Proven(l, now, cooldown)
 		return after, changed, 0, err
 	case ipam.Cooling:
 		after, changed, err = ipam.Expire(l, now)
@@ -139,64 +238,19 @@ func (r *AddressLeaseReconciler) step(ctx context.Context, l ipam.Lease) (after 
 	return l, false, 0, nil
 }
 
-// notAskedFor gives the reason why the holder no longer asks for the address, or "". The cache may be behind, so only a
-// live read lets a lease go, and an error is never absence.
-func (r *AddressLeaseReconciler) notAskedFor(ctx context.Context, l ipam.Lease) (string, error) {
-	reason, err := r.holderGone(ctx, r.Client, l)
-	if err != nil || reason == "" {
-		return "", err
+// cooldown is how long the address rests after its release: what its pool says, or else the setting of the controller.
+func (r *AddressLeaseReconciler) cooldown(ctx context.Context, l ipam.Lease) (time.Duration, error) {
+	if l.Pool == "" {
+		return r.Config.Cooldown, nil
 	}
-	return r.holderGone(ctx, r.Live, l)
-}
-
-func (r *AddressLeaseReconciler) holderGone(ctx context.Context, from client.Reader, l ipam.Lease) (string, error) {
-	w := &v1alpha1.Wukong{}
-	err := from.Get(ctx, client.ObjectKey{Namespace: l.Holder.Namespace, Name: l.Holder.Name}, w)
-	if client.IgnoreNotFound(err) != nil {
-		return "", err
+	pool := &v1alpha1.AddressPool{}
+	if err := r.Get(ctx, client.ObjectKey{Name: l.Pool}, pool); err != nil {
+		return r.Config.Cooldown, client.IgnoreNotFound(err)
 	}
-	if err != nil || string(w.UID) != l.Holder.UID {
-		return v1alpha1.ReasonHolderDeleted, nil
+	if pool.Spec.Cooldown == nil {
+		return r.Config.Cooldown, nil
 	}
-	if _, invalid := render.ParseWukong(w); len(invalid) > 0 {
-		return "", nil // a change that cannot work lets nothing go
-	}
-	if !asksFor(w, l) {
-		return v1alpha1.ReasonAddressChanged, nil
-	}
-	return "", nil
-}
-
-// asksFor says whether the Wukong's spec, which is valid, still has the address on the network. A network whose addresses are all leased on another segment no longer asks for this one.
-func asksFor(w *v1alpha1.Wukong, l ipam.Lease) bool {
-	for _, n := range w.Spec.Networks {
-		if n.Name != l.Holder.Network || n.IPConfig == nil || n.IPConfig.Mode != v1alpha1.IPModeStatic {
-			continue
-		}
-		texts := []*v1alpha1.CIDR{n.IPConfig.Address}
-		for _, a := range n.IPConfig.AdditionalAddresses {
-			texts = append(texts, a.Address)
-		}
-		for _, t := range texts {
-			if t == nil || *t == "" {
-				continue
-			}
-			p, err := netip.ParsePrefix(string(*t))
-			if err == nil && p.Addr() == l.Address {
-				return !leasedElsewhere(w, l)
-			}
-		}
-	}
-	return false
-}
-
-func leasedElsewhere(w *v1alpha1.Wukong, l ipam.Lease) bool {
-	for _, n := range w.Status.Networks {
-		if n.Name == l.Holder.Network {
-			return n.IPAllocated && n.Segment != "" && n.Segment != l.Segment.String()
-		}
-	}
-	return false
+	return pool.Spec.Cooldown.Duration, nil
 }
 
 func (r *AddressLeaseReconciler) leasesOf(ctx context.Context, o client.Object) []reconcile.Request {

@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -20,7 +21,7 @@ func (r *AddressLeaseReconciler) machineUse(ctx context.Context, l ipam.Lease) (
 		return "", nil // no machine was ever asked for
 	}
 	key := client.ObjectKey{Namespace: l.Holder.Namespace, Name: l.Holder.VirtualMachine}
-	current, err := r.currentSecret(ctx, l)
+	current, err := r.currentDocument(ctx, l)
 	if err != nil {
 		return "", err
 	}
@@ -30,33 +31,43 @@ func (r *AddressLeaseReconciler) machineUse(ctx context.Context, l ipam.Lease) (
 			return use, err
 		}
 	}
-	if current != "" {
+	if current.secret != "" {
 		return "", nil // its pods run the document without the address
 	}
 	return r.launcherPod(ctx, key)
 }
 
-// currentSecret is the Secret that the holder's machine should run with now that it no longer asks for the address; empty
-// when the holder is gone or has not delivered its present request.
-func (r *AddressLeaseReconciler) currentSecret(ctx context.Context, l ipam.Lease) (string, error) {
+// document is what the holder's machine should run with now that it no longer asks for an address. The zero value is none:
+// the holder is gone, or has not delivered its present request.
+type document struct {
+	secret string
+	// since is when the Secret had its present content, where its name does not tell; else zero.
+	since time.Time
+}
+
+func (r *AddressLeaseReconciler) currentDocument(ctx context.Context, l ipam.Lease) (document, error) {
 	w := &v1alpha1.Wukong{}
 	err := r.Live.Get(ctx, client.ObjectKey{Namespace: l.Holder.Namespace, Name: l.Holder.Name}, w)
 	if err != nil {
-		return "", client.IgnoreNotFound(err)
+		return document{}, client.IgnoreNotFound(err)
 	}
-	if string(w.UID) != l.Holder.UID || w.Status.ObservedGeneration != w.Generation || asksFor(w, l) {
-		return "", nil
+	if string(w.UID) != l.Holder.UID || w.Status.ObservedGeneration != w.Generation || asksFor(w, l) == asked {
+		return document{}, nil
 	}
-	return w.Status.NetworkDataSecret, nil
+	d := document{secret: w.Status.NetworkDataSecret}
+	if w.Spec.VirtualMachineName != "" {
+		d.since = l.Since // its Secret keeps its name: only an instance that began later has read the present content
+	}
+	return d, nil
 }
 
-func (r *AddressLeaseReconciler) kubevirtUse(ctx context.Context, key client.ObjectKey, current string) (string, error) {
+func (r *AddressLeaseReconciler) kubevirtUse(ctx context.Context, key client.ObjectKey, current document) (string, error) {
 	vm := &kubevirtv1.VirtualMachine{}
 	err := r.Live.Get(ctx, key, vm)
 	switch {
 	case client.IgnoreNotFound(err) != nil:
 		return "", err
-	case err == nil && (vm.Spec.Template == nil || !runsWith(vm.Spec.Template.Spec.Volumes, current)):
+	case err == nil && (vm.Spec.Template == nil || !runsWith(vm.Spec.Template.Spec.Volumes, current.secret)):
 		return fmt.Sprintf("VirtualMachine %s", key), nil
 	}
 	vmi := &kubevirtv1.VirtualMachineInstance{}
@@ -64,9 +75,9 @@ func (r *AddressLeaseReconciler) kubevirtUse(ctx context.Context, key client.Obj
 	switch {
 	case client.IgnoreNotFound(err) != nil:
 		return "", err
-	case err == nil && !runsWith(vmi.Spec.Volumes, current):
+	case err == nil && (!runsWith(vmi.Spec.Volumes, current.secret) || !vmi.CreationTimestamp.After(current.since)):
 		return fmt.Sprintf("VirtualMachineInstance %s", key), nil
-	case err != nil && current != "":
+	case err != nil && current.secret != "":
 		// Without an instance to look at, the pods of an earlier one have to be gone.
 		return r.launcherPod(ctx, key)
 	}

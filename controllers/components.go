@@ -62,12 +62,14 @@ type Components struct {
 	mu      sync.Mutex
 	served  map[Component]bool
 	waiting map[Component][]func(context.Context) error
+	leaving map[Component][]func(context.Context)
 }
 
 // NewComponents asks the API server once, so that the first reconcile already knows, and then follows the cluster's
 // CustomResourceDefinitions.
 func NewComponents(mgr manager.Manager) (*Components, error) {
-	c := &Components{mgr: mgr, served: map[Component]bool{}, waiting: map[Component][]func(context.Context) error{}}
+	c := &Components{mgr: mgr, served: map[Component]bool{}, waiting: map[Component][]func(context.Context) error{},
+		leaving: map[Component][]func(context.Context){}}
 	for component := range componentKinds {
 		served, err := c.lookup(component)
 		if err != nil {
@@ -99,6 +101,13 @@ func (c *Components) WhenServed(component Component, start func(context.Context)
 		return start(context.Background())
 	}
 	return nil
+}
+
+// WhenLost runs end each time that the component goes.
+func (c *Components) WhenLost(component Component, end func(context.Context)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.leaving[component] = append(c.leaving[component], end)
 }
 
 // Reconcile follows one CustomResourceDefinition.
@@ -140,6 +149,7 @@ func (c *Components) lost(ctx context.Context, component Component) error {
 	c.mu.Lock()
 	had := c.served[component]
 	c.served[component] = false
+	ends := slices.Clone(c.leaving[component])
 	c.mu.Unlock()
 	if !had {
 		return nil
@@ -153,6 +163,9 @@ func (c *Components) lost(ctx context.Context, component Component) error {
 		if err := c.mgr.GetCache().RemoveInformer(ctx, obj.(client.Object)); err != nil {
 			return err
 		}
+	}
+	for _, end := range ends {
+		end(ctx)
 	}
 	return nil
 }

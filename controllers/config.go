@@ -15,6 +15,8 @@ type Config struct {
 	ClusterName string
 	// Cooldown is how long a released address that belongs to no pool rests before somebody else may have it.
 	Cooldown time.Duration
+	// Retention is how long the record of a released lease is kept.
+	Retention time.Duration
 	// RetryAfter is how long a node that gave up is left alone before it is asked to try again. A change of what the node
 	// reports asks earlier, but never before a tenth of it.
 	RetryAfter time.Duration
@@ -28,7 +30,7 @@ type Config struct {
 
 // DefaultConfig returns the settings of production.
 func DefaultConfig() Config {
-	return Config{Cooldown: 5 * time.Minute, RetryAfter: 10 * time.Minute, SilentAfter: 20 * time.Minute,
+	return Config{Cooldown: 5 * time.Minute, Retention: 90 * 24 * time.Hour, RetryAfter: 10 * time.Minute, SilentAfter: 20 * time.Minute,
 		Sweep: time.Minute, Clock: clock.RealClock{}}
 }
 

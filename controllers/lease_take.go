@@ -3,9 +3,12 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
@@ -20,11 +23,17 @@ const leaseTries = 4
 type leaser struct {
 	client client.Client
 	live   client.Reader
+
+	mu sync.Mutex
+	// recent are the leases that were written here and that the cache does not have yet, by holder and name.
+	recent map[types.NamespacedName]map[string]*v1alpha1.AddressLease
+	// writtenFor has the holder of each of them.
+	writtenFor map[string]types.NamespacedName
 }
 
-// peek says what take would decide on what the cache knows, without writing.
-func (l leaser) peek(ctx context.Context, req ipam.Request, now time.Time) (ipam.Verdict, error) {
-	obj, err := l.read(ctx, l.client, req)
+// peek says what take would decide on what is known, without writing.
+func (l *leaser) peek(ctx context.Context, req ipam.Request, now time.Time) (ipam.Verdict, error) {
+	obj, err := l.known(ctx, req)
 	if err != nil {
 		return ipam.Verdict{}, err
 	}
@@ -33,8 +42,8 @@ func (l leaser) peek(ctx context.Context, req ipam.Request, now time.Time) (ipam
 }
 
 // take gets the lease, or says who has it. The lease is nil unless the verdict grants.
-func (l leaser) take(ctx context.Context, req ipam.Request, now time.Time) (*v1alpha1.AddressLease, ipam.Verdict, error) {
-	obj, err := l.read(ctx, l.client, req)
+func (l *leaser) take(ctx context.Context, req ipam.Request, now time.Time) (*v1alpha1.AddressLease, ipam.Verdict, error) {
+	obj, err := l.known(ctx, req)
 	for range leaseTries {
 		if err != nil {
 			return nil, ipam.Verdict{}, err
@@ -47,6 +56,9 @@ func (l leaser) take(ctx context.Context, req ipam.Request, now time.Time) (*v1a
 		}
 		err = l.write(ctx, obj, lease, verdict)
 		if err == nil {
+			if verdict.Writes() {
+				l.remember(obj)
+			}
 			return obj, verdict, nil
 		}
 		if !apierrors.IsAlreadyExists(err) && !apierrors.IsConflict(err) && !apierrors.IsNotFound(err) {
@@ -57,8 +69,109 @@ func (l leaser) take(ctx context.Context, req ipam.Request, now time.Time) (*v1a
 	return nil, ipam.Verdict{}, fmt.Errorf("AddressLease of %s on %s: others keep writing it, trying again", req.Address.Addr(), req.Segment)
 }
 
+// known gives the lease as the cache has it, or as it was written here if that is newer.
+func (l *leaser) known(ctx context.Context, req ipam.Request) (*v1alpha1.AddressLease, error) {
+	obj, err := l.read(ctx, l.client, req)
+	if err != nil {
+		return nil, err
+	}
+	name, err := ipam.LeaseName(req.Address.Addr(), req.Segment.String())
+	if err != nil {
+		return nil, err
+	}
+	return l.newer(holderKey(req.Holder), name, obj), nil
+}
+
+// heldBy gives the leases that name a Wukong as their holder, as the cache has them or as they were written here, by name.
+func (l *leaser) heldBy(ctx context.Context, key types.NamespacedName) (map[string]*v1alpha1.AddressLease, error) {
+	list := &v1alpha1.AddressLeaseList{}
+	if err := l.client.List(ctx, list, client.MatchingFields{indexLeaseHolder: key.String()}); err != nil {
+		return nil, err
+	}
+	out := map[string]*v1alpha1.AddressLease{}
+	for i := range list.Items {
+		out[list.Items[i].Name] = &list.Items[i]
+	}
+	l.mu.Lock()
+	var names []string
+	for name := range l.recent[key] {
+		names = append(names, name)
+	}
+	l.mu.Unlock()
+	for _, name := range names {
+		if obj := l.newer(key, name, out[name]); obj != nil {
+			out[name] = obj
+		}
+	}
+	return out, nil
+}
+
+// remember keeps what was written until the cache has it.
+func (l *leaser) remember(obj *v1alpha1.AddressLease) {
+	key := types.NamespacedName{Namespace: obj.Spec.Holder.Namespace, Name: obj.Spec.Holder.Name}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.recent == nil {
+		l.recent, l.writtenFor = map[types.NamespacedName]map[string]*v1alpha1.AddressLease{}, map[string]types.NamespacedName{}
+	}
+	if before, ok := l.writtenFor[obj.Name]; ok && before != key {
+		l.drop(before, obj.Name)
+	}
+	if l.recent[key] == nil {
+		l.recent[key] = map[string]*v1alpha1.AddressLease{}
+	}
+	l.recent[key][obj.Name], l.writtenFor[obj.Name] = obj.DeepCopy(), key
+}
+
+// newer gives what was written here if the cache is behind it, else what the cache has.
+func (l *leaser) newer(key types.NamespacedName, name string, cached *v1alpha1.AddressLease) *v1alpha1.AddressLease {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	written, ok := l.recent[key][name]
+	if !ok {
+		return cached
+	}
+	if cached == nil || olderThan(cached, written) {
+		return written.DeepCopy()
+	}
+	l.drop(key, name)
+	return cached
+}
+
+func olderThan(a, b client.Object) bool {
+	order, err := resourceversion.CompareResourceVersion(a.GetResourceVersion(), b.GetResourceVersion())
+	return err == nil && order < 0
+}
+
+// seen forgets what was written here once the cache has it, or has lost it. It is false when what was written here is newer.
+func (l *leaser) seen(obj *v1alpha1.AddressLease) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	key, ok := l.writtenFor[obj.Name]
+	if !ok {
+		return true
+	}
+	if olderThan(obj, l.recent[key][obj.Name]) {
+		return false
+	}
+	l.drop(key, obj.Name)
+	return true
+}
+
+func (l *leaser) drop(key types.NamespacedName, name string) {
+	delete(l.writtenFor, name)
+	delete(l.recent[key], name)
+	if len(l.recent[key]) == 0 {
+		delete(l.recent, key)
+	}
+}
+
+func holderKey(h ipam.Holder) types.NamespacedName {
+	return types.NamespacedName{Namespace: h.Namespace, Name: h.Name}
+}
+
 // read gives the lease of the address, or nil when there is none.
-func (l leaser) read(ctx context.Context, from client.Reader, req ipam.Request) (*v1alpha1.AddressLease, error) {
+func (l *leaser) read(ctx context.Context, from client.Reader, req ipam.Request) (*v1alpha1.AddressLease, error) {
 	name, err := ipam.LeaseName(req.Address.Addr(), req.Segment.String())
 	if err != nil {
 		return nil, err
@@ -70,7 +183,7 @@ func (l leaser) read(ctx context.Context, from client.Reader, req ipam.Request) 
 	return obj, nil
 }
 
-func (l leaser) write(ctx context.Context, obj *v1alpha1.AddressLease, lease ipam.Lease, verdict ipam.Verdict) error {
+func (l *leaser) write(ctx context.Context, obj *v1alpha1.AddressLease, lease ipam.Lease, verdict ipam.Verdict) error {
 	switch verdict.Outcome {
 	case ipam.Create:
 		writeLease(lease, obj)

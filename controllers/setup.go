@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"net/netip"
+	"slices"
 
 	netattach "github.com/k8snetworkplumbingwg/network-attachment-definition-client/pkg/apis/k8s.cni.cncf.io/v1"
 	nmstatev1 "github.com/nmstate/kubernetes-nmstate/api/v1"
@@ -40,7 +41,9 @@ func CacheOptions() cache.Options {
 	return cache.Options{
 		DefaultTransform: cache.TransformStripManagedFields(),
 		ByObject: map[client.Object]cache.ByObject{
-			&corev1.Node{}: {Transform: slimNode},
+			&corev1.Node{}:    {Transform: slimNode},
+			&corev1.Pod{}:     {Transform: slimPod},
+			&corev1.Service{}: {Transform: slimService},
 		},
 	}
 }
@@ -54,12 +57,40 @@ func slimNode(obj any) (any, error) {
 	return obj, nil
 }
 
+// slimPod keeps of a pod's metadata what says which addresses it has: there are many pods, and their specs are never read.
+func slimPod(obj any) (any, error) {
+	if p, ok := obj.(*metav1.PartialObjectMetadata); ok {
+		status, has := p.Annotations[netattach.NetworkStatusAnnot]
+		p.ManagedFields, p.OwnerReferences, p.Annotations = nil, nil, nil
+		if has {
+			p.Annotations = map[string]string{netattach.NetworkStatusAnnot: status}
+		}
+	}
+	return obj, nil
+}
+
+// slimService keeps what says which addresses a Service has.
+func slimService(obj any) (any, error) {
+	if s, ok := obj.(*corev1.Service); ok {
+		s.ManagedFields, s.Labels, s.Annotations = nil, nil, nil
+		s.Spec = corev1.ServiceSpec{Type: s.Spec.Type, ClusterIP: s.Spec.ClusterIP, ClusterIPs: s.Spec.ClusterIPs, ExternalIPs: s.Spec.ExternalIPs}
+		s.Status.Conditions = nil
+	}
+	return obj, nil
+}
+
 // Names of cache indexes.
 const (
 	// indexWukongHostNetwork: Wukongs by the HostNetworks that their status names.
 	indexWukongHostNetwork = "hostNetwork"
-	// indexWukongAddress: Wukongs by the addresses that their spec asks for, in canonical form.
+	// indexWukongAddress: Wukongs by the addresses that their spec asks for or their status publishes, in canonical form.
 	indexWukongAddress = "address"
+	// indexWukongMAC: Wukongs by the MAC addresses that their spec asks for or their status publishes, in lower case.
+	indexWukongMAC = "mac"
+	// indexWukongNextHop: Wukongs by the gateways and DNS servers of their networks.
+	indexWukongNextHop = "nextHop"
+	// indexWukongPool: Wukongs by the AddressPools that they name.
+	indexWukongPool = "pool"
 	// indexWukongMachine: Wukongs by the name of the VirtualMachine that they serve.
 	indexWukongMachine = "machine"
 	// indexWukongNode: Wukongs by the node that their machine runs on.
@@ -70,13 +101,13 @@ const (
 	indexLeaseHostNetwork = "hostNetwork"
 	// indexLeaseHolder: leases by namespace/name of their holder.
 	indexLeaseHolder = "holder"
+	// indexLeaseAddress: leases by their address.
+	indexLeaseAddress = "address"
+	// indexReservationFor: reservations by namespace/name of the Wukong that they wait for.
+	indexReservationFor = "for"
 	// indexEnactmentPolicy and indexEnactmentNode: enactments by policy and by node.
 	indexEnactmentPolicy = "policy"
 	indexEnactmentNode   = "node"
-	// indexObservedAddress: node states by the addresses that the node reports and that count.
-	indexObservedAddress = "observedAddress"
-	// indexNodeAddress: nodes by the addresses by which the cluster knows them.
-	indexNodeAddress = "nodeAddress"
 )
 
 // Setup adds every controller to the manager.
@@ -91,14 +122,20 @@ func Setup(ctx context.Context, mgr manager.Manager, cfg Config) error {
 	if err := components.WhenServed(Nmstate, func(ctx context.Context) error { return addNmstateIndexes(ctx, mgr) }); err != nil {
 		return err
 	}
-	for _, setup := range []func(manager.Manager, Config, *Components) error{
-		SetupHostUplink, SetupHostNetwork, SetupAddressLease, SetupWukong, SetupPending,
-	} {
+	for _, setup := range []func(manager.Manager, Config, *Components) error{SetupHostUplink, SetupHostNetwork} {
 		if err := setup(mgr, cfg, components); err != nil {
 			return err
 		}
 	}
-	return nil
+	l := newLedger(mgr, cfg, components)
+	for _, setup := range []func(manager.Manager, Config, *Components, *ledger) error{
+		SetupAddressLease, SetupWukong, SetupAddressPool, SetupAddressReservation,
+	} {
+		if err := setup(mgr, cfg, components, l); err != nil {
+			return err
+		}
+	}
+	return mgr.Add(follower{ledger: l, cache: mgr.GetCache()})
 }
 
 func addIndexes(ctx context.Context, mgr manager.Manager) error {
@@ -110,12 +147,16 @@ func addIndexes(ctx context.Context, mgr manager.Manager) error {
 	}{
 		{&v1alpha1.Wukong{}, indexWukongHostNetwork, wukongHostNetworks},
 		{&v1alpha1.Wukong{}, indexWukongAddress, wukongAddresses},
+		{&v1alpha1.Wukong{}, indexWukongMAC, wukongMACs},
+		{&v1alpha1.Wukong{}, indexWukongNextHop, wukongNextHops},
+		{&v1alpha1.Wukong{}, indexWukongPool, wukongPools},
 		{&v1alpha1.Wukong{}, indexWukongMachine, wukongMachine},
 		{&v1alpha1.Wukong{}, indexWukongNode, wukongNode},
 		{&v1alpha1.AddressLease{}, indexLeaseMachine, leaseMachine},
 		{&v1alpha1.AddressLease{}, indexLeaseHostNetwork, leaseHostNetwork},
 		{&v1alpha1.AddressLease{}, indexLeaseHolder, leaseHolder},
-		{&corev1.Node{}, indexNodeAddress, nodeAddresses},
+		{&v1alpha1.AddressLease{}, indexLeaseAddress, leaseAddress},
+		{&v1alpha1.AddressReservation{}, indexReservationFor, reservationFor},
 	} {
 		if err := indexer.IndexField(ctx, index.obj, index.name, index.keys); err != nil {
 			return err
@@ -131,12 +172,9 @@ func addNmstateIndexes(ctx context.Context, mgr manager.Manager) error {
 	}); err != nil {
 		return err
 	}
-	if err := indexer.IndexField(ctx, &nmstate.Enactment{}, indexEnactmentNode, func(o client.Object) []string {
+	return indexer.IndexField(ctx, &nmstate.Enactment{}, indexEnactmentNode, func(o client.Object) []string {
 		return []string{o.GetLabels()[nmstate.NodeLabel]}
-	}); err != nil {
-		return err
-	}
-	return indexer.IndexField(ctx, &nmstate.NodeNetworkState{}, indexObservedAddress, observedAddresses)
+	})
 }
 
 // unresolved is the key of Wukongs with a network that has no HostNetwork. No HostNetwork can have this name.
@@ -180,24 +218,82 @@ func leaseMachine(o client.Object) []string {
 // wukongAddresses reads the spec leniently: what cannot be parsed is reported elsewhere and asks for nothing.
 func wukongAddresses(o client.Object) []string {
 	var out []string
-	add := func(c *v1alpha1.CIDR) {
-		if c == nil {
-			return
-		}
-		if p, err := netip.ParsePrefix(string(*c)); err == nil {
-			out = append(out, p.Addr().Unmap().String())
+	add := func(text string) {
+		if p, err := netip.ParsePrefix(text); err == nil {
+			if a := p.Addr().Unmap().String(); !slices.Contains(out, a) {
+				out = append(out, a)
+			}
 		}
 	}
-	for _, n := range o.(*v1alpha1.Wukong).Spec.Networks {
+	w := o.(*v1alpha1.Wukong)
+	for _, n := range w.Spec.Networks {
 		if n.IPConfig == nil {
 			continue
 		}
-		add(n.IPConfig.Address)
-		for _, a := range n.IPConfig.AdditionalAddresses {
+		for _, a := range append([]v1alpha1.AdditionalAddress{{Address: n.IPConfig.Address}}, n.IPConfig.AdditionalAddresses...) {
+			if a.Address != nil {
+				add(string(*a.Address))
+			}
+		}
+	}
+	for _, n := range w.Status.Networks {
+		for _, a := range n.Addresses {
 			add(a.Address)
 		}
 	}
 	return out
+}
+
+func wukongMACs(o client.Object) []string {
+	var out []string
+	w := o.(*v1alpha1.Wukong)
+	for _, n := range w.Spec.Networks {
+		if n.MACAddress != nil {
+			out = append(out, lowerMAC(string(*n.MACAddress)))
+		}
+	}
+	for _, n := range w.Status.Networks {
+		if mac := lowerMAC(n.MACAddress); mac != "" && !slices.Contains(out, mac) {
+			out = append(out, mac)
+		}
+	}
+	return out
+}
+
+func wukongNextHops(o client.Object) []string {
+	var out []string
+	for _, n := range o.(*v1alpha1.Wukong).Status.Networks {
+		for _, h := range n.NextHops {
+			if !slices.Contains(out, h.Address) {
+				out = append(out, h.Address)
+			}
+		}
+	}
+	return out
+}
+
+func wukongPools(o client.Object) []string {
+	var out []string
+	for _, n := range o.(*v1alpha1.Wukong).Spec.Networks {
+		if n.IPConfig == nil {
+			continue
+		}
+		for _, a := range append([]v1alpha1.AdditionalAddress{{IPPool: n.IPConfig.IPPool}}, n.IPConfig.AdditionalAddresses...) {
+			if a.IPPool != "" && !slices.Contains(out, a.IPPool) {
+				out = append(out, a.IPPool)
+			}
+		}
+	}
+	return out
+}
+
+func leaseAddress(o client.Object) []string { return []string{o.(*v1alpha1.AddressLease).Spec.Address} }
+
+func reservationFor(o client.Object) []string {
+	if f := o.(*v1alpha1.AddressReservation).Spec.For; f != nil {
+		return []string{f.Namespace + "/" + f.Name}
+	}
+	return nil
 }
 
 func leaseHostNetwork(o client.Object) []string {
@@ -212,24 +308,4 @@ func leaseHolder(o client.Object) []string {
 		return []string{h.Namespace + "/" + h.Name}
 	}
 	return nil
-}
-
-func observedAddresses(o client.Object) []string {
-	var out []string
-	for _, a := range o.(*nmstate.NodeNetworkState).Node.Observed() {
-		if a.Relevance == nmstate.Counts {
-			out = append(out, a.Prefix.Addr().String())
-		}
-	}
-	return out
-}
-
-func nodeAddresses(o client.Object) []string {
-	var out []string
-	for _, a := range o.(*corev1.Node).Status.Addresses {
-		if addr, err := netip.ParseAddr(a.Address); err == nil {
-			out = append(out, addr.Unmap().String())
-		}
-	}
-	return out
 }

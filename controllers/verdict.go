@@ -58,12 +58,15 @@ func setCondition(conditions *[]metav1.Condition, generation int64, typ string, 
 // maxMessage bounds condition messages, in bytes: they are read in one line of a terminal.
 const maxMessage = 512
 
-// clip cuts s to maxMessage at a character boundary, marking the cut.
-func clip(s string) string {
-	if len(s) <= maxMessage {
+// clip cuts s to maxMessage.
+func clip(s string) string { return clipTo(s, maxMessage) }
+
+// clipTo cuts s to a number of bytes at a character boundary, marking the cut.
+func clipTo(s string, most int) string {
+	if len(s) <= most {
 		return s
 	}
-	cut := maxMessage - len("…")
+	cut := most - len("…")
 	for cut > 0 && !utf8.RuneStart(s[cut]) {
 		cut--
 	}

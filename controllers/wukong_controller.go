@@ -6,6 +6,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -14,7 +15,6 @@ import (
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/conflicts"
-	"novasphere.dev/wukong-network/ipam"
 	"novasphere.dev/wukong-network/render"
 )
 
@@ -27,15 +27,16 @@ type WukongReconciler struct {
 	Events events.EventRecorder
 
 	components *Components
-	leaser     leaser
+	ledger     *ledger
+	leaser     *leaser
 	fresh      freshness
 }
 
 // +kubebuilder:rbac:groups=vm.novasphere.dev,resources=wukongs,verbs=get;list;watch
 // +kubebuilder:rbac:groups=vm.novasphere.dev,resources=wukongs/status,verbs=patch
-// +kubebuilder:rbac:groups=vm.novasphere.dev,resources=hostuplinks;hostnetworks,verbs=get;list;watch
+// +kubebuilder:rbac:groups=vm.novasphere.dev,resources=hostuplinks;hostnetworks;addresspools;addressreservations,verbs=get;list;watch
 // +kubebuilder:rbac:groups=vm.novasphere.dev,resources=addressleases,verbs=get;list;watch;create;update
-// +kubebuilder:rbac:groups="",resources=namespaces;nodes,verbs=get;list;watch
+// +kubebuilder:rbac:groups="",resources=namespaces;nodes;services;pods,verbs=get;list;watch
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=create;patch
 // +kubebuilder:rbac:groups=nmstate.io,resources=nodenetworkstates,verbs=get;list;watch
 // +kubebuilder:rbac:groups=k8s.cni.cncf.io,resources=network-attachment-definitions,verbs=get;list;watch;create;update
@@ -53,9 +54,17 @@ type wukongScope struct {
 	request *render.Request
 	invalid error
 
+	// Set by parse, one per network of the request, in its order.
+	networks []*networkScope
+
 	// Set by resolve.
-	catalog  *render.Catalog
-	networks []*networkScope // one per network of the request, in its order
+	offer           *offer
+	namespaceUID    types.UID
+	namespaceLabels map[string]string
+	bridges         map[string]string // of the attachments of the namespace
+
+	// Set by lease: the MAC addresses that the networks have.
+	macs []conflicts.Claim
 
 	// Set by observeMachine: nil where there is none.
 	vm   *kubevirtv1.VirtualMachine
@@ -80,9 +89,13 @@ type networkScope struct {
 	// candidates are interfaces of nodes that could become an uplink, for people who have to declare one.
 	candidates []string
 
-	leases    []*v1alpha1.AddressLease // one per address, once every address of the Wukong is granted
-	held      []ipam.Verdict           // why not
-	conflicts []conflicts.Conflict
+	slots []*slot // one per address, in their order
+	// kept is what the network published before and still holds while what it asks for now cannot be had.
+	kept         []v1alpha1.WukongAddressStatus
+	macConflicts []conflicts.Conflict
+	nextHops     []v1alpha1.NextHopStatus
+	// trouble says what is wrong with the network's addresses, or is nil.
+	trouble *Verdict
 }
 
 // errStop ends the steps of a reconcile early: what follows needs something that is not there. The status says what.
@@ -97,9 +110,14 @@ func (r *WukongReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctr
 	if !w.DeletionTimestamp.IsZero() || r.fresh.stale(w) {
 		return ctrl.Result{}, nil
 	}
+	if !r.ledger.await(ctx.Done()) {
+		return ctrl.Result{}, ctx.Err()
+	}
 	s := &wukongScope{wukong: w.DeepCopy(), before: w, now: r.Config.Clock.Now()}
 	err := r.advance(ctx, s)
 	if err == nil {
+		r.troubles(s)
+		r.lookAround(s)
 		conclude(s)
 		err = r.publish(ctx, s)
 	}

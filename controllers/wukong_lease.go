@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
@@ -14,123 +16,257 @@ import (
 	"novasphere.dev/wukong-network/render"
 )
 
+// poolTries bounds how often one reconcile chooses again because others were faster.
+const poolTries = 16
+
 // lease takes every address of the Wukong, or none that it does not hold already: a Wukong that has to wait for one address
 // does not sit on the others.
 func (r *WukongReconciler) lease(ctx context.Context, s *wukongScope) error {
-	holder, err := r.holder(ctx, s)
+	holder := r.holder(s)
+	held, err := r.leaser.heldBy(ctx, client.ObjectKeyFromObject(s.wukong))
 	if err != nil {
 		return err
 	}
+	defer r.abandon(s)
 	granted := true
 	for _, n := range s.networks {
 		if !n.choice.Chosen() {
 			granted = granted && !n.Served()
 			continue
 		}
-		if err := r.examine(ctx, s, n, holder); err != nil {
+		if err := r.examine(ctx, s, n, holder, held); err != nil {
 			return err
 		}
-		granted = granted && len(n.held) == 0 && !refused(n.conflicts)
+		granted = granted && n.clear()
 	}
 	for _, n := range s.networks {
-		if err := r.takeAll(ctx, s, n, holder, granted); err != nil {
+		if granted, err = r.takeAll(ctx, s, n, holder, granted); err != nil {
 			return err
 		}
 	}
-	if !granted {
-		return errStop
+	r.queue(s, granted)
+	if granted {
+		return r.grant(s)
 	}
-	return nil
+	for _, n := range s.networks {
+		n.keep(s, held)
+	}
+	return errStop
 }
 
-func (r *WukongReconciler) holder(ctx context.Context, s *wukongScope) (ipam.Holder, error) {
-	namespace, err := r.namespace(ctx, s.wukong.Namespace)
-	if err != nil {
-		return ipam.Holder{}, err
-	}
-	h := ipam.Holder{Namespace: s.wukong.Namespace, NamespaceUID: string(namespace.UID), Name: s.wukong.Name, UID: string(s.wukong.UID)}
+func (r *WukongReconciler) holder(s *wukongScope) ipam.Holder {
+	h := ipam.Holder{Namespace: s.wukong.Namespace, NamespaceUID: string(s.namespaceUID), Name: s.wukong.Name, UID: string(s.wukong.UID)}
 	if s.request.Machine != nil || s.request.Foreign {
 		h.VirtualMachine = s.request.VirtualMachine
 	}
-	return h, nil
+	return h
+}
+
+// clear says whether nothing is known to keep the network from its addresses.
+func (n *networkScope) clear() bool {
+	return !refused(n.macConflicts) && !slices.ContainsFunc(n.slots, func(t *slot) bool { return !t.clear() })
 }
 
 // examine asks, without writing, whether each address of the network can be had.
-func (r *WukongReconciler) examine(ctx context.Context, s *wukongScope, n *networkScope, holder ipam.Holder) error {
-	for _, a := range n.Addresses {
-		verdict, err := r.leaser.peek(ctx, r.request(n, a, holder), s.now)
-		if err != nil {
-			return fmt.Errorf("%s: %w", a.Path, err)
+func (r *WukongReconciler) examine(ctx context.Context, s *wukongScope, n *networkScope, holder ipam.Holder, held map[string]*v1alpha1.AddressLease) error {
+	n.macConflicts = r.ledger.claimMAC(s, n, r.asker(s, n))
+	if err := r.slots(ctx, s, n, held); err != nil {
+		return err
+	}
+	for _, t := range n.slots {
+		if err := r.examineSlot(ctx, s, n, t, holder); err != nil {
+			return fmt.Errorf("%s: %w", t.Path, err)
 		}
-		if !verdict.Granted() {
-			n.held = append(n.held, verdict)
-			s.again(verdict.Until.Sub(s.now))
-			continue
-		}
-		found, err := r.conflicts(ctx, s, n, a.Prefix.Addr(), verdict.Rule == ipam.RuleOwn)
-		if err != nil {
-			return err
-		}
-		n.conflicts = append(n.conflicts, found...)
 	}
 	return nil
+}
+
+func (r *WukongReconciler) examineSlot(ctx context.Context, s *wukongScope, n *networkScope, t *slot, holder ipam.Holder) error {
+	if !t.addr.IsValid() {
+		r.choose(s, n, t)
+		return nil
+	}
+	verdict, err := r.leaser.peek(ctx, r.request(n, t, holder), s.now)
+	if err != nil {
+		return err
+	}
+	if !verdict.Granted() {
+		t.held = &verdict
+		s.again(verdict.Until.Sub(s.now))
+		return nil
+	}
+	t.own = verdict.Rule == ipam.RuleOwn
+	if t.refusal = r.admit(s, n, t); t.refusal != nil {
+		return nil
+	}
+	asker := r.asker(s, n)
+	asker.Addr = t.addr.Addr()
+	if t.own {
+		asker.Kind = conflicts.Lease
+	}
+	t.conflicts = conflicts.Conflicts(asker, &r.ledger.claims)
+	if t.own || refused(t.conflicts) {
+		return nil
+	}
+	if t.shortage = r.ledger.book(t.addr.Addr(), r.wish(s, n, t), s.now); t.shortage.line == "" {
+		t.flying, _ = ipam.LeaseName(t.addr.Addr(), n.choice.Segment.String())
+	}
+	return nil
+}
+
+// admit asks the rules of pools. What the Wukong holds already stays with it, as long as its pool can say what the address
+// comes with.
+func (r *WukongReconciler) admit(s *wukongScope, n *networkScope, t *slot) *render.Refusal {
+	if t.own && (t.Pool == "" || (t.pool != nil && t.pool.Problem == nil && t.pool.Segment == n.choice.Segment)) {
+		return nil
+	}
+	return s.offer.pools.Admit(r.selection(s, n), n.choice, t.Address)
+}
+
+// choose picks an address of the slot's pool.
+func (r *WukongReconciler) choose(s *wukongScope, n *networkScope, t *slot) {
+	if t.refusal = s.offer.pools.Admit(r.selection(s, n), n.choice, t.Address); t.refusal != nil {
+		return
+	}
+	var addr netip.Addr
+	if addr, t.shortage = r.ledger.choose(s.offer, r.wish(s, n, t), s.now); t.shortage.line != "" {
+		return
+	}
+	t.addr = netip.PrefixFrom(addr, t.pool.Config.Subnet().Bits())
+	t.flying, _ = ipam.LeaseName(addr, n.choice.Segment.String())
+}
+
+func (r *WukongReconciler) wish(s *wukongScope, n *networkScope, t *slot) wish {
+	return wish{asker: r.asker(s, n), age: s.age(), host: n.host, pool: t.pool}
+}
+
+func (s *wukongScope) age() age {
+	return age{since: s.wukong.CreationTimestamp.Time, key: client.ObjectKeyFromObject(s.wukong)}
 }
 
 // takeAll takes the leases of a network: all of them when the whole Wukong can be granted, else only those that it holds.
-func (r *WukongReconciler) takeAll(ctx context.Context, s *wukongScope, n *networkScope, holder ipam.Holder, granted bool) error {
-	if !n.choice.Chosen() {
-		return nil
+func (r *WukongReconciler) takeAll(ctx context.Context, s *wukongScope, n *networkScope, holder ipam.Holder, granted bool) (bool, error) {
+	for _, t := range n.slots {
+		if !t.own && !granted {
+			continue
+		}
+		for tries := 0; ; tries++ {
+			if err := r.take(ctx, s, n, t, holder); err != nil {
+				return false, fmt.Errorf("%s: %w", t.Path, err)
+			}
+			if t.lease != nil {
+				break
+			}
+			if t.Explicit() || tries == poolTries {
+				granted = false // somebody was faster; their lease's event brings us back
+				break
+			}
+			if t.held, t.addr = nil, (netip.Prefix{}); tries < poolTries {
+				r.choose(s, n, t)
+			}
+			if !t.addr.IsValid() {
+				granted = false
+				break
+			}
+		}
 	}
-	for _, a := range n.Addresses {
-		req := r.request(n, a, holder)
-		if !granted {
-			verdict, err := r.leaser.peek(ctx, req, s.now)
-			if err != nil {
-				return err
-			}
-			if verdict.Rule != ipam.RuleOwn {
-				continue
-			}
-		}
-		lease, verdict, err := r.leaser.take(ctx, req, s.now)
-		if err != nil {
-			return fmt.Errorf("%s: %w", a.Path, err)
-		}
-		if lease == nil {
-			n.held = append(n.held, verdict) // somebody was faster; their lease's event brings us back
-			return errStop
-		}
-		n.leases = append(n.leases, lease)
-		if verdict.Writes() && verdict.Rule != ipam.RuleOwn {
-			log.FromContext(ctx).Info("address leased", "address", a.Prefix.String(), "segment", req.Segment.String(), "lease", lease.Name)
-			r.Events.Eventf(s.wukong, nil, corev1.EventTypeNormal, v1alpha1.ReasonAddressLeased, "Lease",
-				"%s on %s is leased for network %s", a.Prefix, req.Segment, n.Name)
-		}
+	return granted, nil
+}
+
+// take takes one lease, or notes who has it.
+func (r *WukongReconciler) take(ctx context.Context, s *wukongScope, n *networkScope, t *slot, holder ipam.Holder) error {
+	req := r.request(n, t, holder)
+	lease, verdict, err := r.leaser.take(ctx, req, s.now)
+	if err != nil {
+		return err
+	}
+	if lease == nil {
+		t.held, t.flying = &verdict, ""
+		return r.correct(ctx, req)
+	}
+	t.lease, t.flying = lease, ""
+	r.ledger.sawLease(lease)
+	if verdict.Writes() && verdict.Rule != ipam.RuleOwn {
+		log.FromContext(ctx).Info("address leased", "address", t.addr.String(), "segment", req.Segment.String(), "lease", lease.Name)
+		r.Events.Eventf(s.wukong, nil, corev1.EventTypeNormal, v1alpha1.ReasonAddressLeased, "Lease",
+			"%s on %s is leased for network %s", t.addr, req.Segment, n.Name)
 	}
 	return nil
 }
 
-func (r *WukongReconciler) request(n *networkScope, a render.Address, holder ipam.Holder) ipam.Request {
-	holder.Network = n.Name
-	return ipam.Request{Address: a.Prefix, Segment: n.choice.Segment, Holder: holder, HostNetwork: n.choice.HostNetwork,
-		MAC: n.mac, Reserve: a.Reserved}
+// correct takes in who really has an address that the ledger thought free.
+func (r *WukongReconciler) correct(ctx context.Context, req ipam.Request) error {
+	obj, err := r.leaser.read(ctx, r.Live, req)
+	if err == nil && obj != nil {
+		r.ledger.sawLease(obj)
+	}
+	return err
 }
 
-// conflicts asks what the nodes report about an address. own says that the Wukong holds its lease already, so that nothing
-// takes it away and a collision is only reported.
-func (r *WukongReconciler) conflicts(ctx context.Context, s *wukongScope, n *networkScope, addr netip.Addr, own bool) ([]conflicts.Conflict, error) {
-	claims, err := r.observedClaims(ctx, s.catalog, addr)
-	if err != nil || len(claims) == 0 {
-		return nil, err
+// abandon gives back what was chosen and not taken.
+func (r *WukongReconciler) abandon(s *wukongScope) {
+	for _, n := range s.networks {
+		for _, t := range n.slots {
+			if t.flying != "" {
+				r.ledger.abandon(t.flying)
+			}
+		}
 	}
-	asker := conflicts.Claim{Segment: n.choice.Segment.String(), Addr: addr, Kind: conflicts.Request, Namespace: s.wukong.Namespace,
-		Owner: fmt.Sprintf("Wukong %s/%s network %s", s.wukong.Namespace, s.wukong.Name, n.Name), Since: s.wukong.CreationTimestamp.Time}
-	if own {
-		asker.Kind = conflicts.Lease
+}
+
+// queue puts the Wukong into the lines of what it lacks, if that is all that it lacks, and takes it out of all others.
+func (r *WukongReconciler) queue(s *wukongScope, granted bool) {
+	missing := map[string]int{}
+	for _, n := range s.networks {
+		waits := n.choice.Chosen() || !n.Served()
+		for _, t := range n.slots {
+			if t.shortage.line != "" {
+				missing[t.shortage.line]++
+			}
+			waits = waits && (t.clear() || t.shortage.line != "")
+		}
+		if !waits || refused(n.macConflicts) {
+			missing = nil
+			break
+		}
 	}
-	index := &conflicts.Index{}
-	index.Replace("nodes", claims)
-	return conflicts.Conflicts(asker, index), nil
+	if granted {
+		r.ledger.served(client.ObjectKeyFromObject(s.wukong))
+		return
+	}
+	var stay []string
+	for line, count := range missing {
+		stay = append(stay, line)
+		r.ledger.join(line, s.age(), count)
+		s.again(r.Config.Sweep)
+	}
+	r.ledger.leave(client.ObjectKeyFromObject(s.wukong), stay)
+}
+
+// grant makes the request complete: every address is known, and what pools say is inherited.
+func (r *WukongReconciler) grant(s *wukongScope) error {
+	taken := map[string]netip.Prefix{}
+	for _, n := range s.networks {
+		for _, t := range n.slots {
+			taken[t.Path] = t.addr
+		}
+	}
+	request, errs := s.offer.pools.Grant(s.request, taken)
+	if len(errs) > 0 {
+		s.delivered = delivery{state: Stalled, reason: v1alpha1.ReasonInvalidSpec, message: errs.ToAggregate().Error()}
+		return errStop
+	}
+	s.request = request
+	for i, n := range s.networks {
+		n.Network = request.Networks[i]
+	}
+	return nil
+}
+
+func (r *WukongReconciler) request(n *networkScope, t *slot, holder ipam.Holder) ipam.Request {
+	holder.Network = n.Name
+	return ipam.Request{Address: t.addr, Segment: n.choice.Segment, Holder: holder, HostNetwork: n.choice.HostNetwork,
+		Pool: t.Pool, MAC: n.mac, Reserve: t.Reserved}
 }
 
 func refused(found []conflicts.Conflict) bool {

@@ -34,13 +34,10 @@ func networkStatuses(s *wukongScope) []v1alpha1.WukongNetworkStatus {
 			st.Nodes = n.host.Status.NodesSummary
 		}
 		addressStatuses(n, &st)
-		if len(n.held) > 0 {
-			v := heldVerdict(n)
-			st.Reason, st.Message = v.Reason, v.Message
+		if n.trouble != nil {
+			st.Reason, st.Message = n.trouble.Reason, n.trouble.Message
 		}
-		if c := gravest(n.conflicts); c != nil {
-			st.Reason, st.Message = v1alpha1.ReasonAddressConflict, c.Tenant()
-		}
+		st.NextHops = n.nextHops
 		st.ObservedAddresses = observedOn(s.vmi, st.MACAddress)
 		out = append(out, st)
 	}
@@ -48,15 +45,22 @@ func networkStatuses(s *wukongScope) []v1alpha1.WukongNetworkStatus {
 }
 
 func addressStatuses(n *networkScope, st *v1alpha1.WukongNetworkStatus) {
-	for i, lease := range n.leases {
-		prefix := netip.PrefixFrom(netip.MustParseAddr(lease.Spec.Address), int(lease.Spec.PrefixLength))
-		since := lease.Spec.Since
-		st.Addresses = append(st.Addresses, v1alpha1.WukongAddressStatus{Address: prefix.String(), Lease: lease.Name, Pool: lease.Spec.Pool, Since: &since})
-		if i == 0 {
-			st.IPAddress, st.IPAllocatedTime = lease.Spec.Address, &since
+	leased := 0
+	for _, t := range n.slots {
+		if t.lease == nil {
+			continue
 		}
+		leased++
+		prefix := netip.PrefixFrom(netip.MustParseAddr(t.lease.Spec.Address), int(t.lease.Spec.PrefixLength))
+		since := t.lease.Spec.Since
+		st.Addresses = append(st.Addresses, v1alpha1.WukongAddressStatus{Address: prefix.String(), Lease: t.lease.Name, Pool: t.lease.Spec.Pool, Since: &since})
 	}
-	st.IPAllocated = n.Static() && len(n.leases) == len(n.Addresses)
+	st.Addresses = append(st.Addresses, n.kept...)
+	if len(st.Addresses) > 0 {
+		st.IPAddress, _, _ = strings.Cut(st.Addresses[0].Address, "/")
+		st.IPAllocatedTime = st.Addresses[0].Since
+	}
+	st.IPAllocated = n.Static() && leased == len(n.Addresses)
 }
 
 func dashboardStatuses(networks []v1alpha1.WukongNetworkStatus) []v1alpha1.DashboardNetworkStatus {
@@ -161,7 +165,7 @@ func nodeVerdict(s *wukongScope, n *networkScope) Verdict {
 
 // proven says whether the revision that the node is on is the one that its enactment proved, for an uplink of the network.
 func proven(s *wukongScope, n *networkScope) bool {
-	return slices.ContainsFunc(s.catalog.UplinksOf(n.host), func(u *v1alpha1.HostUplink) bool {
+	return slices.ContainsFunc(s.offer.catalog.UplinksOf(n.host), func(u *v1alpha1.HostUplink) bool {
 		revision := s.node.Labels[v1alpha1.UplinkLabelPrefix+u.Name]
 		return revision != "" && revision == s.node.Annotations[v1alpha1.AppliedAnnotationPrefix+u.Name]
 	})

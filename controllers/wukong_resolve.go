@@ -21,48 +21,24 @@ import (
 
 // resolve finds the HostNetwork of each network. What the Wukong says only selects; the catalog decides, and is the gate.
 func (r *WukongReconciler) resolve(ctx context.Context, s *wukongScope) error {
-	uplinks, networks := &v1alpha1.HostUplinkList{}, &v1alpha1.HostNetworkList{}
-	if err := r.List(ctx, uplinks); err != nil {
+	var err error
+	if s.offer, err = r.ledger.offers.current(ctx); err != nil {
 		return err
 	}
-	if err := r.List(ctx, networks); err != nil {
-		return err
-	}
-	s.catalog = render.NewCatalog(uplinks.Items, networks.Items)
-	pools := &v1alpha1.AddressPoolList{}
-	if err := r.List(ctx, pools); err != nil {
-		return err
-	}
-	rules := render.NewPools(s.catalog, pools.Items)
 	namespace, err := r.namespace(ctx, s.wukong.Namespace)
 	if err != nil {
 		return err
 	}
-	bridges, err := r.nadBridges(ctx, s.wukong.Namespace)
-	if err != nil {
+	s.namespaceUID, s.namespaceLabels = namespace.UID, namespace.Labels
+	if s.bridges, err = r.nadBridges(ctx, s.wukong.Namespace); err != nil {
 		return err
 	}
 	for _, n := range s.networks {
 		if !n.Served() {
 			continue
 		}
-		selection := render.Selection{
-			Namespace: render.NamespaceInfo{Name: s.wukong.Namespace, Labels: namespace.Labels},
-			Wukong:    s.wukong.Name, Network: n.Network, Bound: boundTo(s.wukong, n.Name), NADBridges: bridges,
-		}
-		n.choice, n.refusal = s.catalog.Resolve(selection)
-		for _, a := range n.Addresses {
-			if n.refusal == nil {
-				n.refusal = rules.Admit(selection, n.choice, a)
-			}
-			if n.refusal == nil && !a.Explicit() {
-				n.refusal = &render.Refusal{Reason: v1alpha1.ReasonNotSupportedYet, Path: a.Path, Message: "addresses from pools are not available yet; give an address"}
-			}
-		}
-		if n.refusal != nil {
-			n.choice = render.Choice{}
-		}
-		if host, ok := s.catalog.HostNetwork(n.choice.HostNetwork); ok && n.refusal == nil {
+		n.choice, n.refusal = s.offer.catalog.Resolve(r.selection(s, n))
+		if host, ok := s.offer.catalog.HostNetwork(n.choice.HostNetwork); ok && n.refusal == nil {
 			n.host = host.Object
 		}
 		if n.mac = n.MAC; n.mac == "" && !s.request.Foreign {
@@ -70,6 +46,14 @@ func (r *WukongReconciler) resolve(ctx context.Context, s *wukongScope) error {
 		}
 	}
 	return r.suggest(ctx, s)
+}
+
+// selection is what a network looks for, and for whom.
+func (r *WukongReconciler) selection(s *wukongScope, n *networkScope) render.Selection {
+	return render.Selection{
+		Namespace: render.NamespaceInfo{Name: s.wukong.Namespace, Labels: s.namespaceLabels},
+		Wukong:    s.wukong.Name, Network: n.Network, Bound: boundTo(s.wukong, n.Name), NADBridges: s.bridges,
+	}
 }
 
 // suggest lists, for networks without a HostNetwork, the interfaces of nodes that could become an uplink.

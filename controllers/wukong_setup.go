@@ -2,11 +2,13 @@ package controllers
 
 import (
 	"context"
+	"net/netip"
 	"slices"
 
 	netattach "github.com/k8snetworkplumbingwg/network-attachment-definition-client/pkg/apis/k8s.cni.cncf.io/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/types"
 	kubevirtv1 "kubevirt.io/api/core/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -18,9 +20,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
-	"novasphere.dev/wukong-network/nmstate"
+	"novasphere.dev/wukong-network/conflicts"
 )
 
 // wukongWorkers is how many Wukongs are reconciled side by side: leases are decided by the API server, so they need no
@@ -28,14 +31,16 @@ import (
 const wukongWorkers = 8
 
 // SetupWukong adds the controller to the manager.
-func SetupWukong(mgr manager.Manager, cfg Config, components *Components) error {
+func SetupWukong(mgr manager.Manager, cfg Config, components *Components, l *ledger) error {
 	r := &WukongReconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Config: cfg, components: components,
-		Events: mgr.GetEventRecorder("wukong-network"), leaser: leaser{client: mgr.GetClient(), live: mgr.GetAPIReader()}}
+		Events: mgr.GetEventRecorder("wukong-network"), ledger: l, leaser: l.leaser}
 	c, err := ctrl.NewControllerManagedBy(mgr).Named("wukong").
 		For(&v1alpha1.Wukong{}, builder.WithPredicates(predicate.Or[client.Object](predicate.GenerationChangedPredicate{}, statusTouched{}))).
 		Watches(&v1alpha1.AddressLease{}, handler.EnqueueRequestsFromMapFunc(r.forLease)).
 		Watches(&v1alpha1.HostNetwork{}, handler.EnqueueRequestsFromMapFunc(r.forHostNetwork)).
 		Watches(&v1alpha1.HostUplink{}, handler.EnqueueRequestsFromMapFunc(r.forUnresolved), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.AddressPool{}, handler.EnqueueRequestsFromMapFunc(r.forPool), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		WatchesRawSource(source.Func(r.hearLedger)).
 		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(r.forNamespace), builder.OnlyMetadata, builder.WithPredicates(predicate.LabelChangedPredicate{})).
 		Watches(&corev1.Node{}, handler.EnqueueRequestsFromMapFunc(r.forNode), builder.WithPredicates(nodeMoved{})).
 		WithOptions(controller.Options{MaxConcurrentReconciles: wukongWorkers}).
@@ -50,9 +55,6 @@ func (r *WukongReconciler) watchComponents(mgr manager.Manager, c controller.Con
 	onMachine := handler.TypedEnqueueRequestsFromMapFunc(r.forMachine)
 	onNAD := handler.TypedEnqueueRequestsFromMapFunc(r.forNamespaceOf)
 	for component, watch := range map[Component]func() error{
-		Nmstate: func() error {
-			return watchAll(c, mgr, addressesChanged{r}, predicate.Funcs{}, &nmstate.NodeNetworkState{})
-		},
 		KubeVirt: func() error {
 			return watchAll(c, mgr, onMachine, predicate.Funcs{}, &kubevirtv1.VirtualMachine{}, &kubevirtv1.VirtualMachineInstance{})
 		},
@@ -70,6 +72,51 @@ func (r *WukongReconciler) watchComponents(mgr manager.Manager, c controller.Con
 		}
 	}
 	return nil
+}
+
+// hearLedger queues the Wukongs that something the ledger learned is about, and those whose turn has come.
+func (r *WukongReconciler) hearLedger(ctx context.Context, q queue) error {
+	r.ledger.onWake(func(key types.NamespacedName) { q.Add(reconcile.Request{NamespacedName: key}) })
+	r.ledger.subscribe(func(c conflicts.Changes) {
+		for _, request := range r.concerned(ctx, c) {
+			q.Add(request)
+		}
+	})
+	return nil
+}
+
+// concerned gives the Wukongs that claims which came or went are about.
+func (r *WukongReconciler) concerned(ctx context.Context, c conflicts.Changes) []reconcile.Request {
+	var out []reconcile.Request
+	for _, addr := range c.Addrs {
+		out = append(out, r.list(ctx, client.MatchingFields{indexWukongAddress: addr.String()})...)
+		if r.ledger.flipped(addr) {
+			out = append(out, r.list(ctx, client.MatchingFields{indexWukongNextHop: addr.String()})...)
+		}
+	}
+	for _, mac := range c.MACs {
+		out = append(out, r.list(ctx, client.MatchingFields{indexWukongMAC: mac})...)
+	}
+	if len(c.Ranges) == 0 {
+		return out
+	}
+	all := &v1alpha1.WukongList{}
+	if err := r.List(ctx, all, client.UnsafeDisableDeepCopy); err != nil {
+		log.FromContext(ctx).Error(err, "list Wukongs")
+		return out
+	}
+	for i := range all.Items {
+		within := func(text string) bool { return inAny(c.Ranges, netip.MustParseAddr(text)) } // the index has canonical text
+		if slices.ContainsFunc(wukongAddresses(&all.Items[i]), within) {
+			out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&all.Items[i])})
+		}
+	}
+	return out
+}
+
+// forPool gives the Wukongs that name a pool.
+func (r *WukongReconciler) forPool(ctx context.Context, o client.Object) []reconcile.Request {
+	return r.list(ctx, client.MatchingFields{indexWukongPool: o.GetName()})
 }
 
 func (r *WukongReconciler) every(ctx context.Context, _ client.Object) []reconcile.Request {
@@ -140,45 +187,6 @@ func (r *WukongReconciler) list(ctx context.Context, opts ...client.ListOption) 
 	out := make([]reconcile.Request, 0, len(list.Items))
 	for i := range list.Items {
 		out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
-	}
-	return out
-}
-
-// addressesChanged enqueues, of all Wukongs, those that ask for an address that a node state gained or lost. Reports that
-// change nothing of the kind cost a comparison.
-type addressesChanged struct{ r *WukongReconciler }
-
-func (h addressesChanged) Create(ctx context.Context, e event.CreateEvent, q queue) {
-	h.enqueue(ctx, nil, observedAddresses(e.Object), q)
-}
-
-func (h addressesChanged) Update(ctx context.Context, e event.UpdateEvent, q queue) {
-	h.enqueue(ctx, observedAddresses(e.ObjectOld), observedAddresses(e.ObjectNew), q)
-}
-
-func (h addressesChanged) Delete(ctx context.Context, e event.DeleteEvent, q queue) {
-	h.enqueue(ctx, observedAddresses(e.Object), nil, q)
-}
-
-func (h addressesChanged) Generic(context.Context, event.GenericEvent, queue) {}
-
-func (h addressesChanged) enqueue(ctx context.Context, before, after []string, q queue) {
-	for _, addr := range difference(before, after) {
-		for _, request := range h.r.list(ctx, client.MatchingFields{indexWukongAddress: addr}) {
-			q.Add(request)
-		}
-	}
-}
-
-// difference gives what is in one of the two but not in both.
-func difference(a, b []string) []string {
-	var out []string
-	for _, pair := range [][2][]string{{a, b}, {b, a}} {
-		for _, s := range pair[0] {
-			if !slices.Contains(pair[1], s) {
-				out = append(out, s)
-			}
-		}
 	}
 	return out
 }

@@ -17,7 +17,6 @@ import (
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/conflicts"
-	"novasphere.dev/wukong-network/ipam"
 )
 
 // conclude writes everything that the reconcile found out into the status. It needs no client.
@@ -117,13 +116,10 @@ func setAddressesAllocated(s *wukongScope) Verdict {
 			v = Verdict{State: Stalled, Reason: n.refusal.Reason, Message: n.refusal.Error()}
 			break
 		}
-		if len(n.held) > 0 {
-			v = heldVerdict(n)
+		if n.trouble != nil && !n.leased() {
+			v = n.trouble.on(n)
 			break
 		}
-	}
-	if v.State == Done && slices.ContainsFunc(s.networks, func(n *networkScope) bool { return refused(n.conflicts) }) {
-		v = Verdict{State: Stalled, Reason: v1alpha1.ReasonAddressConflict, Message: firstConflict(s).Tenant()}
 	}
 	status := metav1.ConditionTrue
 	if v.State != Done {
@@ -133,46 +129,25 @@ func setAddressesAllocated(s *wukongScope) Verdict {
 	return v
 }
 
-// heldVerdict says who is in the way: a resting address comes free by itself, one that is held needs a person.
-func heldVerdict(n *networkScope) Verdict {
-	held := n.held[0]
-	v := Verdict{State: Stalled, Reason: v1alpha1.ReasonAddressInUse, Message: fmt.Sprintf("%s %q: %s", n.Path, n.Name, held.Tenant())}
-	switch held.Rule {
-	case ipam.RuleCooling, ipam.RuleLeaving, ipam.RuleOtherMachine:
-		v.State, v.Reason = Working, v1alpha1.ReasonAddressCooling
-	}
+// leased says whether the network has all of its addresses.
+func (n *networkScope) leased() bool {
+	return !refused(n.macConflicts) && !slices.ContainsFunc(n.slots, func(t *slot) bool { return t.lease == nil })
+}
+
+// on is the verdict for the Wukong, which has more networks than one.
+func (v Verdict) on(n *networkScope) Verdict {
+	v.Message = fmt.Sprintf("%s %q: %s", n.Path, n.Name, v.Message)
 	return v
-}
-
-func firstConflict(s *wukongScope) *conflicts.Conflict {
-	for _, n := range s.networks {
-		if c := gravest(n.conflicts); c != nil {
-			return c
-		}
-	}
-	return nil
-}
-
-// gravest gives the first conflict that is more than a warning, or nil.
-func gravest(found []conflicts.Conflict) *conflicts.Conflict {
-	for i := range found {
-		if found[i].Severity >= conflicts.Reports {
-			return &found[i]
-		}
-	}
-	return nil
 }
 
 // setConflictFree answers: does nobody else hold or use one of the addresses?
 func setConflictFree(s *wukongScope) Verdict {
-	v := Verdict{State: Done, Reason: v1alpha1.ReasonNoConflict, Message: "nothing is known to collide"}
+	v := Verdict{State: Done, Reason: v1alpha1.ReasonNoConflict, Message: "nothing is known to collide" + warnings(s)}
 	for _, n := range s.networks {
-		if len(n.held) > 0 {
-			v = heldVerdict(n)
+		if n.trouble != nil && n.trouble.contested() {
+			v = n.trouble.on(n)
+			break
 		}
-	}
-	if c := firstConflict(s); c != nil {
-		v = Verdict{State: Stalled, Reason: v1alpha1.ReasonAddressConflict, Message: c.Tenant()}
 	}
 	status := metav1.ConditionTrue
 	if v.State != Done {
@@ -180,6 +155,27 @@ func setConflictFree(s *wukongScope) Verdict {
 	}
 	setCondition(&s.wukong.Status.Conditions, s.wukong.Generation, v1alpha1.ConditionConflictFree, status, v.Reason, v.Message)
 	return v
+}
+
+// contested says whether somebody else holds or uses what the network asks for.
+func (v Verdict) contested() bool {
+	switch v.Reason {
+	case v1alpha1.ReasonAddressInUse, v1alpha1.ReasonAddressCooling, v1alpha1.ReasonAddressConflict, v1alpha1.ReasonAddressReserved, v1alpha1.ReasonMACConflict:
+		return true
+	}
+	return false
+}
+
+// warnings are what tenants and guests say that collides: it is told, and decides nothing.
+func warnings(s *wukongScope) string {
+	for _, n := range s.networks {
+		for _, c := range n.found() {
+			if c.Severity == conflicts.Warns {
+				return "; a warning: " + c.Tenant()
+			}
+		}
+	}
+	return ""
 }
 
 // setGuestNetworkReady answers: is the guest's network data delivered?

@@ -73,6 +73,16 @@ func (c *Catalog) Resolve(in Selection) (Choice, *Refusal) {
 	return choose(n), nil
 }
 
+// Choice gives the choice of a HostNetwork that was made before, whether or not it would be made again; false where there is
+// no such HostNetwork.
+func (c *Catalog) Choice(hostNetwork string) (Choice, bool) {
+	n, ok := c.networks[hostNetwork]
+	if !ok {
+		return Choice{}, false
+	}
+	return choose(n), true
+}
+
 func choose(n *HostNetwork) Choice {
 	cni := n.Object.Spec.CNIType
 	if cni == "" {

@@ -30,6 +30,7 @@ func run(ctx context.Context) error {
 	logging := zap.Options{}
 	flag.StringVar(&cfg.ClusterName, "cluster-name", "", "tells clusters apart that share a network segment: goes into derived MAC addresses; never change it while machines run")
 	flag.DurationVar(&cfg.Cooldown, "cooldown", cfg.Cooldown, "how long a released address rests before somebody else may have it")
+	flag.DurationVar(&cfg.Retention, "lease-retention", cfg.Retention, "how long the record of a released lease is kept")
 	flag.DurationVar(&cfg.RetryAfter, "retry-after", cfg.RetryAfter, "how long a node that gave up on a policy is left alone before it is asked to try again")
 	flag.DurationVar(&cfg.SilentAfter, "silent-after", cfg.SilentAfter, "how long a node may show no progress on a policy before it counts as unknown")
 	flag.BoolVar(&opts.LeaderElection, "leader-elect", true, "let replicas take turns")

@@ -1,0 +1,149 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"novasphere.dev/wukong-network/api/v1alpha1"
+	"novasphere.dev/wukong-network/render"
+)
+
+// poolPace is how often the status of a pool follows its leases: a thousand leases in a second are one write.
+const poolPace = time.Second
+
+// AddressPoolReconciler says of each pool what it has given out and what is wrong with it. It gives nothing out itself.
+type AddressPoolReconciler struct {
+	client.Client
+	Events events.EventRecorder
+
+	ledger *ledger
+}
+
+// +kubebuilder:rbac:groups=vm.novasphere.dev,resources=addresspools,verbs=get;list;watch
+// +kubebuilder:rbac:groups=vm.novasphere.dev,resources=addresspools/status,verbs=patch
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+
+// SetupAddressPool adds the controller to the manager.
+func SetupAddressPool(mgr manager.Manager, _ Config, _ *Components, l *ledger) error {
+	r := &AddressPoolReconciler{Client: mgr.GetClient(), Events: mgr.GetEventRecorder("wukong-network"), ledger: l}
+	return ctrl.NewControllerManagedBy(mgr).Named("addresspool").
+		For(&v1alpha1.AddressPool{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.AddressPool{}, handler.EnqueueRequestsFromMapFunc(r.every), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.HostNetwork{}, handler.EnqueueRequestsFromMapFunc(r.every), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.HostUplink{}, handler.EnqueueRequestsFromMapFunc(r.every), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.AddressLease{}, paced{r.ofLease}).
+		Watches(&v1alpha1.Wukong{}, paced{wukongPools}).
+		Complete(r)
+}
+
+// Reconcile publishes what is known about one pool.
+func (r *AddressPoolReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	if !r.ledger.await(ctx.Done()) {
+		return ctrl.Result{}, ctx.Err()
+	}
+	o, err := r.ledger.offers.current(ctx)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	pool, ok := o.pools.Pool(req.Name)
+	if !ok {
+		return ctrl.Result{}, nil
+	}
+	before := pool.Object.DeepCopy()
+	after := before.DeepCopy()
+	use := r.ledger.poolUse(o, pool)
+	st := &after.Status
+	st.ObservedGeneration = after.Generation
+	st.Total, st.Free = "", ""
+	if pool.Problem == nil {
+		st.Total, st.Free = pool.Config.Size().String(), use.free.String()
+	}
+	st.Allocated, st.Reserved = int64(use.counts.Allocated+use.counts.Releasing), int64(use.counts.Reserved)
+	st.Cooling, st.Missing, st.Conflicts = int64(use.counts.Cooling), int64(use.missing), int64(use.conflicts)
+	st.Outside = first(use.outside, maxListed)
+	setVerdict(&st.Conditions, after.Generation, poolVerdict(pool, use))
+	if err := patchStatus(ctx, r.Client, before, after); err != nil {
+		return settle(ctrl.Result{}, err)
+	}
+	announce(r.Events, after, before.Status.Conditions, st.Conditions)
+	return ctrl.Result{}, nil
+}
+
+// maxListed is how many names a status lists.
+const maxListed = 32
+
+func first(names []string, most int) []string {
+	return names[:min(len(names), most)]
+}
+
+// poolVerdict says whether a pool can serve, and what people should know about it.
+func poolVerdict(p *render.Pool, use poolUse) Verdict {
+	switch {
+	case p.Problem != nil:
+		return Verdict{State: Stalled, Reason: p.Problem.Reason, Message: p.Problem.String()}
+	case use.missing > 0:
+		return Verdict{State: Stalled, Reason: v1alpha1.ReasonPoolExhausted, Message: fmt.Sprintf(
+			"%d addresses are asked for that the pool does not have: extend spec.ranges, or have Wukongs deleted", use.missing)}
+	case len(use.outside) > 0:
+		return Verdict{State: Done, Reason: v1alpha1.ReasonLeasesOutside, Message: fmt.Sprintf(
+			"%d leases are of addresses that the pool would not give out today, such as %s: their holders keep them", len(use.outside), use.outside[0])}
+	case len(p.Warnings) > 0:
+		var all []string
+		for _, w := range p.Warnings {
+			all = append(all, w.String())
+		}
+		return Verdict{State: Done, Reason: p.Warnings[0].Reason, Message: strings.Join(all, "; ")}
+	}
+	return Verdict{State: Done, Reason: v1alpha1.ReasonPoolReady, Message: "addresses can be taken"}
+}
+
+func (r *AddressPoolReconciler) every(ctx context.Context, _ client.Object) []reconcile.Request {
+	list := &v1alpha1.AddressPoolList{}
+	if err := r.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
+		return nil // only while the process ends
+	}
+	var out []reconcile.Request
+	for i := range list.Items {
+		out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
+	}
+	return out
+}
+
+// ofLease gives the pools whose counts a lease is part of.
+func (r *AddressPoolReconciler) ofLease(o client.Object) []string {
+	l := o.(*v1alpha1.AddressLease)
+	names := r.ledger.poolsOf(factOf(l))
+	if l.Spec.Pool != "" {
+		names = append(names, l.Spec.Pool)
+	}
+	return names
+}
+
+// paced queues names after poolPace, so that many events in a row are one reconcile.
+type paced struct{ names func(client.Object) []string }
+
+func (p paced) add(o client.Object, q queue) {
+	for _, name := range p.names(o) {
+		q.AddAfter(reconcile.Request{NamespacedName: client.ObjectKey{Name: name}}, poolPace)
+	}
+}
+
+func (p paced) Create(_ context.Context, e event.CreateEvent, q queue) { p.add(e.Object, q) }
+func (p paced) Update(_ context.Context, e event.UpdateEvent, q queue) {
+	p.add(e.ObjectOld, q)
+	p.add(e.ObjectNew, q)
+}
+func (p paced) Delete(_ context.Context, e event.DeleteEvent, q queue) { p.add(e.Object, q) }
+func (p paced) Generic(context.Context, event.GenericEvent, queue)     {}

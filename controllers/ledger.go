@@ -1,0 +1,372 @@
+package controllers
+
+import (
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+
+	"novasphere.dev/wukong-network/api/v1alpha1"
+	"novasphere.dev/wukong-network/conflicts"
+	"novasphere.dev/wukong-network/ipam"
+	"novasphere.dev/wukong-network/render"
+)
+
+// ledger is what this process knows about addresses: who holds or claims each, what pools have left, and who waits for what.
+// Watches keep it up to date. It is a hint: whatever is decided on it is confirmed by a write that the API server refuses
+// when the hint was wrong. A restart builds it anew, and decides the same.
+type ledger struct {
+	client.Client
+	live       client.Reader
+	offers     *offers
+	components *Components
+	leaser     *leaser
+	events     events.EventRecorder
+	cluster    string
+
+	// claims has everything that can collide with a lease but the leases themselves.
+	claims conflicts.Index
+	// macs keeps looking at the claims on a MAC address and adding one together.
+	macs sync.Mutex
+	// ready is closed when everything was read once and published addresses were matched with leases.
+	ready chan struct{}
+
+	mu       sync.Mutex
+	leases   map[string]leaseFact
+	flights  map[string]leaseFact
+	spaces   map[string]*ipam.Space
+	attached map[string]attachment
+	quotas   map[quota]int
+	lines    map[string]*line
+	specs    uint64
+	// nextHops are the addresses that nodes use as gateways and DNS servers.
+	nextHops map[netip.Addr]bool
+	// poolSources are the sources of claims that pools have.
+	poolSources map[string]bool
+
+	subscribers []func(conflicts.Changes)
+	wakers      []func(types.NamespacedName)
+}
+
+// leaseFact is what the ledger keeps of one lease. The zero value stands for no lease.
+type leaseFact struct {
+	segment                      string
+	addr                         netip.Addr
+	use                          ipam.Use
+	namespace, hostNetwork, pool string
+	conflict                     bool
+}
+
+// attachment is a pool in the state in which it was attached to the space of its segment.
+type attachment struct {
+	uid        types.UID
+	generation int64
+	segment    string
+	config     ipam.Pool
+}
+
+// of says whether the attachment is of the pool as it is now.
+func (a attachment) of(p *render.Pool) bool {
+	return a.uid == p.Object.UID && a.generation == p.Object.Generation && a.segment == p.Segment.String()
+}
+
+// quota counts what one namespace holds of a HostNetwork or of a pool; the other one is empty.
+type quota struct{ namespace, hostNetwork, pool string }
+
+func newLedger(mgr manager.Manager, cfg Config, components *Components) *ledger {
+	c, live := mgr.GetClient(), mgr.GetAPIReader()
+	return &ledger{Client: c, live: live, offers: newOffers(c), components: components, cluster: cfg.ClusterName,
+		leaser: &leaser{client: c, live: live}, events: mgr.GetEventRecorder("wukong-network"), ready: make(chan struct{}),
+		leases: map[string]leaseFact{}, flights: map[string]leaseFact{}, spaces: map[string]*ipam.Space{},
+		attached: map[string]attachment{}, quotas: map[quota]int{}, lines: map[string]*line{},
+		nextHops: map[netip.Addr]bool{}}
+}
+
+// taken says whether the address is not to be had.
+func (f leaseFact) taken() bool {
+	return f.use.Phase != "" && f.use.Phase != ipam.Released
+}
+
+// counted says whether the lease counts against quotas: also while it is reserved, or a namespace could keep back a pool.
+func (f leaseFact) counted() bool {
+	return f.use.Phase == ipam.Allocated || f.use.Phase == ipam.Releasing || f.use.Phase == ipam.Reserved
+}
+
+func (f leaseFact) quotas() []quota {
+	var out []quota
+	if !f.counted() || f.namespace == "" {
+		return nil
+	}
+	if f.hostNetwork != "" {
+		out = append(out, quota{namespace: f.namespace, hostNetwork: f.hostNetwork})
+	}
+	if f.pool != "" {
+		out = append(out, quota{namespace: f.namespace, pool: f.pool})
+	}
+	return out
+}
+
+func factOf(o *v1alpha1.AddressLease) leaseFact {
+	addr, err := netip.ParseAddr(o.Spec.Address)
+	if err != nil {
+		return leaseFact{} // the schema refuses it
+	}
+	f := leaseFact{segment: o.Spec.Segment, addr: addr, use: ipam.Use{Phase: ipam.Phase(o.Spec.Phase), Since: o.Spec.Since.Time},
+		hostNetwork: o.Spec.HostNetwork, pool: o.Spec.Pool, conflict: o.Spec.Conflict != ""}
+	if o.Spec.Holder != nil {
+		f.namespace = o.Spec.Holder.Namespace
+	}
+	return f
+}
+
+// sawLease takes in a lease as it was read or written.
+func (l *ledger) sawLease(o *v1alpha1.AddressLease) {
+	l.mu.Lock()
+	delete(l.flights, o.Name)
+	wake := l.put(o.Name, factOf(o))
+	l.mu.Unlock()
+	l.wake(wake)
+}
+
+// lostLease takes in that a lease is gone.
+func (l *ledger) lostLease(name string) {
+	l.mu.Lock()
+	delete(l.flights, name)
+	wake := l.put(name, leaseFact{})
+	l.mu.Unlock()
+	l.wake(wake)
+}
+
+// put replaces what is known about one lease, and gives those who waited for what became free.
+func (l *ledger) put(name string, f leaseFact) []types.NamespacedName {
+	old := l.leases[name]
+	for _, q := range old.quotas() {
+		if l.quotas[q]--; l.quotas[q] == 0 {
+			delete(l.quotas, q)
+		}
+	}
+	for _, q := range f.quotas() {
+		l.quotas[q]++
+	}
+	if f.addr.IsValid() {
+		l.leases[name] = f
+		l.space(f.segment).Set(f.addr, f.use)
+	} else {
+		delete(l.leases, name)
+		if old.addr.IsValid() {
+			l.space(old.segment).Set(old.addr, ipam.Use{})
+		}
+	}
+	if old.taken() && !f.taken() {
+		return l.freed(old)
+	}
+	return nil
+}
+
+// freed gives who is next in each line that a freed address is of interest to.
+func (l *ledger) freed(f leaseFact) []types.NamespacedName {
+	var out []types.NamespacedName
+	for _, name := range l.linesFor(f) {
+		if key, ok := l.lines[name].next(); ok {
+			out = append(out, key)
+		}
+	}
+	return out
+}
+
+func (l *ledger) space(segment string) *ipam.Space {
+	s := l.spaces[segment]
+	if s == nil {
+		s = &ipam.Space{}
+		l.spaces[segment] = s
+	}
+	return s
+}
+
+// attach brings the pools of the spaces up to those on offer.
+func (l *ledger) attach(o *offer) {
+	if l.specs == o.specs {
+		return
+	}
+	l.specs = o.specs
+	for name, a := range l.attached {
+		if p, ok := o.pools.Pool(name); !ok || p.Problem != nil || !a.of(p) {
+			l.space(a.segment).Detach(name)
+			delete(l.attached, name)
+		}
+	}
+	for _, p := range o.pools.All() {
+		if _, ok := l.attached[p.Object.Name]; !ok && p.Problem == nil {
+			l.attached[p.Object.Name] = attachment{uid: p.Object.UID, generation: p.Object.Generation, segment: p.Segment.String(), config: p.Config}
+			l.space(p.Segment.String()).Attach(p.Object.Name, p.Config)
+		}
+	}
+}
+
+// poolUse is what the ledger knows about one pool.
+type poolUse struct {
+	counts    ipam.Counts
+	free      ipam.Count
+	missing   int
+	conflicts int
+	// outside are leases from the pool that it would not give out today, sorted.
+	outside []string
+}
+
+// poolUse counts what a pool has given out and has left.
+func (l *ledger) poolUse(o *offer, p *render.Pool) poolUse {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.attach(o)
+	name := p.Object.Name
+	out := poolUse{missing: l.lines[poolLine(name)].missing()}
+	if p.Problem == nil {
+		s := l.space(p.Segment.String())
+		out.counts, out.free = s.Counts(name), s.FreeIn(name)
+	}
+	for lease, f := range l.leases {
+		if f.pool != name || !f.taken() {
+			continue
+		}
+		if f.conflict {
+			out.conflicts++
+		}
+		if p.Problem == nil && (f.segment != p.Segment.String() || !p.Config.Contains(f.addr)) {
+			out.outside = append(out.outside, lease)
+		}
+	}
+	return out
+}
+
+// poolsOf gives the pools that have the address of a lease.
+func (l *ledger) poolsOf(f leaseFact) []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var out []string
+	for name, a := range l.attached {
+		if a.segment == f.segment && a.config.Contains(f.addr) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// within gives the leases of addresses in the ranges.
+func (l *ledger) within(ranges []conflicts.Claim) []string {
+	if len(ranges) == 0 {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var out []string
+	for name, f := range l.leases {
+		if inAny(ranges, f.addr) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// inAny says whether one of the ranges has the address.
+func inAny(ranges []conflicts.Claim, addr netip.Addr) bool {
+	return slices.ContainsFunc(ranges, func(c conflicts.Claim) bool {
+		return c.Addr.BitLen() == addr.BitLen() && c.Addr.Compare(addr) <= 0 && addr.Compare(c.Last) <= 0
+	})
+}
+
+// await blocks until the ledger is complete: nothing is decided before.
+func (l *ledger) await(done <-chan struct{}) bool {
+	select {
+	case <-l.ready:
+		return true
+	default:
+	}
+	select {
+	case <-l.ready:
+		return true
+	case <-done:
+		return false
+	}
+}
+
+// subscribe makes f hear of claims that came or went.
+func (l *ledger) subscribe(f func(conflicts.Changes)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.subscribers = append(l.subscribers, f)
+}
+
+// onWake makes f hear of Wukongs whose turn it is.
+func (l *ledger) onWake(f func(types.NamespacedName)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.wakers = append(l.wakers, f)
+}
+
+// replace puts the claims of a source in the place of what it said before, and tells whom it concerns.
+func (l *ledger) replace(source string, claims []conflicts.Claim) {
+	changes := l.claims.Replace(source, claims)
+	if changes.Empty() {
+		return
+	}
+	l.mu.Lock()
+	subscribers := l.subscribers
+	var wake []types.NamespacedName
+	for _, addr := range changes.Addrs {
+		wake = append(wake, l.unblocked(addr)...)
+	}
+	l.mu.Unlock()
+	for _, f := range subscribers {
+		f(changes)
+	}
+	l.wake(wake)
+}
+
+// everyLine gives all who wait, for when pools or bounds changed.
+func (l *ledger) everyLine() []types.NamespacedName {
+	var out []types.NamespacedName
+	for _, q := range l.lines {
+		for {
+			key, ok := q.next()
+			if !ok {
+				break
+			}
+			out = append(out, key)
+		}
+	}
+	return out
+}
+
+// unblocked gives who is next for an address that may have become usable because a claim on it went.
+func (l *ledger) unblocked(addr netip.Addr) []types.NamespacedName {
+	var out []types.NamespacedName
+	for segment := range l.spaces {
+		out = append(out, l.freed(leaseFact{segment: segment, addr: addr})...)
+	}
+	return out
+}
+
+func (l *ledger) wake(keys []types.NamespacedName) {
+	if len(keys) == 0 {
+		return
+	}
+	l.mu.Lock()
+	wakers := l.wakers
+	l.mu.Unlock()
+	for _, key := range keys {
+		for _, f := range wakers {
+			f(key)
+		}
+	}
+}
+
+// age orders those who wait: who was created first is served first.
+type age struct {
+	since time.Time
+	key   types.NamespacedName
+}

@@ -1,0 +1,396 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	toolscache "k8s.io/client-go/tools/cache"
+	kubevirtv1 "kubevirt.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"novasphere.dev/wukong-network/api/v1alpha1"
+	"novasphere.dev/wukong-network/conflicts"
+	"novasphere.dev/wukong-network/nmstate"
+	"novasphere.dev/wukong-network/render"
+)
+
+// restoreRetry is how long to wait before start-up is tried again after the API server failed.
+const restoreRetry = time.Second
+
+// follower keeps the ledger up to date by the watches of the manager's cache.
+type follower struct {
+	*ledger
+	cache cache.Cache
+}
+
+// Start reads everything once, matches what is published with leases, opens the ledger, and follows the watches until ctx
+// ends. It runs where the controllers run: on the leader.
+func (f follower) Start(ctx context.Context) error {
+	var handlers syncing
+	for _, w := range []struct {
+		obj     client.Object
+		handler toolscache.ResourceEventHandler
+	}{
+		{&v1alpha1.AddressLease{}, f.onLease()},
+		{&v1alpha1.Wukong{}, f.onWukong(ctx)},
+		{&v1alpha1.HostUplink{}, f.onOffer(ctx)},
+		{&v1alpha1.HostNetwork{}, f.onOffer(ctx)},
+		{&v1alpha1.AddressPool{}, f.onOffer(ctx)},
+		{&v1alpha1.AddressReservation{}, f.onChange(func(o client.Object) { f.reservation(ctx, o.GetName()) })},
+		{&corev1.Node{}, f.onChange(func(o client.Object) { f.node(ctx, o.GetName()) })},
+		{&corev1.Service{}, f.onService()},
+	} {
+		if err := f.follow(ctx, w.obj, w.handler, &handlers); err != nil {
+			return err
+		}
+	}
+	for component, objects := range map[Component]map[client.Object]toolscache.ResourceEventHandler{
+		Nmstate:  {&nmstate.NodeNetworkState{}: f.onChange(func(o client.Object) { f.node(ctx, o.GetName()) })},
+		KubeVirt: {&kubevirtv1.VirtualMachineInstance{}: f.onChange(func(o client.Object) { f.machine(ctx, client.ObjectKeyFromObject(o)) })},
+		Multus:   {podMetadata(): f.onPod()},
+	} {
+		for obj, handler := range objects {
+			// What a component says that comes later counts from then on.
+			if err := f.components.WhenServed(component, func(context.Context) error {
+				return f.follow(ctx, obj, handler, &handlers)
+			}); err != nil {
+				return err
+			}
+		}
+	}
+	f.components.WhenLost(Nmstate, func(context.Context) { f.everyNode(ctx) })
+	if !toolscache.WaitForCacheSync(ctx.Done(), handlers.done) {
+		return ctx.Err()
+	}
+	if err := f.restoreAll(ctx); err != nil {
+		return err
+	}
+	close(f.ready)
+	<-ctx.Done()
+	return nil
+}
+
+// restoreAll tries until the API server answers: before that, nothing is decided.
+func (f follower) restoreAll(ctx context.Context) error {
+	for {
+		err := f.restore(ctx)
+		if err == nil || ctx.Err() != nil {
+			return ctx.Err()
+		}
+		log.FromContext(ctx).Error(err, "leases cannot be matched with what is published yet, trying again")
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(restoreRetry):
+		}
+	}
+}
+
+// syncing are handlers that have to see what exists before anything is decided.
+type syncing struct {
+	mu       sync.Mutex
+	handlers []toolscache.InformerSynced
+}
+
+func (s *syncing) add(has toolscache.InformerSynced) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.handlers = append(s.handlers, has)
+}
+
+func (s *syncing) done() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !slices.ContainsFunc(s.handlers, func(has toolscache.InformerSynced) bool { return !has() })
+}
+
+// follow adds a handler to the informer of a kind.
+func (f follower) follow(ctx context.Context, obj client.Object, handler toolscache.ResourceEventHandler, handlers *syncing) error {
+	informer, err := f.cache.GetInformer(ctx, obj)
+	if err != nil {
+		return err
+	}
+	registration, err := informer.AddEventHandler(handler)
+	if err == nil {
+		handlers.add(registration.HasSynced)
+	}
+	return err
+}
+
+// onChange calls look after every change of an object, its end included. look reads the object from the cache.
+func (f follower) onChange(look func(client.Object)) toolscache.ResourceEventHandler {
+	return toolscache.ResourceEventHandlerFuncs{
+		AddFunc:    func(o any) { look(o.(client.Object)) },
+		UpdateFunc: func(_, o any) { look(o.(client.Object)) },
+		DeleteFunc: func(o any) { look(lastKnown(o)) },
+	}
+}
+
+// lastKnown gives the object of a deletion, also where the deletion itself was missed.
+func lastKnown(o any) client.Object {
+	if unknown, ok := o.(toolscache.DeletedFinalStateUnknown); ok {
+		o = unknown.Obj
+	}
+	return o.(client.Object)
+}
+
+func (f follower) onLease() toolscache.ResourceEventHandler {
+	return toolscache.ResourceEventHandlerFuncs{
+		AddFunc:    func(o any) { f.heardOfLease(o.(*v1alpha1.AddressLease)) },
+		UpdateFunc: func(_, o any) { f.heardOfLease(o.(*v1alpha1.AddressLease)) },
+		DeleteFunc: func(o any) {
+			l := lastKnown(o).(*v1alpha1.AddressLease)
+			f.leaser.seen(l)
+			f.lostLease(l.Name)
+		},
+	}
+}
+
+// heardOfLease takes in a lease as the cache has it, unless it was written here since.
+func (f follower) heardOfLease(o *v1alpha1.AddressLease) {
+	if f.leaser.seen(o) {
+		f.sawLease(o)
+	}
+}
+
+// onWukong follows the MAC addresses that Wukongs have, and takes those that go out of every line.
+func (f follower) onWukong(ctx context.Context) toolscache.ResourceEventHandler {
+	look := func(o any) {
+		w := o.(*v1alpha1.Wukong)
+		f.replace(wukongSource(client.ObjectKeyFromObject(w)), macClaims(w))
+	}
+	return toolscache.ResourceEventHandlerFuncs{
+		AddFunc: func(o any) {
+			look(o)
+			f.machine(ctx, machineKey(o.(*v1alpha1.Wukong)))
+		},
+		UpdateFunc: func(_, o any) { look(o) },
+		DeleteFunc: func(o any) {
+			w := lastKnown(o).(*v1alpha1.Wukong)
+			key := client.ObjectKeyFromObject(w)
+			f.replace(wukongSource(key), nil)
+			f.releaseMACs(key)
+			f.leave(key, nil)
+			f.machine(ctx, machineKey(w))
+		},
+	}
+}
+
+func wukongSource(key types.NamespacedName) string { return "Wukong/" + key.String() }
+
+func machineKey(w *v1alpha1.Wukong) types.NamespacedName {
+	return types.NamespacedName{Namespace: w.Namespace, Name: wukongMachine(w)[0]}
+}
+
+// macClaims are the MAC addresses that a Wukong's interfaces have. One that was refused for its MAC address has none.
+func macClaims(w *v1alpha1.Wukong) []conflicts.Claim {
+	var out []conflicts.Claim
+	for _, n := range w.Status.Networks {
+		if n.MACAddress == "" || n.Segment == "" || n.Reason == v1alpha1.ReasonMACConflict {
+			continue
+		}
+		out = append(out, conflicts.Claim{Segment: n.Segment, MAC: n.MACAddress, Kind: conflicts.Lease, Namespace: w.Namespace,
+			Owner: render.HolderName(w.Namespace, w.Name, n.Name), Since: w.CreationTimestamp.Time})
+	}
+	return out
+}
+
+// onOffer follows HostUplinks, HostNetworks and AddressPools, of which only what people declared matters here.
+func (f follower) onOffer(ctx context.Context) toolscache.ResourceEventHandler {
+	return toolscache.ResourceEventHandlerFuncs{
+		AddFunc: func(any) { f.offerChanged(ctx) },
+		UpdateFunc: func(before, after any) {
+			if before.(client.Object).GetGeneration() != after.(client.Object).GetGeneration() {
+				f.offerChanged(ctx)
+			}
+		},
+		DeleteFunc: func(any) { f.offerChanged(ctx) },
+	}
+}
+
+// offerChanged reads anew what depends on where uplinks lead and on what pools say.
+func (f follower) offerChanged(ctx context.Context) {
+	o, err := f.offers.current(ctx)
+	if err != nil {
+		f.complain(ctx, err)
+		return
+	}
+	f.mu.Lock()
+	before := f.specs
+	f.attach(o)
+	wake := f.everyLine()
+	f.mu.Unlock()
+	if before == o.specs {
+		return
+	}
+	seen := map[string]bool{}
+	for _, p := range o.pools.All() {
+		source := poolSource(p.Object.Name)
+		seen[source] = true
+		f.replace(source, render.PoolClaims(p))
+	}
+	f.forget(seen)
+	f.everyNode(ctx)
+	reservations := &v1alpha1.AddressReservationList{}
+	if err := f.List(ctx, reservations, client.UnsafeDisableDeepCopy); err != nil {
+		f.complain(ctx, err)
+		return
+	}
+	for i := range reservations.Items {
+		f.reservation(ctx, reservations.Items[i].Name)
+	}
+	f.wake(wake)
+}
+
+// everyNode reads anew what each node claims: where its interfaces lead may have changed, or nobody reports any more.
+func (f follower) everyNode(ctx context.Context) {
+	nodes := &corev1.NodeList{}
+	if err := f.List(ctx, nodes, client.UnsafeDisableDeepCopy); err != nil {
+		f.complain(ctx, err)
+		return
+	}
+	for i := range nodes.Items {
+		f.node(ctx, nodes.Items[i].Name)
+	}
+}
+
+func poolSource(name string) string { return "AddressPool/" + name }
+
+// forget drops the claims of pools that are gone.
+func (l *ledger) forget(present map[string]bool) {
+	l.mu.Lock()
+	var gone []string
+	for source := range l.poolSources {
+		if !present[source] {
+			gone = append(gone, source)
+		}
+	}
+	l.poolSources = present
+	l.mu.Unlock()
+	for _, source := range gone {
+		l.replace(source, nil)
+	}
+}
+
+// node reads anew what one node claims: its own addresses, and what it reports.
+func (f follower) node(ctx context.Context, name string) {
+	o, err := f.offers.current(ctx)
+	if err != nil {
+		f.complain(ctx, err)
+		return
+	}
+	node, state := &corev1.Node{}, &nmstate.NodeNetworkState{}
+	if err := f.Get(ctx, client.ObjectKey{Name: name}, node); err != nil {
+		if client.IgnoreNotFound(err) != nil {
+			f.complain(ctx, err)
+			return
+		}
+		node = nil
+	}
+	if f.components.Has(Nmstate) {
+		err = f.Get(ctx, client.ObjectKey{Name: name}, state)
+	}
+	if err != nil || state.Name == "" {
+		if client.IgnoreNotFound(err) != nil {
+			f.complain(ctx, err)
+			return
+		}
+		state = nil
+	}
+	f.replace("Node/"+name, render.NodeClaims(o.catalog, name, node, state))
+}
+
+// reservation reads anew what one AddressReservation keeps back.
+func (f follower) reservation(ctx context.Context, name string) {
+	o, err := f.offers.current(ctx)
+	if err != nil {
+		f.complain(ctx, err)
+		return
+	}
+	r := &v1alpha1.AddressReservation{}
+	var claims []conflicts.Claim
+	err = f.Get(ctx, client.ObjectKey{Name: name}, r)
+	if client.IgnoreNotFound(err) != nil {
+		f.complain(ctx, err)
+		return
+	}
+	if err == nil {
+		claims, _ = render.ReservationClaims(o.catalog, r) // its own controller says what is wrong with it
+	}
+	f.replace("AddressReservation/"+name, claims)
+}
+
+func (f follower) onService() toolscache.ResourceEventHandler {
+	look := func(o client.Object, claims []conflicts.Claim) {
+		f.replace("Service/"+client.ObjectKeyFromObject(o).String(), claims)
+	}
+	return toolscache.ResourceEventHandlerFuncs{
+		AddFunc: func(o any) { look(o.(client.Object), render.ServiceClaims(o.(*corev1.Service))) },
+		UpdateFunc: func(before, o any) {
+			if b, a := before.(*corev1.Service), o.(*corev1.Service); !equality.Semantic.DeepEqual(b.Spec, a.Spec) || !equality.Semantic.DeepEqual(b.Status, a.Status) {
+				look(a, render.ServiceClaims(a))
+			}
+		},
+		DeleteFunc: func(o any) { look(lastKnown(o), nil) },
+	}
+}
+
+// machine reads anew what a machine that no Wukong serves reports about itself.
+func (f follower) machine(ctx context.Context, key types.NamespacedName) {
+	if !f.components.Has(KubeVirt) {
+		return
+	}
+	vmi, served := &kubevirtv1.VirtualMachineInstance{}, &v1alpha1.WukongList{}
+	var claims []conflicts.Claim
+	err := f.Get(ctx, key, vmi)
+	if err == nil {
+		err = f.List(ctx, served, client.InNamespace(key.Namespace), client.MatchingFields{indexWukongMachine: key.Name}, client.UnsafeDisableDeepCopy)
+	}
+	if client.IgnoreNotFound(err) != nil {
+		f.complain(ctx, err)
+		return
+	}
+	if err == nil && len(served.Items) == 0 {
+		claims = render.MachineClaims(vmi, nil)
+	}
+	f.replace("VirtualMachineInstance/"+key.String(), claims)
+}
+
+// podMetadata stands for pods of which only the metadata is watched.
+func podMetadata() *metav1.PartialObjectMetadata {
+	m := &metav1.PartialObjectMetadata{}
+	m.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Pod"))
+	return m
+}
+
+func (f follower) onPod() toolscache.ResourceEventHandler {
+	look := func(o client.Object, claims []conflicts.Claim) {
+		f.replace("Pod/"+client.ObjectKeyFromObject(o).String(), claims)
+	}
+	return toolscache.ResourceEventHandlerFuncs{
+		AddFunc: func(o any) { look(o.(client.Object), render.PodClaims(o.(*metav1.PartialObjectMetadata))) },
+		UpdateFunc: func(before, o any) {
+			if !equality.Semantic.DeepEqual(before.(client.Object).GetAnnotations(), o.(client.Object).GetAnnotations()) {
+				look(o.(client.Object), render.PodClaims(o.(*metav1.PartialObjectMetadata)))
+			}
+		},
+		DeleteFunc: func(o any) { look(lastKnown(o), nil) },
+	}
+}
+
+// complain logs what keeps the ledger from taking in a change. It happens only while the process ends: the cache answers
+// from memory.
+func (f follower) complain(ctx context.Context, err error) {
+	if !errors.Is(err, context.Canceled) && ctx.Err() == nil {
+		log.FromContext(ctx).Error(err, "a change is not taken into account")
+	}
+}
