@@ -37,6 +37,8 @@ func (d *demo) play(ctx context.Context) error {
 	}{
 		{"static IP: team-a/web asks for 192.0.2.10/24", d.staticIP},
 		{"duplicate: team-b/cache asks for the same address", d.duplicate},
+		{"pool: addresses that nobody has to name, and some that are kept", d.pool},
+		{"collision: a node takes the address of team-a/web later", d.collision},
 		{"broken node: a VLAN network is rolled out while eth1 of node-b is broken", d.brokenNode},
 		{"deletion: the machines and their networks go", d.deletion},
 	} {
@@ -148,8 +150,9 @@ func (d *demo) brokenNode(ctx context.Context) error {
 }
 
 func (d *demo) deletion(ctx context.Context) error {
-	for _, name := range []string{"web", "router"} {
-		if err := d.Admin.Delete(ctx, &v1alpha1.Wukong{ObjectMeta: metav1.ObjectMeta{Namespace: "team-a", Name: name}}); err != nil {
+	for _, key := range []client.ObjectKey{{Namespace: "team-a", Name: "web"}, {Namespace: "team-a", Name: "router"},
+		{Namespace: "team-a", Name: "from-pool"}, {Namespace: "team-b", Name: "mail"}} {
+		if err := d.Admin.Delete(ctx, &v1alpha1.Wukong{ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name}}); err != nil {
 			return err
 		}
 	}
