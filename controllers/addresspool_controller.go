@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
+	"novasphere.dev/wukong-network/ipam"
 	"novasphere.dev/wukong-network/render"
 )
 
@@ -43,6 +45,7 @@ func SetupAddressPool(mgr manager.Manager, _ Config, _ *Components, l *ledger) e
 		Watches(&v1alpha1.AddressPool{}, handler.EnqueueRequestsFromMapFunc(r.every), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.HostNetwork{}, handler.EnqueueRequestsFromMapFunc(r.every), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.HostUplink{}, handler.EnqueueRequestsFromMapFunc(r.every), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.AddressReservation{}, handler.EnqueueRequestsFromMapFunc(r.every), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.AddressLease{}, paced{r.ofLease}).
 		Watches(&v1alpha1.Wukong{}, paced{wukongPools}).
 		Complete(r)
@@ -68,10 +71,10 @@ func (r *AddressPoolReconciler) Reconcile(ctx context.Context, req ctrl.Request)
 	st.ObservedGeneration = after.Generation
 	st.Total, st.Free = "", ""
 	if pool.Problem == nil {
-		st.Total, st.Free = pool.Config.Size().String(), use.free.String()
+		st.Total, st.Free = use.total.String(), use.free.String()
 	}
-	st.Allocated, st.Reserved = int64(use.counts.Allocated+use.counts.Releasing), int64(use.counts.Reserved)
-	st.Cooling, st.Missing, st.Conflicts = int64(use.counts.Cooling), int64(use.missing), int64(use.conflicts)
+	st.Allocated, st.Reserved, st.Cooling = saturated(use.allocated), saturated(use.reserved), saturated(use.cooling)
+	st.Missing, st.Conflicts = int64(use.missing), int64(use.conflicts)
 	st.Outside = first(use.outside, maxListed)
 	setVerdict(&st.Conditions, after.Generation, poolVerdict(pool, use))
 	if err := patchStatus(ctx, r.Client, before, after); err != nil {
@@ -79,6 +82,14 @@ func (r *AddressPoolReconciler) Reconcile(ctx context.Context, req ctrl.Request)
 	}
 	announce(r.Events, after, before.Status.Conditions, st.Conditions)
 	return ctrl.Result{}, nil
+}
+
+// saturated gives a count as far as an integer of the API can hold it.
+func saturated(c ipam.Count) int64 {
+	if n, exact := c.Uint64(); exact && n <= math.MaxInt64 {
+		return int64(n)
+	}
+	return math.MaxInt64
 }
 
 // maxListed is how many names a status lists.

@@ -44,6 +44,12 @@ type ledger struct {
 	quotas   map[quota]int
 	lines    map[string]*line
 	specs    uint64
+	// claimedFor stands for the offer that the claims of pools, nodes and reservations were read with.
+	claimedFor uint64
+	// reservations are those of the cluster, by name; reserved counts their changes, and attachedAt is where it stood when
+	// pools were attached last.
+	reservations         map[string]*render.Reservation
+	reserved, attachedAt int
 	// nextHops are the addresses that nodes use as gateways and DNS servers.
 	nextHops map[netip.Addr]bool
 	// poolSources are the sources of claims that pools have.
@@ -62,18 +68,15 @@ type leaseFact struct {
 	conflict                     bool
 }
 
-// attachment is a pool in the state in which it was attached to the space of its segment.
+// attachment is a pool as it was attached to the space of its segment: what it may give out to anybody, under its name, and
+// all of it, for counting.
 type attachment struct {
-	uid        types.UID
-	generation int64
-	segment    string
-	config     ipam.Pool
+	segment string
+	config  ipam.Pool
 }
 
-// of says whether the attachment is of the pool as it is now.
-func (a attachment) of(p *render.Pool) bool {
-	return a.uid == p.Object.UID && a.generation == p.Object.Generation && a.segment == p.Segment.String()
-}
+// whole is the name under which all of a pool is attached. No pool can have it.
+func whole(pool string) string { return pool + "/" }
 
 // quota counts what one namespace holds of a HostNetwork or of a pool; the other one is empty.
 type quota struct{ namespace, hostNetwork, pool string }
@@ -84,7 +87,7 @@ func newLedger(mgr manager.Manager, cfg Config, components *Components) *ledger 
 		leaser: &leaser{client: c, live: live}, events: mgr.GetEventRecorder("wukong-network"), ready: make(chan struct{}),
 		leases: map[string]leaseFact{}, flights: map[string]leaseFact{}, spaces: map[string]*ipam.Space{},
 		attached: map[string]attachment{}, quotas: map[quota]int{}, lines: map[string]*line{},
-		nextHops: map[netip.Addr]bool{}}
+		reservations: map[string]*render.Reservation{}, nextHops: map[netip.Addr]bool{}}
 }
 
 // taken says whether the address is not to be had.
@@ -188,37 +191,45 @@ func (l *ledger) space(segment string) *ipam.Space {
 	return s
 }
 
-// attach brings the pools of the spaces up to those on offer.
+// attach brings the pools of the spaces up to those on offer and to the reservations.
 func (l *ledger) attach(o *offer) {
-	if l.specs == o.specs {
+	if l.specs == o.specs && l.attachedAt == l.reserved {
 		return
 	}
-	l.specs = o.specs
+	l.specs, l.attachedAt = o.specs, l.reserved
 	for name, a := range l.attached {
-		if p, ok := o.pools.Pool(name); !ok || p.Problem != nil || !a.of(p) {
+		if p, ok := o.pools.Pool(name); !ok || p.Problem != nil || a.segment != p.Segment.String() {
 			l.space(a.segment).Detach(name)
+			l.space(a.segment).Detach(whole(name))
 			delete(l.attached, name)
 		}
 	}
+	var reservations []*render.Reservation
+	for _, r := range l.reservations {
+		reservations = append(reservations, r)
+	}
 	for _, p := range o.pools.All() {
-		if _, ok := l.attached[p.Object.Name]; !ok && p.Problem == nil {
-			l.attached[p.Object.Name] = attachment{uid: p.Object.UID, generation: p.Object.Generation, segment: p.Segment.String(), config: p.Config}
-			l.space(p.Segment.String()).Attach(p.Object.Name, p.Config)
+		if p.Problem != nil {
+			continue
 		}
+		name, space := p.Object.Name, l.space(p.Segment.String())
+		l.attached[name] = attachment{segment: p.Segment.String(), config: p.Config}
+		space.Attach(name, o.pools.Offer(p, reservations))
+		space.Attach(whole(name), p.Config)
 	}
 }
 
-// poolUse is what the ledger knows about one pool.
+// poolUse is what the ledger knows about one pool. Total is the sum of the four counts after it.
 type poolUse struct {
-	counts    ipam.Counts
-	free      ipam.Count
-	missing   int
-	conflicts int
+	total, free                  ipam.Count
+	allocated, cooling, reserved ipam.Count
+	missing, conflicts           int
 	// outside are leases from the pool that it would not give out today, sorted.
 	outside []string
 }
 
-// poolUse counts what a pool has given out and has left.
+// poolUse counts what a pool has given out and has left. Reserved are addresses that wait for a holder, and those that
+// reservations, or other pools of the segment, keep out of use.
 func (l *ledger) poolUse(o *offer, p *render.Pool) poolUse {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -227,7 +238,10 @@ func (l *ledger) poolUse(o *offer, p *render.Pool) poolUse {
 	out := poolUse{missing: l.lines[poolLine(name)].missing()}
 	if p.Problem == nil {
 		s := l.space(p.Segment.String())
-		out.counts, out.free = s.Counts(name), s.FreeIn(name)
+		counts := s.Counts(whole(name))
+		out.total, out.free = p.Config.Size(), s.FreeIn(name)
+		out.allocated, out.cooling = ipam.CountOf(uint64(counts.Allocated+counts.Releasing)), ipam.CountOf(uint64(counts.Cooling))
+		out.reserved = out.total.Sub(out.free).Sub(out.allocated).Sub(out.cooling)
 	}
 	for lease, f := range l.leases {
 		if f.pool != name || !f.taken() {
@@ -240,6 +254,7 @@ func (l *ledger) poolUse(o *offer, p *render.Pool) poolUse {
 			out.outside = append(out.outside, lease)
 		}
 	}
+	slices.Sort(out.outside)
 	return out
 }
 

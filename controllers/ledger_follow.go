@@ -225,11 +225,12 @@ func (f follower) offerChanged(ctx context.Context) {
 		return
 	}
 	f.mu.Lock()
-	before := f.specs
+	known := f.claimedFor == o.specs
+	f.claimedFor = o.specs
 	f.attach(o)
 	wake := f.everyLine()
 	f.mu.Unlock()
-	if before == o.specs {
+	if known {
 		return
 	}
 	seen := map[string]bool{}
@@ -316,17 +317,25 @@ func (f follower) reservation(ctx context.Context, name string) {
 		f.complain(ctx, err)
 		return
 	}
-	r := &v1alpha1.AddressReservation{}
-	var claims []conflicts.Claim
-	err = f.Get(ctx, client.ObjectKey{Name: name}, r)
+	obj := &v1alpha1.AddressReservation{}
+	err = f.Get(ctx, client.ObjectKey{Name: name}, obj)
 	if client.IgnoreNotFound(err) != nil {
 		f.complain(ctx, err)
 		return
 	}
+	var claims []conflicts.Claim
+	f.mu.Lock()
+	delete(f.reservations, name)
 	if err == nil {
-		claims, _ = render.ReservationClaims(o.catalog, r) // its own controller says what is wrong with it
+		r := render.NewReservation(o.catalog, obj) // its own controller says what is wrong with it
+		f.reservations[name], claims = r, r.Claims()
 	}
+	f.reserved++
+	f.attach(o)
+	wake := f.everyLine()
+	f.mu.Unlock()
 	f.replace("AddressReservation/"+name, claims)
+	f.wake(wake)
 }
 
 func (f follower) onService() toolscache.ResourceEventHandler {

@@ -125,7 +125,7 @@ type AddressPoolStatus struct {
 	// +optional
 	Allocated int64 `json:"allocated,omitempty"`
 
-	// reserved is the number of addresses that wait for their holder.
+	// reserved is the number of addresses that wait for their holder, or that reservations keep out of use.
 	// +optional
 	Reserved int64 `json:"reserved,omitempty"`
 
