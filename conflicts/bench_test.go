@@ -68,14 +68,31 @@ func BenchmarkConflictsAmongAMillionAddresses(b *testing.B) {
 	}
 }
 
-// BenchmarkConflictsBesideTenThousandRanges has all ranges on the asker's segment, half of them inside a great one.
-func BenchmarkConflictsBesideTenThousandRanges(b *testing.B) {
+// manyRanges is an index of 10,000 ranges on one segment, half of them inside a great one.
+func manyRanges() *Index {
 	idx := &Index{}
 	ranges := []Claim{{Segment: "lab", Addr: nth(0), Last: nth(50_000), Kind: Reservation, Owner: "AddressReservation half"}}
 	for i := range 10_000 {
 		ranges = append(ranges, Claim{Segment: "lab", Addr: nth(10 * i), Last: nth(10*i + 4), Kind: Excluded, Owner: "AddressPool lab"})
 	}
 	idx.Replace("AddressPool lab", ranges)
+	return idx
+}
+
+func BenchmarkReplaceBesideTenThousandRanges(b *testing.B) {
+	idx := manyRanges()
+	claim := Claim{Segment: "lab", Addr: nth(30_000), Last: nth(70_000), Kind: Reservation, Owner: "AddressReservation middle"}
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		claim.Last = nth(80_000 + i&1)
+		if len(idx.Replace("AddressReservation middle", []Claim{claim}).Ranges) == 0 {
+			b.Fatal("the change was not told")
+		}
+	}
+}
+
+func BenchmarkConflictsBesideTenThousandRanges(b *testing.B) {
+	idx := manyRanges()
 	for name, last := range map[string]int{"in no range": 50_005, "in one": 50_014, "in two": 4} {
 		asker := wukong(Request, "team-a", "web", "lab", 0)
 		asker.Addr = nth(last)

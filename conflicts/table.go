@@ -7,7 +7,8 @@ import (
 
 // entry is a claim as an Index keeps it. Most claims of a source differ in address and evidence alone, so they share the
 // rest. A known address costs about 110 bytes beside the words of its evidence: 64 for this, 36 in the table, and 8 in its
-// source. A claim that shares nothing, such as a lease with its holder, costs 208 more.
+// source. A claim that shares nothing, such as a lease with its holder, costs 208 more. BenchmarkMemory measures, with all
+// words, 148 for an interface of a node and 457 for a lease that is a source of its own.
 type entry struct {
 	common   *Claim // the claim without the fields below; never changed
 	addr     [16]byte
