@@ -7,7 +7,8 @@ package conflicts
 //     address from nobody: the asker is warned.
 //  3. Whoever has a lease keeps it. A collision that is found afterwards is reported to everybody concerned, and nobody
 //     is moved.
-//  4. What reservations keep back and pools exclude is given to nobody else who asks.
+//  4. What reservations keep back and pools exclude is given to nobody else who asks. Where it is leased already the holder
+//     is warned, since nobody else uses it.
 //  5. What nodes, gateways, DNS servers and Services have is not given to a Wukong that asks, however old its wish is: it
 //     is there, the wish is not. A kind that is not known counts as these.
 //  6. Of two that ask and have nothing yet, the older one gets it; at the same age the one whose owner sorts first.
@@ -89,6 +90,8 @@ func decide(asker, other *Claim) (Rule, Severity) {
 		return TenantsOnlyWarn, Warns
 	case asker.Kind == Lease && other.Kind == Request:
 		return "", 0 // the one who asks is refused, which is no fault of the holder's
+	case asker.Kind == Lease && other.Kind.keepsBack():
+		return NobodyIsMoved, Warns // nobody else has it: the intention came too late, which its owner is told
 	case asker.Kind == Lease:
 		return NobodyIsMoved, Reports
 	case other.Kind == Lease:

@@ -50,7 +50,7 @@ func TestRules(t *testing.T) {
 		"a request yields to a Service":                               {asker: old, other: node(Service, ""), rule: InUseOutside, severity: Refuses},
 		"a request yields to a reservation":                           {asker: old, other: node(Reservation, "lab"), rule: KeptBack, severity: Refuses},
 		"a request yields to what a pool excludes":                    {asker: old, other: node(Excluded, "lab"), rule: KeptBack, severity: Refuses},
-		"a holder of what a pool excludes later is told, and stays":   {asker: holder, other: node(Excluded, "lab"), rule: NobodyIsMoved, severity: Reports},
+		"a holder of what a pool excludes later is told, and stays":   {asker: holder, other: node(Excluded, "lab"), rule: NobodyIsMoved, severity: Warns},
 		"what is kept for an owner is no obstacle to it":              {asker: old, other: node(Reservation, "lab").keptFor("Wukong team-a/web network eth0")},
 		"what is kept for a Wukong is no obstacle to its networks":    {asker: old, other: node(Reservation, "lab").keptFor("Wukong team-a/web")},
 		"what is kept for one network is an obstacle to another":      {asker: old, other: node(Reservation, "lab").keptFor("Wukong team-a/web network eth1"), rule: KeptBack, severity: Refuses},

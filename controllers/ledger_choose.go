@@ -136,7 +136,7 @@ func (l *ledger) abandon(name string) {
 // blocked says whether something other than a lease keeps the asker from an address.
 func (l *ledger) blocked(asker conflicts.Claim, addr netip.Addr) bool {
 	asker.Addr = addr
-	return refused(conflicts.Conflicts(asker, &l.claims))
+	return conflicts.Refused(asker, &l.claims)
 }
 
 // maxSuggestions is how many free addresses a message offers.
