@@ -211,12 +211,11 @@ func (w *asking) has(network int, addr netip.Addr) bool {
 
 // take gives an address to a Wukong, within what its namespace may have.
 func (s *settlement) take(w *asking, network int, a Address, prefix netip.Prefix) {
-	namespace := s.p.namespace(w.object.Namespace)
-	for _, q := range s.p.pools.Quotas(namespace, w.choices[network], a.Pool, prefix.Addr()) {
-		of := quotaOf{q, namespace.Name}
+	for _, q := range s.p.pools.Quotas(w.choices[network], a) {
+		of := quotaOf{q, w.object.Namespace}
 		if w.counts[of]++; s.counts[of]+w.counts[of] > q.Max {
 			s.refuse(w, v1alpha1.ReasonAddressQuotaExceeded, a.Path,
-				"%s lets a namespace have %d of its addresses, and %q has as many: give one up, or ask the platform team to raise maxAddresses", q.Object, q.Max, namespace.Name)
+				"%s lets a namespace have %d of its addresses, and %q has as many: give one up, or ask the platform team to raise maxAddresses", q.Object, q.Max, w.object.Namespace)
 		}
 	}
 	w.taken[a.Path] = prefix

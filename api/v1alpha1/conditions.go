@@ -244,7 +244,7 @@ const (
 	ReasonAddressChanged = "AddressChanged"
 	// ReasonMACChanged: the holder goes on with another MAC address.
 	ReasonMACChanged = "MACChanged"
-	// ReasonLeaseAdopted: the lease was missing or wrong, and was written again for the one who has the address.
+	// ReasonLeaseAdopted: the lease was lost, and was restored from the status of the one who has the address.
 	ReasonLeaseAdopted = "LeaseAdopted"
 )
 

@@ -265,7 +265,7 @@ type IPConfig struct {
 	// +optional
 	Reserved bool `json:"reserved,omitempty"`
 
-	// ipPool names the AddressPool that an address is taken from when address is not given.
+	// ipPool names the AddressPool that an address is taken from, or that address must belong to when it is given.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	IPPool string `json:"ipPool,omitempty"`
