@@ -41,3 +41,10 @@ func (f *freshness) stale(o client.Object) bool {
 	delete(f.written, o.GetUID())
 	return false
 }
+
+// own says whether the object is exactly what was written here last: its event tells nothing new.
+func (f *freshness) own(o client.Object) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return o.GetResourceVersion() != "" && f.written[o.GetUID()] == o.GetResourceVersion()
+}

@@ -29,6 +29,8 @@ type leaser struct {
 	recent map[types.NamespacedName]map[string]*v1alpha1.AddressLease
 	// writtenFor has the holder of each of them.
 	writtenFor map[string]types.NamespacedName
+	// versions are those in which leases were written here last, by name.
+	versions map[string]string
 }
 
 // peek says what take would decide on what is known, without writing.
@@ -112,7 +114,8 @@ func (l *leaser) remember(obj *v1alpha1.AddressLease) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.recent == nil {
-		l.recent, l.writtenFor = map[types.NamespacedName]map[string]*v1alpha1.AddressLease{}, map[string]types.NamespacedName{}
+		l.recent = map[types.NamespacedName]map[string]*v1alpha1.AddressLease{}
+		l.writtenFor, l.versions = map[string]types.NamespacedName{}, map[string]string{}
 	}
 	if before, ok := l.writtenFor[obj.Name]; ok && before != key {
 		l.drop(before, obj.Name)
@@ -120,7 +123,7 @@ func (l *leaser) remember(obj *v1alpha1.AddressLease) {
 	if l.recent[key] == nil {
 		l.recent[key] = map[string]*v1alpha1.AddressLease{}
 	}
-	l.recent[key][obj.Name], l.writtenFor[obj.Name] = obj.DeepCopy(), key
+	l.recent[key][obj.Name], l.writtenFor[obj.Name], l.versions[obj.Name] = obj.DeepCopy(), key, obj.ResourceVersion
 }
 
 // newer gives what was written here if the cache is behind it, else what the cache has.
@@ -156,6 +159,15 @@ func (l *leaser) seen(obj *v1alpha1.AddressLease) bool {
 	}
 	l.drop(key, obj.Name)
 	return true
+}
+
+// own says whether a lease is exactly what was written here last.
+func (l *leaser) own(obj *v1alpha1.AddressLease) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	version, ok := l.versions[obj.Name]
+	delete(l.versions, obj.Name)
+	return ok && version == obj.ResourceVersion
 }
 
 func (l *leaser) drop(key types.NamespacedName, name string) {

@@ -35,7 +35,7 @@ func SetupWukong(mgr manager.Manager, cfg Config, components *Components, l *led
 	r := &WukongReconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Config: cfg, components: components,
 		Events: mgr.GetEventRecorder("wukong-network"), ledger: l, leaser: l.leaser}
 	c, err := ctrl.NewControllerManagedBy(mgr).Named("wukong").
-		For(&v1alpha1.Wukong{}, builder.WithPredicates(predicate.Or[client.Object](predicate.GenerationChangedPredicate{}, statusTouched{}))).
+		For(&v1alpha1.Wukong{}, builder.WithPredicates(predicate.Or[client.Object](predicate.GenerationChangedPredicate{}, statusTouched{fresh: &r.fresh}))).
 		Watches(&v1alpha1.AddressLease{}, handler.EnqueueRequestsFromMapFunc(r.forLease)).
 		Watches(&v1alpha1.HostNetwork{}, handler.EnqueueRequestsFromMapFunc(r.forHostNetwork)).
 		Watches(&v1alpha1.HostUplink{}, handler.EnqueueRequestsFromMapFunc(r.forUnresolved), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
@@ -125,12 +125,15 @@ func (r *WukongReconciler) every(ctx context.Context, _ client.Object) []reconci
 
 // statusTouched lets through updates after which the status is not what this controller wrote last, such as a foreign
 // writer's: comparing is cheap and nothing is written unless something differs.
-type statusTouched struct{ predicate.Funcs }
+type statusTouched struct {
+	predicate.Funcs
+	fresh *freshness
+}
 
-func (statusTouched) Update(e event.UpdateEvent) bool {
+func (p statusTouched) Update(e event.UpdateEvent) bool {
 	before, ok1 := e.ObjectOld.(*v1alpha1.Wukong)
 	after, ok2 := e.ObjectNew.(*v1alpha1.Wukong)
-	return ok1 && ok2 && !equality.Semantic.DeepEqual(before.Status, after.Status)
+	return ok1 && ok2 && !p.fresh.own(after) && !equality.Semantic.DeepEqual(before.Status, after.Status)
 }
 
 // nodeMoved lets through nodes whose labels or annotations of ours changed.
@@ -143,14 +146,19 @@ func (nodeMoved) Update(e event.UpdateEvent) bool {
 		!equality.Semantic.DeepEqual(e.ObjectOld.GetAnnotations(), e.ObjectNew.GetAnnotations())
 }
 
-// forLease maps a lease to its holder and, because it may have become free, to everybody who asks for its address.
+// forLease maps a lease to its holder and, because it may have become free, to everybody who asks for its address. What was
+// written here for a holder that has it tells nothing new.
 func (r *WukongReconciler) forLease(ctx context.Context, o client.Object) []reconcile.Request {
 	l := o.(*v1alpha1.AddressLease)
 	requests := r.list(ctx, client.MatchingFields{indexWukongAddress: l.Spec.Address})
-	if h := l.Spec.Holder; h != nil {
-		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKey{Namespace: h.Namespace, Name: h.Name}})
+	if l.Spec.Holder == nil {
+		return requests
 	}
-	return requests
+	holder := reconcile.Request{NamespacedName: client.ObjectKey{Namespace: l.Spec.Holder.Namespace, Name: l.Spec.Holder.Name}}
+	if l.Spec.Phase == v1alpha1.LeaseAllocated && r.leaser.own(l) {
+		return slices.DeleteFunc(requests, func(q reconcile.Request) bool { return q == holder })
+	}
+	return append(requests, holder)
 }
 
 // forHostNetwork maps a HostNetwork to the Wukongs that chose it and to those that found none.
