@@ -1,25 +1,42 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"novasphere.dev/wukong-network/cmd/kubectl-wukong/cluster"
+	"novasphere.dev/wukong-network/cmd/kubectl-wukong/manifests"
 )
 
 // Exit codes.
 const (
-	exitClean    = 0
-	exitFindings = 1
-	exitUsage    = 2
+	exitClean       = 0
+	exitFindings    = 1
+	exitUsage       = 2
+	exitUnreachable = 3
 )
 
-// errFindings ends a command whose findings are already printed.
+// errFindings ends a command whose findings are already printed, or whose answer is nothing or less than was asked for.
 var errFindings = errors.New("there are findings")
+
+// finding is an error that is an answer: the command was understood and the cluster was asked.
+type finding struct{ text string }
+
+// Error gives the text.
+func (f finding) Error() string { return f.text }
+
+// found makes a finding.
+func found(format string, args ...any) error {
+	return finding{manifests.Printable(fmt.Sprintf(format, args...))}
+}
 
 func main() {
 	os.Exit(run(os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
@@ -35,14 +52,29 @@ type streams struct {
 func run(args []string, std streams) int {
 	root := newRoot(std)
 	root.SetArgs(args)
-	err := root.Execute()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	err := root.ExecuteContext(ctx)
+	if err != nil && !errors.Is(err, errFindings) {
+		printErrors(std.err, err)
+	}
+	return exitCode(err)
+}
+
+func exitCode(err error) int {
+	var answer finding
 	switch {
 	case err == nil:
 		return exitClean
-	case errors.Is(err, errFindings):
+	case errors.Is(err, errFindings), errors.As(err, &answer):
 		return exitFindings
 	}
-	printErrors(std.err, err)
+	switch cluster.CauseOf(err) {
+	case cluster.Unreachable, cluster.Forbidden, cluster.NotInstalled:
+		return exitUnreachable
+	case cluster.NotFound, cluster.Changed, cluster.Refused:
+		return exitFindings
+	}
 	return exitUsage
 }
 
@@ -60,11 +92,12 @@ func printErrors(w io.Writer, err error) {
 func newRoot(std streams) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "kubectl-wukong",
-		Short: "Static addresses for virtual machines: see what would be done",
-		Long: `Shows what wukong-network makes of the manifests that people keep: host policies, attachments, network data and
-virtual machines.
+		Short: "Static addresses for virtual machines: see what would be done, and who has what",
+		Long: `Shows what wukong-network makes of the manifests that people keep (render), and answers who has an address, who had it
+before, what is free and how full a pool is (ip, pool). Answers go to standard output, everything else to standard error.
 
-Exit codes: 0 clean, 1 findings, 2 wrong usage or input that cannot be read.`,
+Exit codes: 0 done or clean; 1 findings, nothing found, or less than was asked for; 2 wrong usage or input that cannot be read;
+3 the cluster cannot be reached, does not have the kinds, or refuses the rights.`,
 		// kubectl calls its plugins by this name.
 		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl wukong"},
 		SilenceErrors: true,
@@ -74,7 +107,7 @@ Exit codes: 0 clean, 1 findings, 2 wrong usage or input that cannot be read.`,
 	root.SetOut(std.out)
 	root.SetErr(std.err)
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usageError(c, "%w", err) })
-	root.AddCommand(newRender(std), newVersion(std))
+	root.AddCommand(newRender(std), newIP(std), newPool(std), newVersion(std))
 	return root
 }
 

@@ -148,8 +148,8 @@ func (c *Cluster) environment(options Options, hooks net.Addr) (*envtest.Environ
 	return env, nil
 }
 
-// startControllerManager starts the controllers that clusters cannot do without: they make deleted namespaces go away and
-// delete what an owner leaves behind.
+// startControllerManager starts the controllers that clusters cannot do without: they make deleted namespaces go away,
+// delete what an owner leaves behind, and put together the roles view, edit and admin.
 func (c *Cluster) startControllerManager() error {
 	path, err := launcher(c.dir, c.binaries.ControllerManager)
 	if err != nil {
@@ -161,7 +161,7 @@ func (c *Cluster) startControllerManager() error {
 	}
 	c.manager, err = startProcess(path, output,
 		"--kubeconfig="+c.Kubeconfig(),
-		"--controllers=namespace-controller,garbage-collector-controller,serviceaccount-controller",
+		"--controllers=namespace-controller,garbage-collector-controller,serviceaccount-controller,clusterrole-aggregation-controller",
 		"--leader-elect=false",
 		"--secure-port=0", // it serves nobody
 		"--kube-api-qps=500", "--kube-api-burst=1000",

@@ -1,0 +1,82 @@
+package cluster
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/client-go/rest"
+	kubevirtv1 "kubevirt.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"novasphere.dev/wukong-network/api/v1alpha1"
+	"novasphere.dev/wukong-network/cmd/kubectl-wukong/manifests"
+)
+
+// Options are what a Cluster tells while it works.
+type Options struct {
+	// Diagnostics gets notes about what could not be read, and warnings of the API server.
+	Diagnostics io.Writer
+	// Progress shows what takes long; nil shows nothing.
+	Progress *Progress
+	// Agent is the name and version that the API server's logs show.
+	Agent string
+}
+
+// Cluster is an open connection. Nothing is sent before the first read.
+type Cluster struct {
+	client   client.WithWatch
+	options  Options
+	skipping map[string]bool // notes that were given already
+}
+
+// Connect prepares a connection from kubectl's flags, its environment and its file. Errors are those of Error.
+func Connect(flags *genericclioptions.ConfigFlags, options Options) (*Cluster, error) {
+	// The client library has a logger of its own. What it has to say comes back as errors.
+	log.SetLogger(logr.Discard())
+	config, err := flags.ToRESTConfig()
+	if err != nil {
+		return nil, &Error{Cause: Unreachable, Text: "there is no cluster to ask: " + err.Error(), Err: err}
+	}
+	config.QPS, config.UserAgent = -1, options.Agent
+	config.WarningHandler = warnings{options.Diagnostics}
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{v1alpha1.AddToScheme, kubevirtv1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			return nil, err
+		}
+	}
+	c, err := client.NewWithWatch(config, client.Options{Scheme: scheme, Mapper: mapper()})
+	if err != nil {
+		return nil, &Error{Cause: Unreachable, Text: "there is no cluster to ask: " + err.Error(), Err: err}
+	}
+	return &Cluster{client: c, options: options, skipping: map[string]bool{}}, nil
+}
+
+// mapper knows the kinds that are asked for, so that no discovery precedes a question.
+func mapper() meta.RESTMapper {
+	m := meta.NewDefaultRESTMapper([]schema.GroupVersion{v1alpha1.GroupVersion})
+	for _, kind := range []string{"AddressLease", "AddressPool", "AddressReservation", "HostNetwork", "HostUplink"} {
+		m.Add(v1alpha1.GroupVersion.WithKind(kind), meta.RESTScopeRoot)
+	}
+	m.Add(v1alpha1.GroupVersion.WithKind("Wukong"), meta.RESTScopeNamespace)
+	m.Add(kubevirtv1.VirtualMachineGroupVersionKind, meta.RESTScopeNamespace)
+	return m
+}
+
+// warnings prints what the API server says beside an answer.
+type warnings struct{ out io.Writer }
+
+// HandleWarningHeader prints one warning.
+func (w warnings) HandleWarningHeader(_ int, _, text string) {
+	if text != "" {
+		fmt.Fprintln(w.out, "warning: "+manifests.Printable(text))
+	}
+}
+
+var _ rest.WarningHandler = warnings{}

@@ -1,0 +1,105 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"novasphere.dev/wukong-network/cmd/kubectl-wukong/manifests"
+)
+
+// Cause says why there is no answer.
+type Cause string
+
+// Causes.
+const (
+	// Unreachable: no API server answered, or it could not.
+	Unreachable Cause = "Unreachable"
+	// Forbidden: the caller may not.
+	Forbidden Cause = "Forbidden"
+	// NotInstalled: the API server does not know the kind.
+	NotInstalled Cause = "NotInstalled"
+	// NotFound: the object does not exist.
+	NotFound Cause = "NotFound"
+	// Changed: the object changed, or came to be, between reading and writing.
+	Changed Cause = "Changed"
+	// Refused: the API server does not accept what was asked.
+	Refused Cause = "Refused"
+)
+
+// Error says what the cluster did not do and what a person can do about it.
+type Error struct {
+	Cause Cause
+	Text  string
+	Err   error
+}
+
+// Error gives the text.
+func (e *Error) Error() string { return e.Text }
+
+// Unwrap gives what the client library said.
+func (e *Error) Unwrap() error { return e.Err }
+
+// CauseOf gives the cause of an error of this package, or "".
+func CauseOf(err error) Cause {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Cause
+	}
+	return ""
+}
+
+// explain makes an error of the client library one for people. doing says what was tried, such as "list AddressLeases".
+func explain(doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	cause := causeOf(err)
+	fix := map[Cause]string{
+		Forbidden:    "; ask an administrator for the ClusterRole wukong-network-address-reader",
+		NotInstalled: "the API server does not know this kind: is wukong-network installed in this cluster?",
+		Changed:      "; look again and repeat the command",
+	}[cause]
+	text := err.Error()
+	if cause == NotInstalled {
+		text = ""
+	}
+	return &Error{Cause: cause, Text: manifests.Printable(fmt.Sprintf("%s: %s%s", doing, text, fix)), Err: err}
+}
+
+func causeOf(err error) Cause {
+	var address *url.Error
+	var network net.Error
+	switch {
+	case apierrors.IsForbidden(err), apierrors.IsUnauthorized(err):
+		return Forbidden
+	case apierrors.IsNotFound(err):
+		if unknownKind(err) {
+			return NotInstalled
+		}
+		return NotFound
+	case apierrors.IsConflict(err), apierrors.IsAlreadyExists(err):
+		return Changed
+	case apierrors.IsInternalError(err), apierrors.IsServerTimeout(err), apierrors.IsServiceUnavailable(err),
+		apierrors.IsTimeout(err), apierrors.IsTooManyRequests(err),
+		errors.As(err, &address), errors.As(err, &network),
+		errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return Unreachable
+	}
+	return Refused
+}
+
+// unknownKind says whether "not found" is about the kind, not about an object: such an answer has no object's name.
+func unknownKind(err error) bool {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) {
+		return false
+	}
+	details := status.Status().Details
+	return details == nil || details.Name == "" || apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse)
+}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"novasphere.dev/wukong-network/cmd/kubectl-wukong/answer"
+	"novasphere.dev/wukong-network/cmd/kubectl-wukong/cluster"
+)
+
+// Size of a map where there is no terminal to ask, and room for what stands around it where there is one.
+const (
+	usualColumns = 80
+	usualRows    = 24
+	aroundMap    = 8
+)
+
+func newPoolShow(std streams) *cobra.Command {
+	var ask *asking
+	c := &cobra.Command{
+		Use:   "show POOL",
+		Short: "Show how full a pool is, and a map of it",
+		Long: `Shows how many addresses of a pool are used, are kept for somebody or out of use, rest and are free, counted from the leases;
+what its status says is wrong; and a map with one sign per address, or per block of addresses where there are many.
+
+The map is coloured on a terminal, unless NO_COLOR is set.
+
+Exit codes: 0 done; 1 there is no such pool; 2 wrong usage; 3 the cluster cannot be reached, or refuses the rights.`,
+		Example: `  kubectl wukong pool show office`,
+		Args:    oneArg("the name of an AddressPool"),
+		RunE:    func(c *cobra.Command, args []string) error { return ask.pool(c, args[0]) },
+	}
+	ask = newAsking(c, std, outputTable, outputJSON, outputYAML)
+	c.ValidArgsFunction = first(ask.completing(suggestPools))
+	return c
+}
+
+func (a *asking) pool(c *cobra.Command, name string) error {
+	if err := a.check(c); err != nil {
+		return err
+	}
+	from, err := a.open()
+	if err != nil {
+		return err
+	}
+	known, pool, err := poolOf(c, from, name)
+	if err != nil {
+		return err
+	}
+	leases, err := from.Leases(c.Context(), cluster.Is(cluster.FieldSegment, pool.Segment.String()))
+	if err != nil {
+		return err
+	}
+	report := known.Pool(pool, leases, sizeOf(a.std.out))
+	if a.structured() {
+		return answer.Structured(a.std.out, a.output, report)
+	}
+	return report.Write(a.std.out, paletteFor(a.std.out))
+}
+
+// sizeOf is the room for a map.
+func sizeOf(out io.Writer) answer.Size {
+	if f, ok := out.(*os.File); ok {
+		if columns, rows, err := term.GetSize(int(f.Fd())); err == nil && columns > 0 {
+			return answer.Size{Columns: columns, Rows: rows - aroundMap}
+		}
+	}
+	return answer.Size{Columns: usualColumns, Rows: usualRows - aroundMap}
+}
+
+// paletteFor gives colours to a terminal.
+func paletteFor(out io.Writer) answer.Palette {
+	if isTerminal(out) && wantsColour(os.Getenv) {
+		return answer.Colours()
+	}
+	return nil
+}
+
+// wantsColour says whether a terminal has colours, and nobody said that they are not wanted (no-color.org).
+func wantsColour(getenv func(string) string) bool {
+	return getenv("NO_COLOR") == "" && getenv("TERM") != "dumb"
+}
