@@ -3,6 +3,7 @@ package controllers
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -22,6 +23,8 @@ type wish struct {
 	host *v1alpha1.HostNetwork
 	// pool is nil for an address that belongs to none.
 	pool *render.Pool
+	// avoid are the gateways and DNS servers that the Wukong itself names: no address for its own machine.
+	avoid []netip.Addr
 }
 
 // limit is a bound on what a namespace may hold, and what bounds it.
@@ -71,7 +74,7 @@ func (l *ledger) choose(o *offer, w wish, now time.Time) (netip.Addr, shortage) 
 			return netip.Addr{}, out
 		}
 	}
-	addr, ok := space.Choose(name, func(a netip.Addr) bool { return l.blocked(w.asker, a) })
+	addr, ok := space.Choose(name, func(a netip.Addr) bool { return slices.Contains(w.avoid, a) || l.blocked(w.asker, a) })
 	if !ok {
 		return netip.Addr{}, out
 	}

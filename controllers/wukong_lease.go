@@ -137,7 +137,7 @@ func (r *WukongReconciler) choose(s *wukongScope, n *networkScope, t *slot) {
 }
 
 func (r *WukongReconciler) wish(s *wukongScope, n *networkScope, t *slot) wish {
-	return wish{asker: r.asker(s, n), age: s.age(), host: n.host, pool: t.pool}
+	return wish{asker: r.asker(s, n), age: s.age(), host: n.host, pool: t.pool, avoid: s.request.NextHops()}
 }
 
 func (s *wukongScope) age() age {

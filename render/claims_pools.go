@@ -45,35 +45,15 @@ func PoolClaims(p *Pool) []conflicts.Claim {
 // rests is a claim also when its rest is over: who asks knows the time.
 func LeaseClaim(l *v1alpha1.AddressLease) (conflicts.Claim, bool) {
 	addr, err := netip.ParseAddr(l.Spec.Address)
-	if err != nil || !locks(l.Spec.Phase) {
+	if err != nil || l.Spec.Phase == v1alpha1.LeaseReleased {
 		return conflicts.Claim{}, false
 	}
-	claim := leaseClaim(l)
-	claim.Addr = addr
-	return claim, true
-}
-
-// LeaseMACClaim is the MAC address of the machine that has, or may still have, the address of a lease.
-func LeaseMACClaim(l *v1alpha1.AddressLease) (conflicts.Claim, bool) {
-	mac, ok := unicastMAC(l.Spec.MAC)
-	if !ok || l.Spec.Phase != v1alpha1.LeaseAllocated && l.Spec.Phase != v1alpha1.LeaseReleasing {
-		return conflicts.Claim{}, false
-	}
-	claim := leaseClaim(l)
-	claim.MAC = mac
-	return claim, true
-}
-
-func locks(phase v1alpha1.LeasePhase) bool { return phase != v1alpha1.LeaseReleased }
-
-// leaseClaim is what the claims of a lease have in common.
-func leaseClaim(l *v1alpha1.AddressLease) conflicts.Claim {
 	record := objectOf("AddressLease", l).String()
-	claim := conflicts.Claim{Segment: l.Spec.Segment, Kind: conflicts.Lease, Owner: record, Record: record, Since: l.Spec.Since.Time}
+	claim := conflicts.Claim{Segment: l.Spec.Segment, Addr: addr, Kind: conflicts.Lease, Owner: record, Record: record, Since: l.Spec.Since.Time}
 	if h := l.Spec.Holder; h != nil {
 		claim.Namespace, claim.Owner = h.Namespace, HolderName(h.Namespace, h.Name, h.Network)
 	}
-	return claim
+	return claim, true
 }
 
 // notOfMachines are addresses that no machine has to itself on a segment.

@@ -63,7 +63,8 @@ func HolderName(namespace, wukong, network string) string {
 
 // KeptFor says whether the reservation waits for this holder.
 func (r *Reservation) KeptFor(namespace, wukong, network string) bool {
-	return r.For != "" && (r.For == HolderName(namespace, wukong, network) || r.For == HolderName(namespace, wukong, ""))
+	f := r.Object.Spec.For
+	return f != nil && f.Namespace == namespace && f.Name == wukong && (f.Network == "" || f.Network == network)
 }
 
 // Claims are the addresses that the reservation keeps back, a claim for each entry.
@@ -117,14 +118,19 @@ func (p *Pools) Offer(pool *Pool, reservations []*Reservation) ipam.Pool {
 
 // Kept gives the addresses of a pool that reservations keep for one holder.
 func (p *Pools) Kept(pool *Pool, reservations []*Reservation, namespace, wukong, network string) ipam.Pool {
-	var others netipx.IPSetBuilder
-	others.AddPrefix(pool.subnet)
+	var kept []netipx.IPRange
 	for _, r := range reservations {
 		if r.Segment == pool.Segment && r.KeptFor(namespace, wukong, network) {
-			for _, kept := range r.Ranges {
-				others.RemoveRange(kept)
-			}
+			kept = append(kept, r.Ranges...)
 		}
+	}
+	if len(kept) == 0 {
+		return ipam.Pool{}
+	}
+	var others netipx.IPSetBuilder
+	others.AddPrefix(pool.subnet)
+	for _, r := range kept {
+		others.RemoveRange(r)
 	}
 	set, err := others.IPSet()
 	if err != nil {

@@ -22,6 +22,9 @@ type settlement struct {
 	spaces map[ipam.Segment]*ipam.Space
 	// counts has how many addresses a namespace has of each quota.
 	counts map[quotaOf]int
+	// winners are the owners of what somebody else was refused for, and exceeded the quotas that somebody was refused for.
+	winners  map[string]bool
+	exceeded map[quotaOf]bool
 }
 
 type quotaOf struct {
@@ -32,9 +35,10 @@ type quotaOf struct {
 // asking is a Wukong that asks for addresses, and what becomes of it in one round.
 type asking struct {
 	*planned
-	// taken has its addresses by the paths of their fields, and counts those that no count has yet.
-	taken  map[string]netip.Prefix
-	counts map[quotaOf]int
+	// taken has its addresses by the paths of their fields.
+	taken map[string]netip.Prefix
+	// counts has how many of them count against each quota, and counted how many of those are in the counts of the settlement.
+	counts, counted map[quotaOf]int
 	// refused: it gets no address.
 	refused bool
 	// drained: it was refused one from a pool, and is not asked again.
@@ -107,13 +111,15 @@ func (s *settlement) gather() {
 }
 
 // round gives every Wukong its addresses. It says whether that has to be done again: one that names addresses and gets none from
-// a pool gives up those that it names, and others may have lost them to it.
+// a pool gives up those that it names, and others may have gone without them.
 func (s *settlement) round() bool {
 	s.spaces, s.counts = map[ipam.Segment]*ipam.Space{}, map[quotaOf]int{}
+	s.winners, s.exceeded = map[string]bool{}, map[quotaOf]bool{}
 	for _, w := range s.order {
 		s.index.Replace(w.object.String(), nil)
 		if !w.drained {
-			w.taken, w.counts, w.refused, w.findings = map[string]netip.Prefix{}, map[quotaOf]int{}, false, nil
+			w.taken, w.counts, w.counted = map[string]netip.Prefix{}, map[quotaOf]int{}, map[quotaOf]int{}
+			w.refused, w.findings = false, nil
 		}
 	}
 	for _, w := range s.order {
@@ -125,12 +131,45 @@ func (s *settlement) round() bool {
 		if w.refused {
 			continue
 		}
-		names := len(w.taken) > 0
+		mattered := s.matters(w)
 		if s.draw(w); !w.refused {
 			continue
 		}
-		s.index.Replace(w.object.String(), nil)
-		if w.drained = true; names {
+		s.withdraw(w)
+		if w.drained = true; mattered {
+			return true
+		}
+	}
+	return false
+}
+
+// withdraw takes back what a Wukong has.
+func (s *settlement) withdraw(w *asking) {
+	s.index.Replace(w.object.String(), nil)
+	for of, n := range w.counted {
+		s.counts[of] -= n
+	}
+}
+
+// matters says whether another Wukong could have fared differently without what this one names: it was refused for it, could have
+// got it from a pool, or was over a bound that this one shares.
+func (s *settlement) matters(w *asking) bool {
+	for i, n := range w.request.Networks {
+		if s.winners[HolderName(w.object.Namespace, w.object.Name, n.Name)] {
+			return true
+		}
+		for _, a := range n.Addresses {
+			prefix, taken := w.taken[a.Path]
+			if !taken {
+				continue
+			}
+			if slices.ContainsFunc(s.p.pools.bySegment[w.choices[i].Segment], func(p *Pool) bool { return p.Config.Contains(prefix.Addr()) }) {
+				return true
+			}
+		}
+	}
+	for of := range w.counted {
+		if s.exceeded[of] {
 			return true
 		}
 	}
@@ -186,12 +225,14 @@ func (s *settlement) choose(w *asking, network int, pool *Pool) (netip.Addr, boo
 		}
 		return refuses(conflicts.Conflicts(claimOf(w.planned, network, a), &s.index))
 	}
-	const reserved = "" // no AddressPool has this name
-	space.Attach(reserved, s.p.pools.Kept(pool, s.p.reservations, w.object.Namespace, w.object.Name, w.request.Networks[network].Name))
-	a, ok := space.Choose(reserved, skip)
-	space.Detach(reserved)
-	if ok {
-		return a, true
+	kept := s.p.pools.Kept(pool, s.p.reservations, w.object.Namespace, w.object.Name, w.request.Networks[network].Name)
+	if !kept.Size().IsZero() {
+		const reserved = "" // no AddressPool has this name
+		space.Attach(reserved, kept)
+		defer space.Detach(reserved)
+		if a, ok := space.Choose(reserved, skip); ok {
+			return a, true
+		}
 	}
 	return space.Choose(pool.Object.Name, skip)
 }
@@ -213,7 +254,8 @@ func (w *asking) has(network int, addr netip.Addr) bool {
 func (s *settlement) take(w *asking, network int, a Address, prefix netip.Prefix) {
 	for _, q := range s.p.pools.Quotas(w.choices[network], a) {
 		of := quotaOf{q, w.object.Namespace}
-		if w.counts[of]++; s.counts[of]+w.counts[of] > q.Max {
+		if w.counts[of]++; s.counts[of]-w.counted[of]+w.counts[of] > q.Max {
+			s.exceeded[of] = true
 			s.refuse(w, v1alpha1.ReasonAddressQuotaExceeded, a.Path,
 				"%s lets a namespace have %d of its addresses, and %q has as many: give one up, or ask the platform team to raise maxAddresses", q.Object, q.Max, w.object.Namespace)
 		}
@@ -240,9 +282,9 @@ func (s *settlement) lease(w *asking) {
 		return
 	}
 	for of, n := range w.counts {
-		s.counts[of] += n
+		s.counts[of] += n - w.counted[of]
+		w.counted[of] = n
 	}
-	w.counts = map[quotaOf]int{}
 	var claims []conflicts.Claim
 	for i, n := range w.request.Networks {
 		if claim, ok := s.macClaim(w, i); ok {
@@ -283,6 +325,7 @@ func (s *settlement) macClaim(w *asking, network int) (conflicts.Claim, bool) {
 func (s *settlement) collide(w *asking, path string, found []conflicts.Conflict) {
 	for _, c := range found {
 		if c.Severity == conflicts.Refuses {
+			s.winners[c.Other.Owner] = true
 			s.refuse(w, reasonOf(c), path, "%s", c)
 			continue
 		}

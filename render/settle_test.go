@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -117,12 +118,12 @@ func TestReservedAddressesWaitForTheirHolder(t *testing.T) {
 	}
 }
 
-// TestPlansKeepTheirPromises plans random inputs: two Wukongs never get one address, nobody gets half of what it asks for, and the
-// order of the input changes nothing.
+// TestPlansKeepTheirPromises plans random inputs: two Wukongs never get one address, nobody gets half of what it asks for, who gets
+// nothing is in nobody's way, and the order of the input changes nothing.
 func TestPlansKeepTheirPromises(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	sources := []string{"p", "p", "q", "192.0.2.5/24", "192.0.2.6/24", "192.0.2.9/24", "192.0.2.17/24"}
-	for range 200 {
+	for range 300 {
 		var wukongs []v1alpha1.Wukong
 		asked := map[string]int{}
 		for i := range 1 + r.IntN(8) {
@@ -137,10 +138,20 @@ func TestPlansKeepTheirPromises(t *testing.T) {
 		}
 		in := lab(wukongs, pool("p", "192.0.2.0/24", ranges("192.0.2.4-192.0.2.9")), pool("q", "192.0.2.0/24", ranges("192.0.2.8-192.0.2.11"), exclude("192.0.2.10")))
 		in.AddressReservations = []v1alpha1.AddressReservation{reservation("r", "w1", "192.0.2.6-192.0.2.7")}
+		if r.IntN(2) == 0 {
+			in.HostNetworks[0].Spec.AllowedNamespaces.MaxAddresses = number(1 + r.Int32N(8))
+		}
 		out, findings := render.Plan(in)
 		checkLeases(t, out.Leases, asked)
 		if refused := errorsOf(findings); refused+len(out.Netplans) != len(wukongs) {
 			t.Errorf("%d refused, %d rendered of %d", refused, len(out.Netplans), len(wukongs))
+		}
+		without := in
+		without.Wukongs = slices.DeleteFunc(slices.Clone(in.Wukongs), func(w v1alpha1.Wukong) bool {
+			return !slices.ContainsFunc(out.Leases, func(l render.PlannedLease) bool { return l.Wukong == w.Name })
+		})
+		if alone, _ := render.Plan(without); !slices.Equal(alone.Leases, out.Leases) {
+			t.Fatalf("without those who get nothing (-with +without):\n%s", cmp.Diff(out.Leases, alone.Leases, byValue))
 		}
 		r.Shuffle(len(in.Wukongs), func(i, k int) { in.Wukongs[i], in.Wukongs[k] = in.Wukongs[k], in.Wukongs[i] })
 		again, findingsAgain := render.Plan(in)
