@@ -3,8 +3,8 @@ package ipam
 import (
 	"flag"
 	"fmt"
+	"math"
 	"net/netip"
-	"slices"
 	"strconv"
 	"testing"
 )
@@ -26,6 +26,21 @@ func cycle(b *testing.B, s *Space) {
 func filledSlash16(tb testing.TB, percent int) *Space {
 	const size = 1<<16 - 2
 	return crowded(tb, "10.0.0.0/16", size, size*percent/100)
+}
+
+// rowInSlash16 has a share of a /16 in use from its beginning, but for the first address: a search behind that one has to pass
+// all of the others.
+func rowInSlash16(tb testing.TB, percent int) *Space {
+	const size = 1<<16 - 2
+	s := crowded(tb, "10.0.0.0/16", size*percent/100, size*percent/100)
+	s.Set(addr("10.0.0.1"), Use{})
+	return s
+}
+
+func BenchmarkChooseBeforeARowInASlash16(b *testing.B) {
+	for _, percent := range []int{5, 50, 95, 99} {
+		b.Run(strconv.Itoa(percent)+"%", func(b *testing.B) { cycle(b, rowInSlash16(b, percent)) })
+	}
 }
 
 func BenchmarkChooseInASlash16(b *testing.B) {
@@ -146,31 +161,47 @@ func BenchmarkNewPoolOfManyRanges(b *testing.B) {
 	}
 }
 
-// TestChoosingCostsTheSameInAFullPool compares a /16 that is nearly full with one that is nearly empty, in turns, so that what
-// else the machine does falls on both. It says nothing about seconds.
+// TestChoosingCostsTheSameInAFullPool compares a /16 that is nearly full with one that is nearly empty. It says nothing about
+// seconds. A search that goes from address to address costs 50 times as much behind a row in use.
 func TestChoosingCostsTheSameInAFullPool(t *testing.T) {
 	if testing.Short() {
 		t.Skip("measures for some seconds")
 	}
 	benchtime := flag.Lookup("test.benchtime")
 	defer func(before string) { _ = benchtime.Value.Set(before) }(benchtime.Value.String())
-	if err := benchtime.Value.Set("200ms"); err != nil {
+	if err := benchtime.Value.Set("20ms"); err != nil {
 		t.Fatal(err)
 	}
-	empty, full := filledSlash16(t, 5), filledSlash16(t, 95)
-	var ratios []float64
-	for range 7 {
-		low := testing.Benchmark(func(b *testing.B) { cycle(b, empty) })
-		high := testing.Benchmark(func(b *testing.B) { cycle(b, full) })
-		if low.AllocsPerOp() != 0 || high.AllocsPerOp() != 0 {
-			t.Errorf("allocations: %d at 5 %%, %d at 95 %%", low.AllocsPerOp(), high.AllocsPerOp())
-		}
-		ratio := float64(high.NsPerOp()) / float64(low.NsPerOp())
-		ratios = append(ratios, ratio)
-		t.Logf("%d ns at 5 %%, %d ns at 95 %%: %.2f times", low.NsPerOp(), high.NsPerOp(), ratio)
+	cases := map[string]struct {
+		fill  func(testing.TB, int) *Space
+		limit float64
+	}{
+		"free addresses all over the pool":             {filledSlash16, 1.5},
+		"one free address, and behind it a row in use": {rowInSlash16, 2.5}, // one level more to pass
 	}
-	slices.Sort(ratios)
-	if median := ratios[len(ratios)/2]; median > 1.5 {
-		t.Errorf("at 95 %% choosing costs %.2f times what it costs at 5 %%, want at most 1.5", median)
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) { compareCosts(t, c.fill(t, 5), c.fill(t, 95), c.limit) })
+	}
+}
+
+// compareCosts measures both in short turns, so that what else the machine does falls on both, and compares the fastest turn
+// of each, which it disturbed least. On a busy machine it takes more turns before it complains.
+func compareCosts(t *testing.T, empty, full *Space, limit float64) {
+	t.Helper()
+	measure := func(s *Space) float64 {
+		r := testing.Benchmark(func(b *testing.B) { cycle(b, s) })
+		if r.AllocsPerOp() != 0 {
+			t.Errorf("%d allocations", r.AllocsPerOp())
+		}
+		return float64(r.T.Nanoseconds()) / float64(r.N)
+	}
+	low, high := math.Inf(1), math.Inf(1)
+	for turn := 0; turn < 15 || turn < 100 && high > low*limit; turn++ {
+		low = min(low, measure(empty))
+		high = min(high, measure(full))
+	}
+	t.Logf("%.0f ns at 5 %%, %.0f ns at 95 %%: %.2f times", low, high, high/low)
+	if high > low*limit {
+		t.Errorf("at 95 %% choosing costs %.2f times what it costs at 5 %%, want at most %.1f", high/low, limit)
 	}
 }

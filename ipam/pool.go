@@ -2,7 +2,6 @@ package ipam
 
 import (
 	"net/netip"
-	"slices"
 	"strconv"
 
 	"go4.org/netipx"
@@ -197,10 +196,6 @@ func (p Pool) Overlaps(o Pool) bool {
 		}
 	}
 	return false
-}
-
-func (p Pool) equal(o Pool) bool {
-	return p.subnet == o.subnet && slices.Equal(p.ranges, o.ranges) && slices.Equal(p.exclude, o.exclude) && slices.Equal(p.given, o.given)
 }
 
 // span is a range of addresses as numbers, both ends included.

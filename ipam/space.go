@@ -33,10 +33,10 @@ type Space struct {
 	pools []*attached
 }
 
-// attached is a pool with what is counted of its addresses.
+// attached is what a pool gives out, with what is counted of these addresses.
 type attached struct {
 	name     string
-	pool     Pool
+	given    []span
 	size     Count
 	phases   [phaseCount]int
 	released queue
@@ -49,24 +49,19 @@ type attached struct {
 // follows the number of used addresses, unless the pool is the same as before.
 func (s *Space) Attach(pool string, p Pool) {
 	i, found := s.find(pool)
-	if found && s.pools[i].pool.equal(p) {
+	if found && slices.Equal(s.pools[i].given, p.given) {
 		return
 	}
-	a := &attached{name: pool, pool: p, size: p.Size()}
-	var old []released
+	a := &attached{name: pool, given: p.given, size: p.Size()}
 	for x, u := range s.uses {
 		if covers(p.given, x) {
 			a.phases[u.phase]++
 			if u.phase == phaseReleased {
-				old = append(old, released{u.seconds, u.nanos, x})
+				a.released.add(released{u.seconds, u.nanos, x})
 			}
 		}
 	}
-	slices.SortFunc(old, released.cmp)
-	for _, r := range old {
-		a.released.add(r)
-	}
-	a.fresh, a.hasFresh = s.nextFresh(p, u128{})
+	a.fresh, a.hasFresh = s.nextFresh(p.given, u128{})
 	if found {
 		s.pools[i] = a
 	} else {
@@ -94,7 +89,7 @@ func (s *Space) Set(a netip.Addr, u Use) {
 	}
 	s.record(x, before, after)
 	for _, p := range s.pools {
-		if covers(p.pool.given, x) {
+		if covers(p.given, x) {
 			s.count(p, x, before, after)
 		}
 	}
@@ -137,13 +132,13 @@ func (s *Space) count(p *attached, x u128, before, after use) {
 	case after.phase == phaseNone && (!p.hasFresh || x.less(p.fresh)):
 		p.fresh, p.hasFresh = x, true
 	case after.phase != phaseNone && p.hasFresh && x == p.fresh:
-		p.fresh, p.hasFresh = s.nextFresh(p.pool, x.next())
+		p.fresh, p.hasFresh = s.nextFresh(p.given, x.next())
 	}
 }
 
-// nextFresh gives the lowest never-used address of the pool from x on.
-func (s *Space) nextFresh(p Pool, x u128) (u128, bool) {
-	for _, sp := range p.given[from(p.given, x):] {
+// nextFresh gives the lowest never-used address of a pool from x on.
+func (s *Space) nextFresh(given []span, x u128) (u128, bool) {
+	for _, sp := range given[from(given, x):] {
 		if x.less(sp.first) {
 			x = sp.first
 		}
@@ -182,7 +177,7 @@ func (s *Space) Choose(pool string, skip func(netip.Addr) bool) (a netip.Addr, o
 	}
 	p := s.pools[i]
 	left := maxSkipped
-	for x, ok := p.fresh, p.hasFresh; ok && left >= 0; x, ok = s.nextFresh(p.pool, x.next()) {
+	for x, ok := p.fresh, p.hasFresh; ok && left >= 0; x, ok = s.nextFresh(p.given, x.next()) {
 		if a := addrOf(x); skip == nil || !skip(a) {
 			return a, true
 		}
@@ -242,26 +237,19 @@ func (s *Space) Next(in netip.Prefix, after netip.Addr, skip func(netip.Addr) bo
 		return s.suggest(whole, in, skip, &left)
 	}
 	x := keyOf(after)
-	if x != whole.last {
-		if a, ok := s.suggest(span{x.next(), whole.last}, in, skip, &left); ok {
-			return a, true
-		}
-	}
-	if x == whole.first {
-		return netip.Addr{}, false
+	if a, ok := s.suggest(span{x.next(), whole.last}, in, skip, &left); ok {
+		return a, true
 	}
 	return s.suggest(span{whole.first, x.sub(u128{lo: 1})}, in, skip, &left)
 }
 
-// suggest gives the first address of the span that may be suggested.
+// suggest gives the first address of the span that may be suggested. The span may be empty, its end before its beginning. The
+// very first and last numbers, which have no neighbours, are addresses of no machine.
 func (s *Space) suggest(within span, in netip.Prefix, skip func(netip.Addr) bool, left *int) (netip.Addr, bool) {
 	for x, ok := s.taken.nextOutside(within.first, within.last); ok && *left >= 0; x, ok = s.taken.nextOutside(x.next(), within.last) {
 		a := addrOf(x)
 		if reservedInSubnet(netip.PrefixFrom(a, in.Bits())) == "" && unusable(a) == "" && (skip == nil || !skip(a)) {
 			return a, true
-		}
-		if x == within.last {
-			break
 		}
 		*left--
 	}

@@ -180,6 +180,14 @@ func TestSearchThatSkipsEverythingEnds(t *testing.T) {
 	if a, ok := s.Next(netip.MustParsePrefix("2001:db8::/64"), addr("2001:db8::1"), none); ok || n != maxSkipped+1 {
 		t.Errorf("%s, %v after %d addresses", a, ok, n)
 	}
+	n = 0
+	s.Attach("old", pool(t, "10.2.0.0/15", "", ""))
+	for i := range uint64(1 << 17) {
+		s.Set(addrOf(keyOf(addr("10.2.0.0")).add(u128{lo: i})), wasReleased(0))
+	}
+	if a, ok := s.Choose("old", none); ok || n != maxSkipped+1 {
+		t.Errorf("%s, %v after %d released addresses", a, ok, n)
+	}
 	last := addr("10.0.255.254")
 	s.Attach("v4", pool(t, "10.0.0.0/16", "", ""))
 	if a, ok := s.Choose("v4", func(a netip.Addr) bool { return a != last }); !ok || a != last {
@@ -299,7 +307,7 @@ func TestSpaceAnswersAsEnumeratingDoes(t *testing.T) {
 
 // randomSet takes what a pool gives, or makes up any use of any address.
 func randomSet(rnd *rand.Rand, s *Space, names []string) (netip.Addr, Use) {
-	u := Use{[]Phase{Allocated, Allocated, Releasing, Cooling, Reserved, Released, Released, Released, ""}[rnd.IntN(9)], noon.Add(time.Duration(rnd.IntN(50)) * time.Second)}
+	u := Use{[]Phase{Allocated, Allocated, Releasing, Cooling, Reserved, Released, Released, Released, ""}[rnd.IntN(9)], noon.Add(time.Duration(rnd.IntN(50)) * 100 * time.Millisecond)}
 	if u.Phase == "" && rnd.IntN(2) == 0 {
 		u.Since = time.Time{}
 	}
@@ -493,6 +501,18 @@ func TestChoosingAllocatesNothing(t *testing.T) {
 	}
 	if n := testing.AllocsPerRun(200, func() { s.Choose("web", func(a netip.Addr) bool { return a.As4()[3] < 200 }) }); n != 0 {
 		t.Errorf("released addresses: %v allocations", n)
+	}
+	now := 256
+	n := testing.AllocsPerRun(100, func() {
+		for range 1000 { // several times around the pool
+			a, _ := s.Choose("web", nil)
+			s.Set(a, allocated(now))
+			s.Set(a, wasReleased(now))
+			now++
+		}
+	})
+	if n != 0 {
+		t.Errorf("taking and giving back 1,000 times: %v allocations", n)
 	}
 }
 
