@@ -36,11 +36,11 @@ var columns = map[string]struct {
 		[]string{"full", "lab", "eth1", "False", "NodeNetworkDegraded", "1/2", "wukong-full-0123456789", "node-c failed"}},
 	"HostNetwork": {"wknet", "NAME SEGMENT TYPE BRIDGE READY REASON NODES USERS MESSAGE AGE",
 		[]string{"full", "lab.100", "bridge", "br-full", "True", "Applied", "1/2", "1", "all is well"}},
-	"AddressPool": {"wkpool", "NAME SUBNET FABRIC VLAN TOTAL ALLOCATED RESERVED FREE COOLING GATEWAY READY AGE",
+	"AddressPool": {"wkpool", "NAME SUBNET FABRIC VLAN TOTAL ALLOCATED RESERVED FREE MISSING CONFLICTS COOLING GATEWAY READY AGE",
 		[]string{"full", "192.0.2.0/24", "lab", "100", "2^64", "1", "150", "192.0.2.1", "True"}},
 	"AddressReservation": {"wkres", "NAME FABRIC VLAN ADDRESSES REASON READY AGE",
 		[]string{"full", "lab", "100", "192.0.2.10", "printer, 2nd floor", "True"}},
-	"AddressLease": {"wkip", "NAME ADDRESS SEGMENT PHASE NAMESPACE HOLDER NETWORK MAC POOL SINCE",
+	"AddressLease": {"wkip", "NAME ADDRESS SEGMENT PHASE NAMESPACE HOLDER NETWORK MAC POOL CONFLICT SINCE",
 		[]string{"ip-192-0-2-10.lab.100", "192.0.2.10", "lab.100", "Cooling", "team-a", "web", "lan", "02:00:00:aa:bb:01", "lab"}},
 }
 
