@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -88,7 +87,7 @@ func (l *ledger) restoreLeases(ctx context.Context, w *v1alpha1.Wukong, lost map
 		if err != nil || !lost[name] {
 			continue
 		}
-		lease, verdict, err := l.leaser.take(ctx, req, time.Now())
+		lease, verdict, err := l.leaser.take(ctx, req, l.clock.Now())
 		switch {
 		case err != nil:
 			return err
@@ -197,7 +196,7 @@ func (p *publication) network(n render.Network) string {
 // disagrees says why what was delivered is not what the published addresses give, or nothing.
 func (p *publication) disagrees(cluster string) string {
 	if p.wukong.Status.RequestHash == "" {
-		return "" // nothing was delivered yet, so no guest has anything else
+		return "nothing was delivered to a guest with it, so that none can have it" // it is asked for anew, as by anybody
 	}
 	granted, invalid := p.offer.pools.Grant(p.request, p.taken)
 	if len(invalid) > 0 {
