@@ -223,3 +223,7 @@ func reconciles(t *testing.T, controller string) float64 {
 	}
 	return total
 }
+
+func inSegment(segment string) client.ListOption {
+	return client.MatchingFields{"spec.segment": segment}
+}

@@ -29,19 +29,21 @@ func (l *ledger) restore(ctx context.Context) error {
 	slices.SortFunc(wukongs.Items, func(a, b v1alpha1.Wukong) int {
 		return cmp.Or(a.CreationTimestamp.UTC().Compare(b.CreationTimestamp.UTC()), strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))
 	})
+	// What is lost is found first: of two that publish one address, the one that does not get it is told.
+	lost := make([]map[string]bool, len(wukongs.Items))
 	for i := range wukongs.Items {
-		w := &wukongs.Items[i]
-		if !w.DeletionTimestamp.IsZero() {
+		if w := &wukongs.Items[i]; w.DeletionTimestamp.IsZero() {
+			var err error
+			if lost[i], err = l.unleased(ctx, w); err != nil {
+				return err
+			}
+		}
+	}
+	for i := range wukongs.Items {
+		if len(lost[i]) == 0 {
 			continue
 		}
-		lost, err := l.unleased(ctx, w)
-		if err != nil {
-			return err
-		}
-		if len(lost) == 0 {
-			continue
-		}
-		if err := l.restoreLeases(ctx, w, lost); err != nil {
+		if err := l.restoreLeases(ctx, &wukongs.Items[i], lost[i]); err != nil {
 			return err
 		}
 	}
