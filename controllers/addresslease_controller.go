@@ -113,12 +113,14 @@ func (r *AddressLeaseReconciler) Reconcile(ctx context.Context, req ctrl.Request
 	if changed {
 		writeLease(after, obj)
 	}
-	if found := r.noteConflict(obj); !changed && !found {
+	collided := obj.Spec.Conflict
+	if r.noteConflict(obj); !changed && obj.Spec.Conflict == collided {
 		return ctrl.Result{RequeueAfter: wait}, nil
 	}
 	if err := r.Update(ctx, obj); err != nil {
 		return settle(ctrl.Result{}, err)
 	}
+	r.tellConflict(obj, collided)
 	if !changed {
 		return ctrl.Result{RequeueAfter: wait}, nil
 	}
@@ -143,28 +145,31 @@ func (r *AddressLeaseReconciler) retire(ctx context.Context, obj *v1alpha1.Addre
 	return settle(ctrl.Result{}, err)
 }
 
-// noteConflict brings spec.conflict up to what is known, and says whether it changed.
-func (r *AddressLeaseReconciler) noteConflict(obj *v1alpha1.AddressLease) bool {
+// noteConflict brings spec.conflict up to what is known.
+func (r *AddressLeaseReconciler) noteConflict(obj *v1alpha1.AddressLease) {
 	text := ""
 	if asker, held := render.LeaseClaim(obj); held {
 		text = conflictText(conflicts.Conflicts(asker, &r.ledger.claims))
 	}
-	before := obj.Spec.Conflict
-	if text == before {
-		return false
-	}
-	obj.Spec.Conflict = text
-	switch {
+	switch before := obj.Spec.Conflict; {
 	case text == "":
 		obj.Spec.ConflictSince = nil
-		r.Events.Eventf(obj, nil, corev1.EventTypeNormal, v1alpha1.ReasonCollisionGone, "Watch", "%s on %s collides with nothing any more",
-			obj.Spec.Address, obj.Spec.Segment)
 	case before == "":
 		now := metav1.NewTime(r.Config.Clock.Now().Truncate(time.Second))
 		obj.Spec.ConflictSince = &now
+	}
+	obj.Spec.Conflict = text
+}
+
+// tellConflict makes an event of a collision that began or ended with the last write.
+func (r *AddressLeaseReconciler) tellConflict(obj *v1alpha1.AddressLease, before string) {
+	switch text := obj.Spec.Conflict; {
+	case before != "" && text == "":
+		r.Events.Eventf(obj, nil, corev1.EventTypeNormal, v1alpha1.ReasonCollisionGone, "Watch", "%s on %s collides with nothing any more",
+			obj.Spec.Address, obj.Spec.Segment)
+	case before == "" && text != "":
 		r.Events.Eventf(obj, nil, corev1.EventTypeWarning, v1alpha1.ReasonCollisionFound, "Watch", "%s", clip(text))
 	}
-	return true
 }
 
 // maxConflictText is the bound that the schema has, in characters.
@@ -188,13 +193,16 @@ func conflictText(found []conflicts.Conflict) string {
 // free does what an engineer ordered, once. A lease that its holder still asks for is not freed.
 func (r *AddressLeaseReconciler) free(ctx context.Context, obj *v1alpha1.AddressLease, before ipam.Lease, why string) (ctrl.Result, error) {
 	after, changed, refused := ipam.Free(before, v1alpha1.ReasonFreed, r.Config.Clock.Now())
+	collided := obj.Spec.Conflict
 	if changed {
 		writeLease(after, obj)
 	}
+	r.noteConflict(obj)
 	delete(obj.Annotations, v1alpha1.FreeAnnotation)
 	if err := r.Update(ctx, obj); err != nil {
 		return settle(ctrl.Result{}, err)
 	}
+	r.tellConflict(obj, collided)
 	log.FromContext(ctx).Info("lease freed by order", "from", before.Phase, "holder", before.Holder.String(), "why", why, "refused", refused)
 	if refused != nil {
 		r.Events.Eventf(obj, nil, corev1.EventTypeWarning, v1alpha1.ReasonAddressInUse, "Free", "%s", clip(refused.Error()))

@@ -8,6 +8,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
@@ -28,6 +29,7 @@ type ledger struct {
 	leaser     *leaser
 	events     events.EventRecorder
 	cluster    string
+	clock      clock.PassiveClock
 
 	// claims has everything that can collide with a lease but the leases themselves.
 	claims conflicts.Index
@@ -44,19 +46,19 @@ type ledger struct {
 	quotas   map[quota]int
 	lines    map[string]*line
 	specs    uint64
-	// claimedFor stands for the offer that the claims of pools, nodes and reservations were read with.
-	claimedFor uint64
 	// reservations are those of the cluster, by name; reserved counts their changes, and attachedAt is where it stood when
 	// pools were attached last.
 	reservations         map[string]*render.Reservation
 	reserved, attachedAt int
-	// nextHops are the addresses that nodes use as gateways and DNS servers.
-	nextHops map[netip.Addr]bool
+	// nextHops are the gateways and DNS servers of each node that claims anything, and users how many nodes use each.
+	nextHops map[string][]nextHop
+	users    map[nextHop]int
 	// poolSources are the sources of claims that pools have.
 	poolSources map[string]bool
 
 	subscribers []func(conflicts.Changes)
 	wakers      []func(types.NamespacedName)
+	onTurn      []func(netip.Addr)
 }
 
 // leaseFact is what the ledger keeps of one lease. The zero value stands for no lease.
@@ -83,11 +85,11 @@ type quota struct{ namespace, hostNetwork, pool string }
 
 func newLedger(mgr manager.Manager, cfg Config, components *Components) *ledger {
 	c, live := mgr.GetClient(), mgr.GetAPIReader()
-	return &ledger{Client: c, live: live, offers: newOffers(c), components: components, cluster: cfg.ClusterName,
+	return &ledger{Client: c, live: live, offers: newOffers(c), components: components, cluster: cfg.ClusterName, clock: cfg.Clock,
 		leaser: &leaser{client: c, live: live}, events: mgr.GetEventRecorder("wukong-network"), ready: make(chan struct{}),
 		leases: map[string]leaseFact{}, flights: map[string]leaseFact{}, spaces: map[string]*ipam.Space{},
 		attached: map[string]attachment{}, quotas: map[quota]int{}, lines: map[string]*line{},
-		reservations: map[string]*render.Reservation{}, nextHops: map[netip.Addr]bool{}}
+		reservations: map[string]*render.Reservation{}, nextHops: map[string][]nextHop{}, users: map[nextHop]int{}}
 }
 
 // taken says whether the address is not to be had.
@@ -133,6 +135,7 @@ func (l *ledger) sawLease(o *v1alpha1.AddressLease) {
 	delete(l.flights, o.Name)
 	wake := l.put(o.Name, factOf(o))
 	l.mu.Unlock()
+	l.leaseMAC(o)
 	l.wake(wake)
 }
 
@@ -142,6 +145,7 @@ func (l *ledger) lostLease(name string) {
 	delete(l.flights, name)
 	wake := l.put(name, leaseFact{})
 	l.mu.Unlock()
+	l.replace(leaseSource(name), nil)
 	l.wake(wake)
 }
 

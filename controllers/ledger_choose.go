@@ -6,8 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"k8s.io/apimachinery/pkg/types"
-
 	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/conflicts"
 	"novasphere.dev/wukong-network/ipam"
@@ -177,33 +175,4 @@ func (l *ledger) available(segment string, addr netip.Addr) bool {
 	defer l.mu.Unlock()
 	phase := l.space(segment).Use(addr).Phase
 	return phase == "" || phase == ipam.Released
-}
-
-// claimMAC says what is in the way of a network's MAC address, and otherwise claims it, so that of two Wukongs that come with
-// one MAC address at the same time only one gets it. Nobody who has it already loses it.
-func (l *ledger) claimMAC(s *wukongScope, n *networkScope, asker conflicts.Claim) []conflicts.Conflict {
-	if n.mac == "" {
-		return nil
-	}
-	asker.MAC = n.mac
-	source := "MAC/" + s.age().key.String()
-	l.macs.Lock()
-	defer l.macs.Unlock()
-	for _, c := range macClaims(s.before) {
-		if c.MAC == n.mac && c.Owner == asker.Owner && c.Segment == asker.Segment {
-			asker.Kind = conflicts.Lease
-		}
-	}
-	found := conflicts.Conflicts(asker, &l.claims)
-	if !refused(found) {
-		asker.Kind = conflicts.Lease
-		s.macs = append(s.macs, asker)
-	}
-	l.replace(source, s.macs)
-	return found
-}
-
-// releaseMACs drops the MAC addresses of a Wukong that is gone.
-func (l *ledger) releaseMACs(key types.NamespacedName) {
-	l.replace("MAC/"+key.String(), nil)
 }

@@ -30,11 +30,17 @@ const restoreRetry = time.Second
 type follower struct {
 	*ledger
 	cache cache.Cache
+
+	// inOrder is held from reading what an object claims until the ledger has it: several watches lead to one look, and the one
+	// that read last has to be the one that counts.
+	inOrder sync.Mutex
+	// declared is the offer that claims were last read with.
+	declared uint64
 }
 
 // Start reads everything once, matches what is published with leases, opens the ledger, and follows the watches until ctx
 // ends. It runs where the controllers run: on the leader.
-func (f follower) Start(ctx context.Context) error {
+func (f *follower) Start(ctx context.Context) error {
 	var handlers syncing
 	for _, w := range []struct {
 		obj     client.Object
@@ -80,7 +86,7 @@ func (f follower) Start(ctx context.Context) error {
 }
 
 // restoreAll tries until the API server answers: before that, nothing is decided.
-func (f follower) restoreAll(ctx context.Context) error {
+func (f *follower) restoreAll(ctx context.Context) error {
 	for {
 		err := f.restore(ctx)
 		if err == nil || ctx.Err() != nil {
@@ -114,7 +120,7 @@ func (s *syncing) done() bool {
 }
 
 // follow adds a handler to the informer of a kind.
-func (f follower) follow(ctx context.Context, obj client.Object, handler toolscache.ResourceEventHandler, handlers *syncing) error {
+func (f *follower) follow(ctx context.Context, obj client.Object, handler toolscache.ResourceEventHandler, handlers *syncing) error {
 	informer, err := f.cache.GetInformer(ctx, obj)
 	if err != nil {
 		return err
@@ -127,7 +133,7 @@ func (f follower) follow(ctx context.Context, obj client.Object, handler toolsca
 }
 
 // onChange calls look after every change of an object, its end included. look reads the object from the cache.
-func (f follower) onChange(look func(client.Object)) toolscache.ResourceEventHandler {
+func (f *follower) onChange(look func(client.Object)) toolscache.ResourceEventHandler {
 	return toolscache.ResourceEventHandlerFuncs{
 		AddFunc:    func(o any) { look(o.(client.Object)) },
 		UpdateFunc: func(_, o any) { look(o.(client.Object)) },
@@ -143,7 +149,7 @@ func lastKnown(o any) client.Object {
 	return o.(client.Object)
 }
 
-func (f follower) onLease() toolscache.ResourceEventHandler {
+func (f *follower) onLease() toolscache.ResourceEventHandler {
 	return toolscache.ResourceEventHandlerFuncs{
 		AddFunc:    func(o any) { f.heardOfLease(o.(*v1alpha1.AddressLease)) },
 		UpdateFunc: func(_, o any) { f.heardOfLease(o.(*v1alpha1.AddressLease)) },
@@ -156,14 +162,14 @@ func (f follower) onLease() toolscache.ResourceEventHandler {
 }
 
 // heardOfLease takes in a lease as the cache has it, unless it was written here since.
-func (f follower) heardOfLease(o *v1alpha1.AddressLease) {
+func (f *follower) heardOfLease(o *v1alpha1.AddressLease) {
 	if f.leaser.seen(o) {
 		f.sawLease(o)
 	}
 }
 
 // onWukong follows the MAC addresses that Wukongs have, and takes those that go out of every line.
-func (f follower) onWukong(ctx context.Context) toolscache.ResourceEventHandler {
+func (f *follower) onWukong(ctx context.Context) toolscache.ResourceEventHandler {
 	look := func(o any) {
 		w := o.(*v1alpha1.Wukong)
 		f.replace(wukongSource(client.ObjectKeyFromObject(w)), macClaims(w))
@@ -178,7 +184,6 @@ func (f follower) onWukong(ctx context.Context) toolscache.ResourceEventHandler 
 			w := lastKnown(o).(*v1alpha1.Wukong)
 			key := client.ObjectKeyFromObject(w)
 			f.replace(wukongSource(key), nil)
-			f.releaseMACs(key)
 			f.leave(key, nil)
 			f.machine(ctx, machineKey(w))
 		},
@@ -205,7 +210,7 @@ func macClaims(w *v1alpha1.Wukong) []conflicts.Claim {
 }
 
 // onOffer follows HostUplinks, HostNetworks and AddressPools, of which only what people declared matters here.
-func (f follower) onOffer(ctx context.Context) toolscache.ResourceEventHandler {
+func (f *follower) onOffer(ctx context.Context) toolscache.ResourceEventHandler {
 	return toolscache.ResourceEventHandlerFuncs{
 		AddFunc: func(any) { f.offerChanged(ctx) },
 		UpdateFunc: func(before, after any) {
@@ -218,28 +223,11 @@ func (f follower) onOffer(ctx context.Context) toolscache.ResourceEventHandler {
 }
 
 // offerChanged reads anew what depends on where uplinks lead and on what pools say.
-func (f follower) offerChanged(ctx context.Context) {
-	o, err := f.offers.current(ctx)
-	if err != nil {
-		f.complain(ctx, err)
+func (f *follower) offerChanged(ctx context.Context) {
+	o, changed := f.declare(ctx)
+	if !changed {
 		return
 	}
-	f.mu.Lock()
-	known := f.claimedFor == o.specs
-	f.claimedFor = o.specs
-	f.attach(o)
-	wake := f.everyLine()
-	f.mu.Unlock()
-	if known {
-		return
-	}
-	seen := map[string]bool{}
-	for _, p := range o.pools.All() {
-		source := poolSource(p.Object.Name)
-		seen[source] = true
-		f.replace(source, render.PoolClaims(p))
-	}
-	f.forget(seen)
 	f.everyNode(ctx)
 	reservations := &v1alpha1.AddressReservationList{}
 	if err := f.List(ctx, reservations, client.UnsafeDisableDeepCopy); err != nil {
@@ -249,18 +237,49 @@ func (f follower) offerChanged(ctx context.Context) {
 	for i := range reservations.Items {
 		f.reservation(ctx, reservations.Items[i].Name)
 	}
+	f.mu.Lock()
+	f.attach(o)
+	wake := f.everyLine()
+	f.mu.Unlock()
 	f.wake(wake)
 }
 
+// declare takes in what pools claim, and says whether anything that people declared has changed.
+func (f *follower) declare(ctx context.Context) (*offer, bool) {
+	f.inOrder.Lock()
+	defer f.inOrder.Unlock()
+	o, err := f.offers.current(ctx)
+	if err != nil {
+		f.complain(ctx, err)
+		return nil, false
+	}
+	if f.declared == o.specs {
+		return o, false
+	}
+	f.declared = o.specs
+	seen := map[string]bool{}
+	for _, p := range o.pools.All() {
+		source := poolSource(p.Object.Name)
+		seen[source] = true
+		f.replace(source, render.PoolClaims(p))
+	}
+	f.forget(seen)
+	return o, true
+}
+
 // everyNode reads anew what each node claims: where its interfaces lead may have changed, or nobody reports any more.
-func (f follower) everyNode(ctx context.Context) {
+func (f *follower) everyNode(ctx context.Context) {
 	nodes := &corev1.NodeList{}
 	if err := f.List(ctx, nodes, client.UnsafeDisableDeepCopy); err != nil {
 		f.complain(ctx, err)
 		return
 	}
+	names := f.claimants()
 	for i := range nodes.Items {
-		f.node(ctx, nodes.Items[i].Name)
+		names[nodes.Items[i].Name] = true
+	}
+	for name := range names {
+		f.node(ctx, name)
 	}
 }
 
@@ -283,7 +302,9 @@ func (l *ledger) forget(present map[string]bool) {
 }
 
 // node reads anew what one node claims: its own addresses, and what it reports.
-func (f follower) node(ctx context.Context, name string) {
+func (f *follower) node(ctx context.Context, name string) {
+	f.inOrder.Lock()
+	defer f.inOrder.Unlock()
 	o, err := f.offers.current(ctx)
 	if err != nil {
 		f.complain(ctx, err)
@@ -307,11 +328,13 @@ func (f follower) node(ctx context.Context, name string) {
 		}
 		state = nil
 	}
-	f.replace("Node/"+name, render.NodeClaims(o.catalog, name, node, state))
+	f.replaceNode(name, render.NodeClaims(o.catalog, name, node, state))
 }
 
 // reservation reads anew what one AddressReservation keeps back.
-func (f follower) reservation(ctx context.Context, name string) {
+func (f *follower) reservation(ctx context.Context, name string) {
+	f.inOrder.Lock()
+	defer f.inOrder.Unlock()
 	o, err := f.offers.current(ctx)
 	if err != nil {
 		f.complain(ctx, err)
@@ -338,7 +361,7 @@ func (f follower) reservation(ctx context.Context, name string) {
 	f.wake(wake)
 }
 
-func (f follower) onService() toolscache.ResourceEventHandler {
+func (f *follower) onService() toolscache.ResourceEventHandler {
 	look := func(o client.Object, claims []conflicts.Claim) {
 		f.replace("Service/"+client.ObjectKeyFromObject(o).String(), claims)
 	}
@@ -354,10 +377,12 @@ func (f follower) onService() toolscache.ResourceEventHandler {
 }
 
 // machine reads anew what a machine that no Wukong serves reports about itself.
-func (f follower) machine(ctx context.Context, key types.NamespacedName) {
+func (f *follower) machine(ctx context.Context, key types.NamespacedName) {
 	if !f.components.Has(KubeVirt) {
 		return
 	}
+	f.inOrder.Lock()
+	defer f.inOrder.Unlock()
 	vmi, served := &kubevirtv1.VirtualMachineInstance{}, &v1alpha1.WukongList{}
 	var claims []conflicts.Claim
 	err := f.Get(ctx, key, vmi)
@@ -381,7 +406,7 @@ func podMetadata() *metav1.PartialObjectMetadata {
 	return m
 }
 
-func (f follower) onPod() toolscache.ResourceEventHandler {
+func (f *follower) onPod() toolscache.ResourceEventHandler {
 	look := func(o client.Object, claims []conflicts.Claim) {
 		f.replace("Pod/"+client.ObjectKeyFromObject(o).String(), claims)
 	}
@@ -398,7 +423,7 @@ func (f follower) onPod() toolscache.ResourceEventHandler {
 
 // complain logs what keeps the ledger from taking in a change. It happens only while the process ends: the cache answers
 // from memory.
-func (f follower) complain(ctx context.Context, err error) {
+func (f *follower) complain(ctx context.Context, err error) {
 	if !errors.Is(err, context.Canceled) && ctx.Err() == nil {
 		log.FromContext(ctx).Error(err, "a change is not taken into account")
 	}

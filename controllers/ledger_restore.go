@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -30,19 +29,21 @@ func (l *ledger) restore(ctx context.Context) error {
 	slices.SortFunc(wukongs.Items, func(a, b v1alpha1.Wukong) int {
 		return cmp.Or(a.CreationTimestamp.UTC().Compare(b.CreationTimestamp.UTC()), strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))
 	})
+	// What is lost is found first: of two that publish one address, the one that does not get it is told.
+	lost := make([]map[string]bool, len(wukongs.Items))
 	for i := range wukongs.Items {
-		w := &wukongs.Items[i]
-		if !w.DeletionTimestamp.IsZero() {
+		if w := &wukongs.Items[i]; w.DeletionTimestamp.IsZero() {
+			var err error
+			if lost[i], err = l.unleased(ctx, w); err != nil {
+				return err
+			}
+		}
+	}
+	for i := range wukongs.Items {
+		if len(lost[i]) == 0 {
 			continue
 		}
-		lost, err := l.unleased(ctx, w)
-		if err != nil {
-			return err
-		}
-		if len(lost) == 0 {
-			continue
-		}
-		if err := l.restoreLeases(ctx, w, lost); err != nil {
+		if err := l.restoreLeases(ctx, &wukongs.Items[i], lost[i]); err != nil {
 			return err
 		}
 	}
@@ -88,7 +89,7 @@ func (l *ledger) restoreLeases(ctx context.Context, w *v1alpha1.Wukong, lost map
 		if err != nil || !lost[name] {
 			continue
 		}
-		lease, verdict, err := l.leaser.take(ctx, req, time.Now())
+		lease, verdict, err := l.leaser.take(ctx, req, l.clock.Now())
 		switch {
 		case err != nil:
 			return err
@@ -197,7 +198,7 @@ func (p *publication) network(n render.Network) string {
 // disagrees says why what was delivered is not what the published addresses give, or nothing.
 func (p *publication) disagrees(cluster string) string {
 	if p.wukong.Status.RequestHash == "" {
-		return "" // nothing was delivered yet, so no guest has anything else
+		return "nothing was delivered to a guest with it, so that none can have it" // it is asked for anew, as by anybody
 	}
 	granted, invalid := p.offer.pools.Grant(p.request, p.taken)
 	if len(invalid) > 0 {

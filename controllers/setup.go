@@ -135,7 +135,7 @@ func Setup(ctx context.Context, mgr manager.Manager, cfg Config) error {
 			return err
 		}
 	}
-	return mgr.Add(follower{ledger: l, cache: mgr.GetCache()})
+	return mgr.Add(&follower{ledger: l, cache: mgr.GetCache()})
 }
 
 func addIndexes(ctx context.Context, mgr manager.Manager) error {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -63,9 +64,6 @@ type wukongScope struct {
 	namespaceLabels map[string]string
 	bridges         map[string]string // of the attachments of the namespace
 
-	// Set by lease: the MAC addresses that the networks have.
-	macs []conflicts.Claim
-
 	// Set by observeMachine: nil where there is none.
 	vm   *kubevirtv1.VirtualMachine
 	vmi  *kubevirtv1.VirtualMachineInstance
@@ -104,8 +102,11 @@ var errStop = errors.New("stop")
 // Reconcile brings one Wukong as far along its path as the world allows, and reports where it stands.
 func (r *WukongReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	w := &v1alpha1.Wukong{}
-	if err := r.Get(ctx, req.NamespacedName, w); err != nil {
-		return ctrl.Result{}, client.IgnoreNotFound(err) // its leases go by their own controller
+	if err := r.Get(ctx, req.NamespacedName, w); apierrors.IsNotFound(err) {
+		r.ledger.releaseMACs(req.NamespacedName)
+		return ctrl.Result{}, nil // its leases go by their own controller
+	} else if err != nil {
+		return ctrl.Result{}, err
 	}
 	if !w.DeletionTimestamp.IsZero() || r.fresh.stale(w) {
 		return ctrl.Result{}, nil

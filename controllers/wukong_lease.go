@@ -28,6 +28,7 @@ func (r *WukongReconciler) lease(ctx context.Context, s *wukongScope) error {
 		return err
 	}
 	defer r.abandon(s)
+	r.claimMACs(s, held)
 	granted := true
 	for _, n := range s.networks {
 		if !n.choice.Chosen() {
@@ -69,7 +70,6 @@ func (n *networkScope) clear() bool {
 
 // examine asks, without writing, whether each address of the network can be had.
 func (r *WukongReconciler) examine(ctx context.Context, s *wukongScope, n *networkScope, holder ipam.Holder, held map[string]*v1alpha1.AddressLease) error {
-	n.macConflicts = r.ledger.claimMAC(s, n, r.asker(s, n))
 	if err := r.slots(ctx, s, n, held); err != nil {
 		return err
 	}
@@ -144,8 +144,12 @@ func (s *wukongScope) age() age {
 	return age{since: s.wukong.CreationTimestamp.Time, key: client.ObjectKeyFromObject(s.wukong)}
 }
 
-// takeAll takes the leases of a network: all of them when the whole Wukong can be granted, else only those that it holds.
+// takeAll takes the leases of a network: all of them when the whole Wukong can be granted, else only those that it holds. With a
+// MAC address that it cannot have it stays as it is.
 func (r *WukongReconciler) takeAll(ctx context.Context, s *wukongScope, n *networkScope, holder ipam.Holder, granted bool) (bool, error) {
+	if refused(n.macConflicts) {
+		return false, nil
+	}
 	for _, t := range n.slots {
 		if !t.own && !granted {
 			continue

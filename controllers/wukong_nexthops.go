@@ -3,7 +3,6 @@ package controllers
 import (
 	"net/netip"
 	"slices"
-	"strings"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/conflicts"
@@ -24,7 +23,7 @@ func (r *WukongReconciler) lookAround(s *wukongScope) {
 			if !addr.IsValid() || len(n.nextHops) == maxNextHops || slices.ContainsFunc(n.nextHops, same) {
 				return
 			}
-			if r.ledger.seen(n.choice.Segment.String(), addr, role) {
+			if r.ledger.uses(nextHop{n.choice.Segment.String(), addr, role}) {
 				st.Seen = v1alpha1.NextHopObserved
 			}
 			n.nextHops = append(n.nextHops, st)
@@ -43,35 +42,92 @@ func (r *WukongReconciler) lookAround(s *wukongScope) {
 	}
 }
 
-// seen says whether a node uses an address as a gateway on the segment, or asks it as a DNS server. A server need not be on
-// the segment.
-func (l *ledger) seen(segment string, addr netip.Addr, role v1alpha1.NextHopRole) bool {
-	return slices.ContainsFunc(l.claims.Find(segment, addr), func(c conflicts.Claim) bool {
-		switch {
-		case !strings.HasPrefix(c.Owner, nodeOwner):
-			return false
-		case role == v1alpha1.RoleGateway:
-			return c.Kind == conflicts.Gateway && c.Segment == segment
-		}
-		return c.Kind == conflicts.DNSServer
-	})
+// nextHop is an address that nodes use as a gateway on a segment, or ask as a DNS server. A server need not be on the segment.
+type nextHop struct {
+	segment string
+	addr    netip.Addr
+	role    v1alpha1.NextHopRole
 }
 
-// nodeOwner begins the owner of every claim that a node makes.
-const nodeOwner = "node "
-
-// flipped says whether an address has become the next hop or resolver of a first node, or is no longer that of any.
-func (l *ledger) flipped(addr netip.Addr) bool {
-	used := slices.ContainsFunc(l.claims.Find("", addr), func(c conflicts.Claim) bool {
-		return strings.HasPrefix(c.Owner, nodeOwner) && (c.Kind == conflicts.Gateway || c.Kind == conflicts.DNSServer)
-	})
+// uses says whether a node of the cluster uses the next hop.
+func (l *ledger) uses(h nextHop) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	before := l.nextHops[addr]
-	if used {
-		l.nextHops[addr] = true
-	} else {
-		delete(l.nextHops, addr)
+	return l.users[h.anywhere()] > 0
+}
+
+// anywhere leaves out the segment of a DNS server.
+func (h nextHop) anywhere() nextHop {
+	if h.role == v1alpha1.RoleDNSServer {
+		h.segment = ""
 	}
-	return before != used
+	return h
+}
+
+// nextHopsOf gives what a node uses, each once.
+func nextHopsOf(claims []conflicts.Claim) []nextHop {
+	var out []nextHop
+	for _, c := range claims {
+		h := nextHop{c.Segment, c.Addr, v1alpha1.RoleGateway}
+		switch c.Kind {
+		case conflicts.Gateway:
+		case conflicts.DNSServer:
+			h.role = v1alpha1.RoleDNSServer
+		default:
+			continue
+		}
+		if h = h.anywhere(); !slices.Contains(out, h) {
+			out = append(out, h)
+		}
+	}
+	return out
+}
+
+// replaceNode puts what a node claims in the place of what it claimed before, and tells whom it concerns. Who is interested in a
+// next hop hears of the first node that uses it and of the last one that no longer does, not of all between.
+func (l *ledger) replaceNode(name string, claims []conflicts.Claim) {
+	now := nextHopsOf(claims)
+	l.mu.Lock()
+	before := l.nextHops[name]
+	var turned []netip.Addr
+	for _, h := range now {
+		if l.users[h]++; l.users[h] == 1 && !slices.Contains(before, h) {
+			turned = append(turned, h.addr)
+		}
+	}
+	for _, h := range before {
+		if l.users[h]--; l.users[h] == 0 {
+			delete(l.users, h)
+			turned = append(turned, h.addr)
+		}
+	}
+	if l.nextHops[name] = now; len(claims) == 0 {
+		delete(l.nextHops, name)
+	}
+	watchers := l.onTurn
+	l.mu.Unlock()
+	l.replace("Node/"+name, claims)
+	for _, addr := range turned {
+		for _, f := range watchers {
+			f(addr)
+		}
+	}
+}
+
+// claimants are the nodes that claim anything.
+func (l *ledger) claimants() map[string]bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	out := map[string]bool{}
+	for name := range l.nextHops {
+		out[name] = true
+	}
+	return out
+}
+
+// onNextHop makes f hear of addresses that nodes have begun to use as next hops, or use no longer.
+func (l *ledger) onNextHop(f func(netip.Addr)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.onTurn = append(l.onTurn, f)
 }

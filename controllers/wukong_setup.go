@@ -77,6 +77,11 @@ func (r *WukongReconciler) watchComponents(mgr manager.Manager, c controller.Con
 // hearLedger queues the Wukongs that something the ledger learned is about, and those whose turn has come.
 func (r *WukongReconciler) hearLedger(ctx context.Context, q queue) error {
 	r.ledger.onWake(func(key types.NamespacedName) { q.Add(reconcile.Request{NamespacedName: key}) })
+	r.ledger.onNextHop(func(addr netip.Addr) {
+		for _, request := range r.list(ctx, client.MatchingFields{indexWukongNextHop: addr.String()}) {
+			q.Add(request)
+		}
+	})
 	r.ledger.subscribe(func(c conflicts.Changes) {
 		for _, request := range r.concerned(ctx, c) {
 			q.Add(request)
@@ -90,9 +95,6 @@ func (r *WukongReconciler) concerned(ctx context.Context, c conflicts.Changes) [
 	var out []reconcile.Request
 	for _, addr := range c.Addrs {
 		out = append(out, r.list(ctx, client.MatchingFields{indexWukongAddress: addr.String()})...)
-		if r.ledger.flipped(addr) {
-			out = append(out, r.list(ctx, client.MatchingFields{indexWukongNextHop: addr.String()})...)
-		}
 	}
 	for _, mac := range c.MACs {
 		out = append(out, r.list(ctx, client.MatchingFields{indexWukongMAC: mac})...)

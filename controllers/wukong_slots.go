@@ -24,6 +24,8 @@ type slot struct {
 	addr netip.Prefix
 	// own: the Wukong holds the lease of it already.
 	own bool
+	// former: a Wukong of this name that was there before has it, and the network gets it when that is released.
+	former bool
 	// flying is the name of the lease that the ledger keeps free for it, or empty.
 	flying string
 	// lease is there once the address is taken.
@@ -70,6 +72,7 @@ func (r *WukongReconciler) slots(ctx context.Context, s *wukongScope, n *network
 			}
 			used[l.Name] = true
 			t.addr = netip.PrefixFrom(addr, t.pool.Config.Subnet().Bits())
+			t.former = l.Spec.Holder.UID != s.wukong.UID
 			break
 		}
 		if t.addr.IsValid() {
@@ -82,7 +85,9 @@ func (r *WukongReconciler) slots(ctx context.Context, s *wukongScope, n *network
 	return nil
 }
 
-// claimable gives the leases from a pool that the network may have without choosing, the best first.
+// claimable gives the leases from a pool that the network may have without choosing, the best first. Those of a Wukong of this
+// name that was there before are among them, even while they are still to be released: after a restored backup everybody gets
+// what they had.
 func (r *WukongReconciler) claimable(s *wukongScope, n *networkScope, held map[string]*v1alpha1.AddressLease, pool string) []*v1alpha1.AddressLease {
 	published := publishedOn(s.before, n.Name)
 	var out []*v1alpha1.AddressLease
@@ -91,7 +96,7 @@ func (r *WukongReconciler) claimable(s *wukongScope, n *networkScope, held map[s
 		if h == nil || h.Network != n.Name || l.Spec.Pool != pool || h.NamespaceUID != s.namespaceUID {
 			continue
 		}
-		if _, err := netip.ParseAddr(l.Spec.Address); err == nil && (h.UID == s.wukong.UID || l.Spec.Phase != v1alpha1.LeaseAllocated) {
+		if _, err := netip.ParseAddr(l.Spec.Address); err == nil {
 			out = append(out, l)
 		}
 	}

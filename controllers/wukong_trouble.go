@@ -46,6 +46,9 @@ func (r *WukongReconciler) slotTrouble(s *wukongScope, n *networkScope, t *slot)
 		return r.heldVerdict(s, n, t)
 	case t.shortage.line != "":
 		return &Verdict{State: Stalled, Reason: t.shortage.reason, Message: t.shortage.message}
+	case t.held != nil && t.former:
+		return &Verdict{State: Working, Reason: v1alpha1.ReasonAddressCooling, Message: fmt.Sprintf(
+			"%s is still leased to a Wukong of this name that was there before: it goes to this one when no machine of the other can use it", t.addr.Addr())}
 	case t.held != nil || (t.lease == nil && !t.addr.IsValid()):
 		return &Verdict{State: Working, Reason: v1alpha1.ReasonAddressInUse, Message: fmt.Sprintf(
 			"others are faster in taking addresses of AddressPool %s; it is tried again", t.Pool)}

@@ -22,6 +22,8 @@ type nodeClaims struct {
 	// fabrics are what the node's uplinks lead to, by interface.
 	fabrics  map[string]nmstate.Fabric
 	observed []nmstate.ObservedAddress
+	// segments are those found so far, by interface.
+	segments map[string]string
 	out      []conflicts.Claim
 	// made are the claims of out without their evidence.
 	made map[conflicts.Claim]bool
@@ -36,7 +38,8 @@ type nodeClaims struct {
 // there, and their MAC addresses are no host's. An address on a bridge counts, also on one that carries machines: the addresses
 // of machines are inside their guests, so that whoever has it there is the host.
 func NodeClaims(c *Catalog, name string, node *corev1.Node, state *nmstate.NodeNetworkState) []conflicts.Claim {
-	n := &nodeClaims{owner: "node " + name, fabrics: c.fabricsOn(nodeLabels(name, node)), made: map[conflicts.Claim]bool{}}
+	n := &nodeClaims{owner: "node " + name, fabrics: c.fabricsOn(nodeLabels(name, node)),
+		segments: map[string]string{}, made: map[conflicts.Claim]bool{}}
 	if state != nil {
 		n.state, n.observed = state.Node, state.Node.Observed()
 	}
@@ -52,11 +55,15 @@ func NodeClaims(c *Catalog, name string, node *corev1.Node, state *nmstate.NodeN
 
 // segment gives the segment of an interface, or an empty text.
 func (n *nodeClaims) segment(name string) string {
-	s, ok := n.state.SegmentOf(name, n.fabrics)
-	if !ok {
-		return ""
+	text, known := n.segments[name]
+	if known {
+		return text
 	}
-	return ipam.Segment{Fabric: s.Fabric, VLAN: s.VLAN}.String()
+	if s, ok := n.state.SegmentOf(name, n.fabrics); ok {
+		text = ipam.Segment{Fabric: s.Fabric, VLAN: s.VLAN}.String()
+	}
+	n.segments[name] = text
+	return text
 }
 
 func (n *nodeClaims) onInterface(name string) string {

@@ -56,6 +56,17 @@ func LeaseClaim(l *v1alpha1.AddressLease) (conflicts.Claim, bool) {
 	return claim, true
 }
 
+// LeaseMACClaim is the MAC address of the machine that has, or may still have, the address of a lease.
+func LeaseMACClaim(l *v1alpha1.AddressLease) (conflicts.Claim, bool) {
+	claim, ok := LeaseClaim(l)
+	mac, valid := unicastMAC(l.Spec.MAC)
+	if !ok || !valid || l.Spec.Phase != v1alpha1.LeaseAllocated && l.Spec.Phase != v1alpha1.LeaseReleasing {
+		return conflicts.Claim{}, false
+	}
+	claim.Addr, claim.MAC = netip.Addr{}, mac
+	return claim, true
+}
+
 // notOfMachines are addresses that no machine has to itself on a segment.
 func notOfMachines(a netip.Addr) bool {
 	return a.IsUnspecified() || a.IsLoopback() || a.IsLinkLocalUnicast() || a.IsMulticast()

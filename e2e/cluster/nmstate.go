@@ -8,6 +8,7 @@ import (
 	"time"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -81,7 +82,7 @@ func policyRulesBinding(rules string) *admissionregistrationv1.ValidatingAdmissi
 func (c *Cluster) installNmstateAdmission(ctx context.Context) error {
 	rules := policyRules()
 	for _, object := range []client.Object{rules, policyRulesBinding(rules.Name), c.stampConfiguration()} {
-		if err := c.client.Create(ctx, object); err != nil {
+		if err := c.client.Create(ctx, object); err != nil && !apierrors.IsAlreadyExists(err) { // as after its kinds were removed
 			return fmt.Errorf("create %T %s: %w", object, object.GetName(), err)
 		}
 	}

@@ -13,6 +13,8 @@ type Recorder struct {
 	mu     sync.Mutex
 	writes []Write
 	faults []fault
+	// held are the resources whose lists are not answered before the channel is closed.
+	held map[string]chan struct{}
 }
 
 // Write is one mutating request.
@@ -37,6 +39,9 @@ func (r *Recorder) Wrap(next http.RoundTripper) http.RoundTripper {
 	return roundTripper(func(req *http.Request) (*http.Response, error) {
 		write, mutating := parse(req)
 		if !mutating {
+			if err := r.wait(req, write); err != nil {
+				return nil, err
+			}
 			return next.RoundTrip(req)
 		}
 		resp, err := r.pass(next, req, write)
@@ -62,6 +67,44 @@ func (r *Recorder) Reset() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.writes = nil
+}
+
+// Hold keeps lists of a resource, which are no watches, from being sent until release is called.
+func (r *Recorder) Hold(resource string) (release func()) {
+	gate := make(chan struct{})
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.held == nil {
+		r.held = map[string]chan struct{}{}
+	}
+	r.held[resource] = gate
+	return func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if r.held[resource] == gate {
+			delete(r.held, resource)
+			close(gate)
+		}
+	}
+}
+
+// wait blocks a list that is held.
+func (r *Recorder) wait(req *http.Request, read Write) error {
+	if req.Method != http.MethodGet || read.Name != "" || req.URL.Query().Get("watch") != "" {
+		return nil
+	}
+	r.mu.Lock()
+	gate := r.held[read.Resource]
+	r.mu.Unlock()
+	if gate == nil {
+		return nil
+	}
+	select {
+	case <-gate:
+		return nil
+	case <-req.Context().Done():
+		return req.Context().Err()
+	}
 }
 
 // fault makes the answer of one request get lost.
@@ -100,11 +143,9 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
-// parse reads what a request is about from its path, /api/v1/… or /apis/GROUP/VERSION/….
+// parse reads what a request is about from its path, /api/v1/… or /apis/GROUP/VERSION/…, and says whether it is a write that
+// counts.
 func parse(req *http.Request) (Write, bool) {
-	if req.Method == http.MethodGet || req.Method == http.MethodHead {
-		return Write{}, false
-	}
 	segments := strings.Split(strings.Trim(req.URL.Path, "/"), "/")
 	skip := map[string]int{"api": 2, "apis": 3}[segments[0]]
 	if skip == 0 || len(segments) <= skip {
@@ -122,5 +163,6 @@ func parse(req *http.Request) (Write, bool) {
 	if len(segments) > 2 {
 		w.Resource += "/" + strings.Join(segments[2:], "/")
 	}
-	return w, w.Resource != "events" && w.Resource != "leases"
+	reads := req.Method == http.MethodGet || req.Method == http.MethodHead
+	return w, !reads && w.Resource != "events" && w.Resource != "leases"
 }
