@@ -87,7 +87,7 @@ const (
 	indexWukongAddress = "address"
 	// indexWukongMAC: Wukongs by the MAC addresses that their spec asks for or their status publishes, in lower case.
 	indexWukongMAC = "mac"
-	// indexWukongNextHop: Wukongs by the gateways and DNS servers of their networks.
+	// indexWukongNextHop: Wukongs by the gateways and DNS servers that their spec names.
 	indexWukongNextHop = "nextHop"
 	// indexWukongPool: Wukongs by the AddressPools that they name.
 	indexWukongPool = "pool"
@@ -260,13 +260,28 @@ func wukongMACs(o client.Object) []string {
 	return out
 }
 
+// wukongNextHops reads the spec leniently. What a Wukong inherits is found by its pools.
 func wukongNextHops(o client.Object) []string {
 	var out []string
-	for _, n := range o.(*v1alpha1.Wukong).Status.Networks {
-		for _, h := range n.NextHops {
-			if !slices.Contains(out, h.Address) {
-				out = append(out, h.Address)
+	add := func(text string) {
+		if a, err := netip.ParseAddr(text); err == nil && !slices.Contains(out, a.Unmap().String()) {
+			out = append(out, a.Unmap().String())
+		}
+	}
+	for _, n := range o.(*v1alpha1.Wukong).Spec.Networks {
+		if n.IPConfig == nil {
+			continue
+		}
+		for _, a := range append([]v1alpha1.AdditionalAddress{{Gateway: n.IPConfig.Gateway}}, n.IPConfig.AdditionalAddresses...) {
+			if a.Gateway != nil {
+				add(string(*a.Gateway))
 			}
+		}
+		for _, r := range n.IPConfig.Routes {
+			add(string(r.Via))
+		}
+		for _, server := range n.IPConfig.DNSServers {
+			add(string(server))
 		}
 	}
 	return out

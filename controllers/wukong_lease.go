@@ -134,6 +134,9 @@ func (r *WukongReconciler) choose(s *wukongScope, n *networkScope, t *slot) {
 	}
 	t.addr = netip.PrefixFrom(addr, t.pool.Config.Subnet().Bits())
 	t.flying, _ = ipam.LeaseName(addr, n.choice.Segment.String())
+	asker := r.asker(s, n)
+	asker.Addr = addr
+	t.conflicts = conflicts.Conflicts(asker, &r.ledger.claims) // nothing refuses it, and what warns is told
 }
 
 func (r *WukongReconciler) wish(s *wukongScope, n *networkScope, t *slot) wish {

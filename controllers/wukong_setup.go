@@ -24,6 +24,7 @@ import (
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/conflicts"
+	"novasphere.dev/wukong-network/render"
 )
 
 // wukongWorkers is how many Wukongs are reconciled side by side: leases are decided by the API server, so they need no
@@ -78,7 +79,7 @@ func (r *WukongReconciler) watchComponents(mgr manager.Manager, c controller.Con
 func (r *WukongReconciler) hearLedger(ctx context.Context, q queue) error {
 	r.ledger.onWake(func(key types.NamespacedName) { q.Add(reconcile.Request{NamespacedName: key}) })
 	r.ledger.onNextHop(func(addr netip.Addr) {
-		for _, request := range r.list(ctx, client.MatchingFields{indexWukongNextHop: addr.String()}) {
+		for _, request := range r.forNextHop(ctx, addr) {
 			q.Add(request)
 		}
 	})
@@ -111,6 +112,22 @@ func (r *WukongReconciler) concerned(ctx context.Context, c conflicts.Changes) [
 		within := func(text string) bool { return inAny(c.Ranges, netip.MustParseAddr(text)) } // the index has canonical text
 		if slices.ContainsFunc(wukongAddresses(&all.Items[i]), within) {
 			out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&all.Items[i])})
+		}
+	}
+	return out
+}
+
+// forNextHop gives the Wukongs that name a gateway or DNS server, or may inherit it from a pool.
+func (r *WukongReconciler) forNextHop(ctx context.Context, addr netip.Addr) []reconcile.Request {
+	out := r.list(ctx, client.MatchingFields{indexWukongNextHop: addr.String()})
+	o, err := r.ledger.offers.current(ctx)
+	if err != nil {
+		log.FromContext(ctx).Error(err, "read AddressPools")
+		return out
+	}
+	for _, p := range o.pools.All() {
+		if p.Gateway == addr || slices.Contains(p.DNS, addr) || slices.ContainsFunc(p.Routes, func(route render.Route) bool { return route.Via == addr }) {
+			out = append(out, r.forPool(ctx, p.Object)...)
 		}
 	}
 	return out

@@ -237,6 +237,23 @@ func TestLeaseClaims(t *testing.T) {
 	}
 }
 
+func TestALeaseClaimsTheMACAddressOfAMachineThatMayUseIt(t *testing.T) {
+	holder := &v1alpha1.LeaseHolder{Namespace: "team-a", Name: "web", Network: "lan"}
+	for phase, want := range map[v1alpha1.LeasePhase]bool{v1alpha1.LeaseAllocated: true, v1alpha1.LeaseReleasing: true, v1alpha1.LeaseCooling: false,
+		v1alpha1.LeaseReserved: false, v1alpha1.LeaseReleased: false} {
+		l := &v1alpha1.AddressLease{ObjectMeta: metav1.ObjectMeta{Name: "ip-192-0-2-9.lab"}, Spec: v1alpha1.AddressLeaseSpec{
+			Address: "192.0.2.9", Segment: "lab", Phase: phase, Holder: holder, MAC: "02:00:00:00:00:01"}}
+		claim, ok := render.LeaseMACClaim(l)
+		if ok != want || ok && (claim.MAC != "02:00:00:00:00:01" || claim.Addr.IsValid() || claim.Owner != "Wukong team-a/web network lan" || claim.Segment != "lab") {
+			t.Errorf("%s: %v %+v", phase, ok, claim)
+		}
+		l.Spec.MAC = "none"
+		if claim, ok := render.LeaseMACClaim(l); ok {
+			t.Errorf("%s: %+v", phase, claim)
+		}
+	}
+}
+
 func TestServiceClaims(t *testing.T) {
 	s := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "team-b", Name: "shop", CreationTimestamp: day(2)}}
 	if claims := render.ServiceClaims(s); claims != nil {
