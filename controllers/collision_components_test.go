@@ -1,7 +1,11 @@
 package controllers_test
 
 import (
+	"errors"
+	"strings"
 	"testing"
+
+	kubevirtv1 "kubevirt.io/api/core/v1"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/e2e/cluster"
@@ -47,4 +51,23 @@ func TestWhatNodesClaimGoesWithNmstateAndReturnsWithIt(t *testing.T) {
 	eventually(t, holds(w, wk, "192.0.2.10", "comes"))
 	report(t, w, node.Name, interfaces(on("eth1", "ethernet", "")))
 	eventually(t, conflictFree(w, wk))
+
+	// Machines come with KubeVirt, and go with it.
+	if err := c.Install(t.Context(), cluster.KubeVirt); err != nil {
+		t.Fatal(err)
+	}
+	create(t, w, machineInstance(ns, "other", kubevirtv1.VirtualMachineInstanceNetworkInterface{Name: "lab", MAC: "02:00:00:00:70:01"}, "192.0.2.10"))
+	warned(t, w, wk, "comes", "VirtualMachineInstance "+ns+"/other")
+	if _, err := c.Kubectl(t.Context(), "delete", "crd", "virtualmachineinstances.kubevirt.io", "virtualmachines.kubevirt.io"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func() error {
+		if err := conflictFree(w, wk)(); err != nil {
+			return err
+		}
+		if message := messageOf(wk, v1alpha1.ConditionConflictFree); strings.Contains(message, "warning") {
+			return errors.New(message)
+		}
+		return nil
+	})
 }

@@ -263,7 +263,14 @@ func TestFreeAddressesAreOfferedAndTheOfferStaysWhenOthersTakeThem(t *testing.T)
 			t.Errorf("an address that is in use is offered: %s", message)
 		}
 	}
-	before := []string{onNode.ResourceVersion, onLease.ResourceVersion}
+	quiet(t, w)
+	var before []string
+	for _, wk := range []*v1alpha1.Wukong{onNode, onLease} {
+		if err := w.Admin.Get(t.Context(), keyOf(wk), wk); err != nil {
+			t.Fatal(err)
+		}
+		before = append(before, wk.ResourceVersion)
+	}
 	taker := static(ns, "taker", "offer", "192.0.2.13/24")
 	create(t, w, taker)
 	eventually(t, allocated(w, taker))

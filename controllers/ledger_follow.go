@@ -36,6 +36,8 @@ type follower struct {
 	inOrder sync.Mutex
 	// declared is the offer that claims were last read with.
 	declared uint64
+	// machines are those that claim anything.
+	machines map[types.NamespacedName]bool
 }
 
 // Start reads everything once, matches what is published with leases, opens the ledger, and follows the watches until ctx
@@ -74,6 +76,7 @@ func (f *follower) Start(ctx context.Context) error {
 		}
 	}
 	f.components.WhenLost(Nmstate, func(context.Context) { f.everyNode(ctx) })
+	f.components.WhenLost(KubeVirt, func(context.Context) { f.noMachine() })
 	if !toolscache.WaitForCacheSync(ctx.Done(), handlers.done) {
 		return ctx.Err()
 	}
@@ -105,12 +108,22 @@ func (f *follower) restoreAll(ctx context.Context) error {
 type syncing struct {
 	mu       sync.Mutex
 	handlers []toolscache.InformerSynced
+	// informers are those that have a handler. One of a component that went and came again is another one.
+	informers []cache.Informer
 }
 
-func (s *syncing) add(has toolscache.InformerSynced) {
+// add adds a handler to an informer, unless it has one.
+func (s *syncing) add(informer cache.Informer, handler toolscache.ResourceEventHandler) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.handlers = append(s.handlers, has)
+	if slices.Contains(s.informers, informer) {
+		return nil
+	}
+	registration, err := informer.AddEventHandler(handler)
+	if err == nil {
+		s.handlers, s.informers = append(s.handlers, registration.HasSynced), append(s.informers, informer)
+	}
+	return err
 }
 
 func (s *syncing) done() bool {
@@ -125,11 +138,7 @@ func (f *follower) follow(ctx context.Context, obj client.Object, handler toolsc
 	if err != nil {
 		return err
 	}
-	registration, err := informer.AddEventHandler(handler)
-	if err == nil {
-		handlers.add(registration.HasSynced)
-	}
-	return err
+	return handlers.add(informer, handler)
 }
 
 // onChange calls look after every change of an object, its end included. look reads the object from the cache.
@@ -179,7 +188,13 @@ func (f *follower) onWukong(ctx context.Context) toolscache.ResourceEventHandler
 			look(o)
 			f.machine(ctx, machineKey(o.(*v1alpha1.Wukong)))
 		},
-		UpdateFunc: func(_, o any) { look(o) },
+		UpdateFunc: func(before, o any) {
+			look(o)
+			if was, is := machineKey(before.(*v1alpha1.Wukong)), machineKey(o.(*v1alpha1.Wukong)); was != is {
+				f.machine(ctx, was)
+				f.machine(ctx, is)
+			}
+		},
 		DeleteFunc: func(o any) {
 			w := lastKnown(o).(*v1alpha1.Wukong)
 			key := client.ObjectKeyFromObject(w)
@@ -396,8 +411,26 @@ func (f *follower) machine(ctx context.Context, key types.NamespacedName) {
 	if err == nil && len(served.Items) == 0 {
 		claims = render.MachineClaims(vmi, nil)
 	}
-	f.replace("VirtualMachineInstance/"+key.String(), claims)
+	if f.machines == nil {
+		f.machines = map[types.NamespacedName]bool{}
+	}
+	if f.machines[key] = true; len(claims) == 0 {
+		delete(f.machines, key)
+	}
+	f.replace(machineSource(key), claims)
 }
+
+// noMachine drops what machines claim: there are none without KubeVirt.
+func (f *follower) noMachine() {
+	f.inOrder.Lock()
+	defer f.inOrder.Unlock()
+	for key := range f.machines {
+		f.replace(machineSource(key), nil)
+	}
+	f.machines = nil
+}
+
+func machineSource(key types.NamespacedName) string { return "VirtualMachineInstance/" + key.String() }
 
 // podMetadata stands for pods of which only the metadata is watched.
 func podMetadata() *metav1.PartialObjectMetadata {
