@@ -24,16 +24,17 @@ const maxUsedBy = 16
 func (r *HostNetworkReconciler) listUsers(ctx context.Context, s *hostNetworkScope) ([]string, error) {
 	users := sets.New[string]()
 	leases := &v1alpha1.AddressLeaseList{}
-	if err := r.List(ctx, leases, client.MatchingFields{indexLeaseHostNetwork: s.network.Name}); err != nil {
+	if err := r.List(ctx, leases, client.MatchingFields{indexLeaseHostNetwork: s.network.Name}, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("leases: %w", err)
 	}
-	for _, l := range leases.Items {
+	for i := range leases.Items {
+		l := &leases.Items[i]
 		if h := l.Spec.Holder; h != nil && (l.Spec.Phase == v1alpha1.LeaseAllocated || l.Spec.Phase == v1alpha1.LeaseReleasing) {
 			users.Insert(h.Namespace + "/" + h.Name)
 		}
 	}
 	wukongs := &v1alpha1.WukongList{}
-	if err := r.List(ctx, wukongs, client.MatchingFields{indexWukongHostNetwork: s.network.Name}); err != nil {
+	if err := r.List(ctx, wukongs, client.MatchingFields{indexWukongHostNetwork: s.network.Name}, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("wukongs: %w", err)
 	}
 	for i := range wukongs.Items {

@@ -2,12 +2,14 @@ package controllers
 
 import (
 	"context"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
@@ -29,8 +31,8 @@ func SetupHostNetwork(mgr manager.Manager, cfg Config, components *Components) e
 		// The oldest network keeps a bridge name or the default.
 		Watches(&v1alpha1.HostNetwork{}, every, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.HostUplink{}, every).
-		Watches(&v1alpha1.AddressLease{}, handler.EnqueueRequestsFromMapFunc(r.networkOfLease)).
-		Watches(&v1alpha1.Wukong{}, handler.EnqueueRequestsFromMapFunc(r.networksOfWukong)).
+		Watches(&v1alpha1.AddressLease{}, usersChanged{r, networkOfLease}).
+		Watches(&v1alpha1.Wukong{}, usersChanged{r, networksOfWukong}).
 		Watches(&corev1.Node{}, every, builder.WithPredicates(nodeMatters{})).
 		Watches(&apiextensionsv1.CustomResourceDefinition{}, afterComponent{r.everyNetwork}, builder.OnlyMetadata, builder.WithPredicates(nmstateDefinitions)).
 		Build(r)
@@ -60,22 +62,48 @@ func (r *HostNetworkReconciler) everyNetwork(ctx context.Context, _ client.Objec
 	return out
 }
 
-func (r *HostNetworkReconciler) networkOfLease(_ context.Context, o client.Object) []reconcile.Request {
+func networkOfLease(o client.Object) []string {
 	if name := o.(*v1alpha1.AddressLease).Spec.HostNetwork; name != "" {
-		return []reconcile.Request{networkRequest(name)}
+		return []string{name}
 	}
 	return nil
 }
 
-func (r *HostNetworkReconciler) networksOfWukong(_ context.Context, o client.Object) []reconcile.Request {
-	var out []reconcile.Request
-	for _, name := range wukongHostNetworks(o) {
-		if name != unresolved {
-			out = append(out, networkRequest(name))
+func networksOfWukong(o client.Object) []string {
+	return slices.DeleteFunc(wukongHostNetworks(o), func(name string) bool { return name == unresolved })
+}
+
+// usersChanged queues the HostNetworks that an object uses: at once where that may decide whether hosts need the network, and
+// otherwise at the pace at which users are counted.
+type usersChanged struct {
+	r  *HostNetworkReconciler
+	of func(client.Object) []string
+}
+
+func (h usersChanged) add(ctx context.Context, q queue, objects ...client.Object) {
+	for _, o := range objects {
+		for _, name := range h.of(o) {
+			n := &v1alpha1.HostNetwork{}
+			err := h.r.Get(ctx, client.ObjectKey{Name: name}, n, client.UnsafeDisableDeepCopy)
+			if err == nil && n.Status.Users > 0 && n.Status.Provisioned && n.DeletionTimestamp.IsZero() {
+				q.AddAfter(networkRequest(name), countPace)
+				continue
+			}
+			q.Add(networkRequest(name))
 		}
 	}
-	return out
 }
+
+func (h usersChanged) Create(ctx context.Context, e event.CreateEvent, q queue) {
+	h.add(ctx, q, e.Object)
+}
+func (h usersChanged) Update(ctx context.Context, e event.UpdateEvent, q queue) {
+	h.add(ctx, q, e.ObjectOld, e.ObjectNew)
+}
+func (h usersChanged) Delete(ctx context.Context, e event.DeleteEvent, q queue) {
+	h.add(ctx, q, e.Object)
+}
+func (h usersChanged) Generic(context.Context, event.GenericEvent, queue) {}
 
 func networkRequest(name string) reconcile.Request {
 	return reconcile.Request{NamespacedName: client.ObjectKey{Name: name}}
