@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -16,7 +17,9 @@ func TestABackupOfWukongsAndLeasesCanBeRestored(t *testing.T) {
 	w := theWorld(t)
 	ns := namespaceLabelled(t, w, nil)
 	segments(t, w, "backup", map[string]string{"eth1": "backup"}, ns)
-	create(t, w, poolOf("backup", "backup", "192.0.2.100-192.0.2.200"))
+	pool := poolOf("backup", "backup", "192.0.2.100-192.0.2.200")
+	pool.Spec.Cooldown = &metav1.Duration{Duration: time.Minute} // longer than any start of the controller
+	create(t, w, pool)
 	early := drawing(ns, "early", "backup", "backup")
 	create(t, w, early)
 	eventually(t, holds(w, early, "192.0.2.100", "backup"))
@@ -30,7 +33,7 @@ func TestABackupOfWukongsAndLeasesCanBeRestored(t *testing.T) {
 		eventually(t, delivered(w, wk))
 	}
 	remove(t, w.Admin, early, kept)
-	eventually(t, inPhase(w, "192.0.2.100", "backup", v1alpha1.LeaseReleased))
+	eventually(t, inPhase(w, "192.0.2.100", "backup", v1alpha1.LeaseCooling))
 	eventually(t, inPhase(w, "192.0.2.11", "backup", v1alpha1.LeaseReserved))
 
 	kubectl := func(args ...string) []byte {

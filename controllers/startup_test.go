@@ -37,7 +37,7 @@ func holds(w *world.World, wk *v1alpha1.Wukong, address, segment string) func() 
 		}
 		l, err := lease(w, address, segment)
 		if err == nil && (l.Spec.Holder == nil || l.Spec.Holder.UID != wk.UID || l.Spec.Phase != v1alpha1.LeaseAllocated) {
-			err = fmt.Errorf("%s is %s for %+v, not for %s", l.Name, l.Spec.Phase, l.Spec.Holder, wk.Name)
+			err = fmt.Errorf("%s is %s for %+v, not for %s, which publishes %q: %s", l.Name, l.Spec.Phase, l.Spec.Holder, wk.Name, wk.Status.Addresses, summary(wk.Status.Conditions))
 		}
 		if err == nil && wk.Status.Addresses != address+"/24" {
 			err = fmt.Errorf("%s publishes %q, not %s", wk.Name, wk.Status.Addresses, address)
