@@ -45,7 +45,7 @@ second run creates nothing.
 
 What is made is intent. Leases are the controller's alone: it takes one when a Wukong asks for an address.
 
-  Wukong              for a VirtualMachine that nothing serves (--as): it names the machine and asks for the addresses that the
+  Wukong              for a VirtualMachine that nothing serves (--adopt-as): it names the machine and asks for the addresses that the
                       machine has, so that the controller leases them. guestConfig is Manual: neither machine nor guest is
                       touched. It also makes the HostNetwork one in use, which hosts then get if they do not have it.
   AddressReservation  for all others: for the Wukong that has the address or is to have it, else out of use.
@@ -63,7 +63,7 @@ Exit codes: 0 nothing is left to do, or all of it was printed or done; 1 somethi
 usage or a file that cannot be read; 3 the cluster cannot be reached, or refuses the rights.`,
 		Example: `  kubectl wukong import
   kubectl wukong import --from addresses.csv --segment lab -o yaml > reservations.yaml
-  kubectl wukong import -n team-a --as wukongs --trust-guests --create
+  kubectl wukong import -n team-a --adopt-as wukongs --trust-guests --create
   kubectl wukong import --host-network team-a/old-lan=lab-100`,
 		Annotations: map[string]string{namespaceFlag: "true"},
 		Args:        noArgs,
@@ -74,7 +74,7 @@ usage or a file that cannot be read; 3 the cluster cannot be reached, or refuses
 	f.BoolVarP(&flags.all, "all-namespaces", "A", false, "owners in every namespace, which is the default")
 	f.StringVarP(&flags.selector, "selector", "l", "", "Wukongs and VirtualMachineInstances with these labels")
 	f.StringArrayVar(&flags.from, "from", nil, "a file of addresses, - for standard input; may be repeated")
-	f.StringVar(&flags.as, "as", string(adoption.AsAuto),
+	f.StringVar(&flags.as, "adopt-as", string(adoption.AsAuto),
 		"what VirtualMachines become: wukongs, reservations, or auto (a Wukong where one can be made, else reservations)")
 	f.BoolVar(&flags.trust, "trust-guests", false, "take what guests report for true")
 	f.StringArrayVar(&flags.segments, "segment", nil,
@@ -84,7 +84,7 @@ usage or a file that cannot be read; 3 the cluster cannot be reached, or refuses
 	f.StringVar(&flags.dryRun, "dry-run", string(cluster.DryRunClient), "client (nothing is sent), or server (checked there and not kept)")
 	f.Lookup("dry-run").NoOptDefVal = string(cluster.DryRunClient)
 	c.MarkFlagsMutuallyExclusive("create", "dry-run")
-	_ = c.RegisterFlagCompletionFunc("as", cobra.FixedCompletions(ways(), cobra.ShellCompDirectiveNoFileComp))
+	_ = c.RegisterFlagCompletionFunc("adopt-as", cobra.FixedCompletions(ways(), cobra.ShellCompDirectiveNoFileComp))
 	_ = c.RegisterFlagCompletionFunc("dry-run", cobra.FixedCompletions([]string{string(cluster.DryRunClient), string(cluster.DryRunServer)}, cobra.ShellCompDirectiveNoFileComp))
 	_ = c.RegisterFlagCompletionFunc("segment", flags.completing(suggestSegments))
 	return c
@@ -139,7 +139,7 @@ func (f *importFlags) rules(c *cobra.Command) (adoption.Rules, error) {
 		return rules, err
 	}
 	if f.as != string(adoption.AsAuto) && f.as != string(adoption.AsWukongs) && f.as != string(adoption.AsReservations) {
-		return rules, usageError(c, "--as %q is not known: use auto, wukongs or reservations", f.as)
+		return rules, usageError(c, "--adopt-as %q is not known: use auto, wukongs or reservations", f.as)
 	}
 	if m := f.mode(); m != cluster.DryRunNone && m != cluster.DryRunClient && m != cluster.DryRunServer || (m == cluster.DryRunNone && !f.create) {
 		return rules, usageError(c, "--dry-run %q is not known: use client or server, or write --create", f.dryRun)
@@ -252,7 +252,7 @@ func (f *importFlags) summary(plan *adoption.Plan) error {
 		f.note("nothing to do: no address was found")
 	case !plan.Due() && !plan.Findings():
 		f.note("nothing to do: every address that was found is leased, asked for or kept back")
-	default:
+	case !f.structured():
 		f.note("%s to make, %s; %d in conflict, %d undecided, %d done already. Nothing is written: --create creates, -o yaml prints manifests",
 			counted(len(plan.Reservations), "AddressReservation"), counted(len(plan.Wukongs), "Wukong"), conflicting, undecided, plan.Count(adoption.ActionNone))
 	}

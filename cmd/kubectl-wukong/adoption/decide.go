@@ -87,10 +87,10 @@ func (p *planner) spokenFor(g *group) bool {
 	switch {
 	case asks && against != "":
 		g.set(ActionConflict, "the Wukong asks for it, and %s keeps it out of use: change one of them", against)
-	case asks && !g.claims[0].legacy:
+	case asks && !slices.ContainsFunc(g.claims, func(c *claim) bool { return c.legacy }):
 		g.set(ActionNone, "the Wukong asks for it: the controller takes the lease")
 	case against != "" && g.owner.kind == machine && p.rules.As == AsWukongs:
-		g.set(ActionUndecided, "%s keeps it out of use, so no Wukong can have it: change that, or use --as auto", against)
+		g.set(ActionUndecided, "%s keeps it out of use, so no Wukong can have it: change that, or use --adopt-as auto", against)
 	case against != "":
 		g.set(ActionNone, "kept out of use by %s", against)
 	case kept != "" && g.owner.kind != machine:
@@ -140,8 +140,9 @@ func clipped(text string) string {
 // contradictions finds what sources that agree on an owner say differently.
 func contradictions(groups []*group) {
 	for _, g := range groups {
+		first := g.claims[max(0, slices.IndexFunc(g.claims, func(c *claim) bool { return c.mac != "" }))]
 		for _, c := range g.claims {
-			if first := g.claims[0]; c.mac != "" && first.mac != "" && c.mac != first.mac && !g.contested {
+			if g.contradiction == "" && c.mac != "" && c.mac != first.mac && !g.contested {
 				g.contradiction = fmt.Sprintf("%s says that its MAC address is %s, and %s says %s", from([]*claim{first}), first.mac, from([]*claim{c}), c.mac)
 			}
 		}

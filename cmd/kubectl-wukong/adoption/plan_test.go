@@ -31,7 +31,7 @@ type scene struct {
 // facts puts the scene on a platform with HostNetworks lab (bridge br-lab, alias br-old), lab-100 and closed (not open to
 // anybody), and attachments lan (br-lab), old (br-old), tagged (br-lab with VLAN 300), v100 (br-lab-100), shut (br-closed) and
 // foreign (br-foreign, of which nobody knows).
-func (s scene) facts(t *testing.T) Facts {
+func (s scene) facts(t testing.TB) Facts {
 	t.Helper()
 	uplinks := []v1alpha1.HostUplink{object[v1alpha1.HostUplink](t, `
 metadata: {name: workers}
@@ -67,7 +67,7 @@ spec: {physicalNetwork: lab, vlan: 200}`)}
 	return f
 }
 
-func object[T any](t *testing.T, text string) T {
+func object[T any](t testing.TB, text string) T {
 	t.Helper()
 	var out T
 	if err := yaml.UnmarshalStrict([]byte(text), &out); err != nil {
@@ -234,7 +234,7 @@ status: {phase: Running, networks: [{name: lan, ipAddress: 192.0.2.20}], network
 				"192.0.2.95 | lab | printer | file | none | kept out of use by AddressPool office"}},
 		"a machine whose address is kept out of use can have no Wukong": {
 			scene{pools: office(t), machines: db(), rules: Rules{As: AsWukongs}, reservations: []v1alpha1.AddressReservation{kept(t, "192.0.2.10", "")}},
-			[]string{"192.0.2.10 | lab | VirtualMachine team-a/db | cluster | undecided | AddressReservation kept keeps it out of use, so no Wukong can have it: change that, or use --as auto"}},
+			[]string{"192.0.2.10 | lab | VirtualMachine team-a/db | cluster | undecided | AddressReservation kept keeps it out of use, so no Wukong can have it: change that, or use --adopt-as auto"}},
 		"an address that is kept for the Wukong to be is no obstacle": {
 			scene{pools: office(t), machines: db(), reservations: []v1alpha1.AddressReservation{kept(t, "192.0.2.10", ", for: {namespace: team-a, name: db, network: lan}")}},
 			[]string{"192.0.2.10 | lab | VirtualMachine team-a/db | cluster | create Wukong | team-a/db"}},
@@ -242,6 +242,11 @@ status: {phase: Running, networks: [{name: lan, ipAddress: 192.0.2.20}], network
 			scene{pools: office(t), wukongs: []v1alpha1.Wukong{wukong(t, "team-a", "old", novasphere)}},
 			[]string{"192.0.2.20 | lab | Wukong team-a/old | status | undecided | reported by its guest alone, who may say anything: add --trust-guests if that will do, or name it in a file",
 				"198.51.100.7 | lab.100 | Wukong team-a/old | spec,status | reserve | for team-a/old/lan2; outside every pool"}},
+		"a file beside NovaSphere's status changes nothing, and a MAC address that differs is told": {
+			scene{csv: "address,name,namespace,mac\n198.51.100.7,old,team-a,02:00:00:00:00:01\n192.0.2.20,old,team-a,\n", wukongs: []v1alpha1.Wukong{wukong(t, "team-a", "old",
+				strings.Replace(novasphere, "nadName: v100,", `nadName: v100, macAddress: "02:00:00:00:00:02",`, 1))}},
+			[]string{"192.0.2.20 | lab | Wukong team-a/old | file,status | reserve | for team-a/old/lan",
+				"198.51.100.7 | lab.100 | Wukong team-a/old | spec,file,status | conflict | sheet.csv line 2 says that its MAC address is 02:00:00:00:00:01, and spec says 02:00:00:00:00:02"}},
 		"the status of NovaSphere is believed on request": {
 			scene{rules: Rules{TrustGuests: true}, wukongs: []v1alpha1.Wukong{wukong(t, "team-a", "old", novasphere)}},
 			[]string{"192.0.2.20 | lab | Wukong team-a/old | status | reserve | for team-a/old/lan",
@@ -427,7 +432,7 @@ func TestWhatAMappingSaysCountsWhereNothingTells(t *testing.T) {
 	})
 }
 
-func mappings(t *testing.T, f Facts, segments, hosts []string) []Mapping {
+func mappings(t testing.TB, f Facts, segments, hosts []string) []Mapping {
 	t.Helper()
 	var out []Mapping
 	for _, text := range segments {
