@@ -85,7 +85,8 @@ usage or a file that cannot be read; 3 the cluster cannot be reached, or refuses
 	f.Lookup("dry-run").NoOptDefVal = string(cluster.DryRunClient)
 	c.MarkFlagsMutuallyExclusive("create", "dry-run")
 	_ = c.RegisterFlagCompletionFunc("adopt-as", cobra.FixedCompletions(ways(), cobra.ShellCompDirectiveNoFileComp))
-	_ = c.RegisterFlagCompletionFunc("dry-run", cobra.FixedCompletions([]string{string(cluster.DryRunClient), string(cluster.DryRunServer)}, cobra.ShellCompDirectiveNoFileComp))
+	checks := []string{string(cluster.DryRunClient), string(cluster.DryRunServer)}
+	_ = c.RegisterFlagCompletionFunc("dry-run", cobra.FixedCompletions(checks, cobra.ShellCompDirectiveNoFileComp))
 	_ = c.RegisterFlagCompletionFunc("segment", flags.completing(suggestSegments))
 	return c
 }
@@ -141,7 +142,7 @@ func (f *importFlags) rules(c *cobra.Command) (adoption.Rules, error) {
 	if f.as != string(adoption.AsAuto) && f.as != string(adoption.AsWukongs) && f.as != string(adoption.AsReservations) {
 		return rules, usageError(c, "--adopt-as %q is not known: use auto, wukongs or reservations", f.as)
 	}
-	if m := f.mode(); m != cluster.DryRunNone && m != cluster.DryRunClient && m != cluster.DryRunServer || (m == cluster.DryRunNone && !f.create) {
+	if m := f.mode(); !f.create && m != cluster.DryRunClient && m != cluster.DryRunServer {
 		return rules, usageError(c, "--dry-run %q is not known: use client or server, or write --create", f.dryRun)
 	}
 	if !f.all {
@@ -254,7 +255,8 @@ func (f *importFlags) summary(plan *adoption.Plan) error {
 		f.note("nothing to do: every address that was found is leased, asked for or kept back")
 	case !f.structured():
 		f.note("%s to make, %s; %d in conflict, %d undecided, %d done already. Nothing is written: --create creates, -o yaml prints manifests",
-			counted(len(plan.Reservations), "AddressReservation"), counted(len(plan.Wukongs), "Wukong"), conflicting, undecided, plan.Count(adoption.ActionNone))
+			counted(len(plan.Reservations), "AddressReservation"), counted(len(plan.Wukongs), "Wukong"),
+			conflicting, undecided, plan.Count(adoption.ActionNone))
 	}
 	if plan.Findings() || (plan.Due() && !f.structured()) {
 		return errFindings

@@ -137,5 +137,6 @@ func (f *importFlags) adopt(ctx context.Context, from *cluster.Cluster, w *v1alp
 
 // taken says that somebody else made an object of that name meanwhile, or earlier for something else.
 func taken(what string, err error) error {
-	return &cluster.Error{Cause: cluster.Changed, Text: fmt.Sprintf("%s exists already and says something else: it is left as it is; look at it, and import again", what), Err: err}
+	text := fmt.Sprintf("%s exists already and says something else: it is left as it is; look at it, and import again", what)
+	return &cluster.Error{Cause: cluster.Changed, Text: text, Err: err}
 }

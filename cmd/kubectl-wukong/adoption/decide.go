@@ -26,13 +26,15 @@ func (p *planner) decide(g *group) {
 		g.set(ActionConflict, "%s", g.contradiction)
 	case p.spokenFor(g):
 	case !p.rules.TrustGuests && !slices.ContainsFunc(g.claims, func(c *claim) bool { return c.source.trusted() }):
-		g.set(ActionUndecided, "reported by its guest alone, who may say anything: add --trust-guests if that will do, or name it in a file")
+		g.set(ActionUndecided, untrusted)
 	case g.owner.kind == machine && p.rules.As != AsReservations:
 		g.set(ActionServe, "")
 	default:
 		p.reserve(g, "")
 	}
 }
+
+const untrusted = "reported by its guest alone, who may say anything: add --trust-guests if that will do, or name it in a file"
 
 func (g *group) set(a Action, format string, args ...any) {
 	g.action, g.note = a, fmt.Sprintf(format, args...)
@@ -143,7 +145,8 @@ func contradictions(groups []*group) {
 		first := g.claims[max(0, slices.IndexFunc(g.claims, func(c *claim) bool { return c.mac != "" }))]
 		for _, c := range g.claims {
 			if g.contradiction == "" && c.mac != "" && c.mac != first.mac && !g.contested {
-				g.contradiction = fmt.Sprintf("%s says that its MAC address is %s, and %s says %s", from([]*claim{first}), first.mac, from([]*claim{c}), c.mac)
+				g.contradiction = fmt.Sprintf("%s says that its MAC address is %s, and %s says %s",
+					from([]*claim{first}), first.mac, from([]*claim{c}), c.mac)
 			}
 		}
 	}
@@ -164,7 +167,8 @@ func segments(groups []*group) {
 			if g == other || g.contested || !g.claims[0].told() || !g.owner.same(other.owner) {
 				continue
 			}
-			g.contradiction = fmt.Sprintf("%s says that it is on %s, and %s says on %s", from(g.claims), g.segment, from(other.claims), other.segment)
+			g.contradiction = fmt.Sprintf("%s says that it is on %s, and %s says on %s",
+				from(g.claims), g.segment, from(other.claims), other.segment)
 		}
 	}
 }

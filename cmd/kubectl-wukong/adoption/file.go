@@ -202,8 +202,9 @@ func (f *File) row(line int, cells map[column]string) {
 			return
 		}
 	}
-	row := Row{Line: line, Address: addr, Bits: bits, Namespace: cells[columnNamespace], Network: cells[columnNetwork], Machine: cells[columnMachine],
-		Segment: cells[columnSegment], HostNetwork: cells[columnHostNetwork], Pool: cells[columnPool], MAC: strings.ToLower(cells[columnMAC])}
+	row := Row{Line: line, Address: addr, Bits: bits, Namespace: cells[columnNamespace], Network: cells[columnNetwork],
+		Machine: cells[columnMachine], Segment: cells[columnSegment], HostNetwork: cells[columnHostNetwork], Pool: cells[columnPool],
+		MAC: cells[columnMAC]}
 	if name := cells[columnName]; name != "" {
 		row.Names = []string{name}
 	}
@@ -250,7 +251,8 @@ func parseCell(text string) (netip.Addr, int, error) {
 		return addr, 0, err
 	}
 	if _, ok := usable(addr); !ok {
-		return addr, 0, &ipam.InvalidError{Value: text, Problem: "is no address that a machine of a network can have", Fix: "write its unicast address"}
+		return addr, 0, &ipam.InvalidError{Value: text, Problem: "is no address that a machine of a network can have",
+			Fix: "write its unicast address"}
 	}
 	return addr, 0, nil
 }

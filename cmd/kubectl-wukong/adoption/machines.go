@@ -30,7 +30,8 @@ type directory struct {
 }
 
 func newDirectory(f Facts) directory {
-	d := directory{wukongs: map[string]*v1alpha1.Wukong{}, machines: map[string]*kubevirtv1.VirtualMachineInstance{}, serving: map[string]*v1alpha1.Wukong{}}
+	d := directory{wukongs: map[string]*v1alpha1.Wukong{}, serving: map[string]*v1alpha1.Wukong{},
+		machines: map[string]*kubevirtv1.VirtualMachineInstance{}}
 	for i := range f.Wukongs {
 		w := &f.Wukongs[i]
 		d.wukongs[w.Namespace+"/"+w.Name] = w

@@ -160,7 +160,8 @@ type broken struct {
 
 // NewPlan decides about every address.
 func NewPlan(f Facts, r Rules) *Plan {
-	p := &planner{facts: f, rules: r, directory: newDirectory(f), bridges: map[string]map[string]string{}, leases: map[string]*v1alpha1.AddressLease{}}
+	p := &planner{facts: f, rules: r, directory: newDirectory(f), bridges: map[string]map[string]string{},
+		leases: map[string]*v1alpha1.AddressLease{}}
 	for key, a := range f.Attachments {
 		namespace, name, _ := strings.Cut(key, "/")
 		if p.bridges[namespace] == nil {
@@ -204,8 +205,8 @@ func (p *planner) claims() []*claim {
 			}
 		}
 		for _, bad := range f.Bad {
-			p.broken = append(p.broken, broken{address: bad.Text, owner: owner{kind: label}, source: SourceFile, selected: p.rules.Namespace == "" && p.rules.Selector == nil,
-				problem: fmt.Sprintf("%s line %d: %s", f.Name, bad.Line, bad.Problem)})
+			p.broken = append(p.broken, broken{address: bad.Text, owner: owner{kind: label}, source: SourceFile,
+				selected: p.rules.Namespace == "" && p.rules.Selector == nil, problem: fmt.Sprintf("%s line %d: %s", f.Name, bad.Line, bad.Problem)})
 		}
 	}
 	p.settle(out)
@@ -306,7 +307,8 @@ func (p *planner) plan(groups []*group, wukongs []*v1alpha1.Wukong) *Plan {
 	})
 	for _, b := range p.broken {
 		if b.selected {
-			out.Entries = append(out.Entries, Entry{Address: b.address, Owner: b.owner.String(), Sources: []Source{b.source}, Action: ActionUndecided, Note: b.problem})
+			out.Entries = append(out.Entries, Entry{Address: b.address, Owner: b.owner.String(), Sources: []Source{b.source},
+				Action: ActionUndecided, Note: b.problem})
 		}
 	}
 	return out
@@ -319,7 +321,8 @@ func (g *group) entries() []Entry {
 		segment = g.segment.String()
 	}
 	if !g.contested {
-		return []Entry{{Address: g.addr.String(), Segment: segment, Owner: g.owner.String(), Sources: sourcesOf(g.claims), Action: g.action, Note: g.note}}
+		return []Entry{{Address: g.addr.String(), Segment: segment, Owner: g.owner.String(), Sources: sourcesOf(g.claims),
+			Action: g.action, Note: g.note}}
 	}
 	var out []Entry
 	sides := g.sides()
@@ -334,7 +337,8 @@ func (g *group) entries() []Entry {
 		if line := from(side); slices.ContainsFunc(side, func(c *claim) bool { return c.line != "" }) {
 			note = line + ": " + note
 		}
-		out = append(out, Entry{Address: g.addr.String(), Segment: segment, Owner: side[0].owner.String(), Sources: sourcesOf(side), Action: g.action, Note: note})
+		out = append(out, Entry{Address: g.addr.String(), Segment: segment, Owner: side[0].owner.String(), Sources: sourcesOf(side),
+			Action: g.action, Note: note})
 	}
 	return out
 }

@@ -17,8 +17,8 @@ func (p *planner) rowClaim(f *File, r Row) *claim {
 	if r.MAC != "" {
 		mac, ok := answer.ParseMAC(r.MAC)
 		if !ok {
-			p.broken = append(p.broken, broken{address: r.Address.String(), owner: c.owner, source: SourceFile, selected: p.rules.selectsOwner(p.directory, c.owner),
-				problem: fmt.Sprintf("%s: %q is no MAC address: correct it, or remove it", c.line, r.MAC)})
+			p.broken = append(p.broken, broken{address: r.Address.String(), owner: c.owner, source: SourceFile,
+				selected: p.rules.selectsOwner(p.directory, c.owner), problem: fmt.Sprintf("%s: %q is no MAC address: correct it, or remove it", c.line, r.MAC)})
 			return nil
 		}
 		c.mac = mac
@@ -46,7 +46,11 @@ func (p *planner) rowOwner(r Row) owner {
 	if len(r.Names) > 0 {
 		name = r.Names[0]
 	}
-	if len(validation.IsDNS1123Label(r.Namespace)) > 0 || len(validation.IsDNS1123Subdomain(name)) > 0 || (r.Network != "" && len(validation.IsDNS1123Label(r.Network)) > 0) {
+	wrong := len(validation.IsDNS1123Label(r.Namespace)) + len(validation.IsDNS1123Subdomain(name))
+	if r.Network != "" {
+		wrong += len(validation.IsDNS1123Label(r.Network))
+	}
+	if wrong > 0 {
 		return owner{kind: label, text: called(r)}
 	}
 	return owner{kind: expected, namespace: r.Namespace, wukong: name, network: r.Network}

@@ -156,8 +156,7 @@ func (p *planner) bridged(namespace, name string) place {
 			found = append(found, n)
 		}
 	}
-	const fix = "say it with --segment %s=SEGMENT or --host-network %s=NAME"
-	ask := fmt.Sprintf(fix, key, key)
+	ask := fmt.Sprintf("say it with --segment %s=SEGMENT or --host-network %s=NAME", key, key)
 	switch {
 	case len(found) == 0 && !known:
 		return place{unknown: fmt.Sprintf("attachment %s cannot be read: %s", key, ask)}
@@ -169,13 +168,15 @@ func (p *planner) bridged(namespace, name string) place {
 	segment := found[0].Segment
 	for _, n := range found {
 		if n.Segment != segment {
-			return place{unknown: fmt.Sprintf("bridge %s is that of HostNetworks %s and %s, on different segments: %s", to.Bridge, found[0].Object.Name, n.Object.Name, ask)}
+			return place{unknown: fmt.Sprintf("bridge %s is that of HostNetworks %s and %s, on different segments: %s",
+				to.Bridge, found[0].Object.Name, n.Object.Name, ask)}
 		}
 	}
 	if to.VLAN != 0 {
 		// A port of an untagged bridge that tags is on that VLAN of the fabric.
 		if found[0].VLAN != 0 {
-			return place{unknown: fmt.Sprintf("attachment %s tags VLAN %d on a bridge that is VLAN %d already: %s", key, to.VLAN, found[0].VLAN, ask)}
+			return place{unknown: fmt.Sprintf("attachment %s tags VLAN %d on a bridge that is VLAN %d already: %s",
+				key, to.VLAN, found[0].VLAN, ask)}
 		}
 		return place{segment: ipam.Segment{Fabric: segment.Fabric, VLAN: to.VLAN}}
 	}

@@ -152,7 +152,8 @@ func (p *planner) networkFor(name string, groups []*group) (v1alpha1.WukongNetwo
 		}
 		prefix, gateway := p.subnetOf(g)
 		if !prefix.IsValid() {
-			return out, fmt.Sprintf("no pool covers %s, so the length of its subnet's prefix is not known: declare an AddressPool, or name it in a file", g.addr)
+			return out, fmt.Sprintf("no pool covers %s, so the length of its subnet's prefix is not known: "+
+				"declare an AddressPool, or name it in a file", g.addr)
 		}
 		address := v1alpha1.CIDR(prefix.String())
 		a := v1alpha1.AdditionalAddress{Address: &address}
