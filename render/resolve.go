@@ -109,9 +109,9 @@ func (c *Catalog) selectors(in Selection) []selector {
 	}
 	add("hostNetwork", net.HostNetwork, func(n *HostNetwork) bool { return n.Object.Name == net.HostNetwork })
 	add("nadName", net.NADName, func(n *HostNetwork) bool {
-		return n.NAD == net.NADName || hasBridge(n, in.NADBridges[net.NADName])
+		return n.NAD == net.NADName || n.HasBridge(in.NADBridges[net.NADName])
 	})
-	add("bridgeName", net.BridgeName, func(n *HostNetwork) bool { return hasBridge(n, net.BridgeName) })
+	add("bridgeName", net.BridgeName, func(n *HostNetwork) bool { return n.HasBridge(net.BridgeName) })
 	add("physicalInterface", net.PhysicalInterface, func(n *HostNetwork) bool { return c.hasInterface(n, net.PhysicalInterface) })
 	if net.VLANID != 0 {
 		add("vlanId", fmt.Sprint(net.VLANID), func(n *HostNetwork) bool { return n.Segment.VLAN == net.VLANID })
@@ -122,7 +122,8 @@ func (c *Catalog) selectors(in Selection) []selector {
 	return out
 }
 
-func hasBridge(n *HostNetwork, name string) bool {
+// HasBridge says whether a bridge, by its name on hosts, is that of the network or an alias of it.
+func (n *HostNetwork) HasBridge(name string) bool {
 	if name == "" {
 		return false
 	}
@@ -228,7 +229,7 @@ func (c *Catalog) unselected(in Selection) (*HostNetwork, *Refusal) {
 func legacy(in Selection, candidates []*HostNetwork) *HostNetwork {
 	bridge := in.NADBridges[LegacyNADName(in.Wukong, in.Network.Name)]
 	candidates = slices.DeleteFunc(slices.Clone(candidates), func(n *HostNetwork) bool {
-		return !hasBridge(n, bridge) || !Allowed(n.Object, in.Namespace)
+		return !n.HasBridge(bridge) || !Allowed(n.Object, in.Namespace)
 	})
 	if len(candidates) != 1 {
 		return nil

@@ -5,6 +5,8 @@ import (
 	"io"
 
 	"github.com/go-logr/logr"
+	nadv1 "github.com/k8snetworkplumbingwg/network-attachment-definition-client/pkg/apis/k8s.cni.cncf.io/v1"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -46,7 +48,7 @@ func Connect(flags *genericclioptions.ConfigFlags, options Options) (*Cluster, e
 	config.QPS, config.UserAgent = -1, options.Agent
 	config.WarningHandler = warnings{options.Diagnostics}
 	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{v1alpha1.AddToScheme, kubevirtv1.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{v1alpha1.AddToScheme, kubevirtv1.AddToScheme, nadv1.AddToScheme} {
 		if err := add(scheme); err != nil {
 			return nil, err
 		}
@@ -66,6 +68,10 @@ func mapper() meta.RESTMapper {
 	}
 	m.Add(v1alpha1.GroupVersion.WithKind("Wukong"), meta.RESTScopeNamespace)
 	m.Add(kubevirtv1.VirtualMachineGroupVersionKind, meta.RESTScopeNamespace)
+	m.Add(kubevirtv1.VirtualMachineInstanceGroupVersionKind, meta.RESTScopeNamespace)
+	m.AddSpecific(nadv1.SchemeGroupVersion.WithKind("NetworkAttachmentDefinition"), nadv1.SchemeGroupVersion.WithResource("network-attachment-definitions"),
+		nadv1.SchemeGroupVersion.WithResource("network-attachment-definition"), meta.RESTScopeNamespace)
+	m.Add(corev1.SchemeGroupVersion.WithKind("Namespace"), meta.RESTScopeRoot)
 	return m
 }
 
