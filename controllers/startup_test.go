@@ -192,6 +192,7 @@ func TestOfTwoStatusesThatPublishOneLostAddressTheOlderWukongGetsIt(t *testing.T
 	published := older.Status.DeepCopy()
 	change(t, w, older, asksFor("192.0.2.11/24"))
 	eventually(t, holds(w, older, "192.0.2.11", "both"))
+	eventually(t, inPhase(w, "192.0.2.10", "both", v1alpha1.LeaseReleased)) // ages have whole seconds
 	younger := static(other, "younger", "both", "192.0.2.10/24")
 	create(t, w, younger)
 	eventually(t, holds(w, younger, "192.0.2.10", "both"))
