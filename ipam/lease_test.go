@@ -156,6 +156,41 @@ func TestTake(t *testing.T) {
 	}
 }
 
+func TestAnAddressMovesAmongTheNetworksOfOneWukongAlone(t *testing.T) {
+	web := holder("team-a", "web")
+	lan := web.with(func(h *Holder) { h.Network = "lan" })
+	cases := map[string]struct {
+		phase Phase
+		asker Holder
+		from  string
+		rule  Rule
+	}{
+		"to a network that the first one left it to":       {Allocated, lan, "eth0", RuleMoved},
+		"also while it is about to be let go":              {Releasing, lan, "eth0", RuleMoved},
+		"not while the first one asks for it":              {Allocated, lan, "", RuleHeld},
+		"not from a network that does not have it":         {Allocated, lan, "eth7", RuleHeld},
+		"not to another machine":                           {Allocated, lan.with(func(h *Holder) { h.VirtualMachine = "other" }), "eth0", RuleHeld},
+		"not to another Wukong of the name":                {Allocated, lan.with(func(h *Holder) { h.UID = "uid-web-2" }), "eth0", RuleHeld},
+		"not to another Wukong, whatever it says":          {Allocated, holder("team-b", "db"), "eth0", RuleHeld},
+		"what rests is given by the rules of rest":         {Cooling, lan, "eth0", RuleCooling},
+		"a network that has it does not move it to itself": {Allocated, web, "eth0", RuleOwn},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			existing := after(t, c.phase, nil)
+			req := request(c.asker)
+			req.From = c.from
+			got, verdict := Take(&existing, req, noon.Add(3*time.Minute))
+			if verdict.Rule != c.rule {
+				t.Fatalf("%s, want %s", verdict.Rule, c.rule)
+			}
+			if c.rule == RuleMoved && (got.Phase != Allocated || got.Holder != c.asker || len(got.History) != len(existing.History)+1 || got.History[1].Until.IsZero()) {
+				t.Errorf("moved, and still %+v", got)
+			}
+		})
+	}
+}
+
 func clone(l Lease) Lease {
 	l.History = append([]Change(nil), l.History...)
 	return l

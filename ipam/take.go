@@ -13,6 +13,9 @@ type Request struct {
 	// Holder is who asks. Namespace, NamespaceUID, Name, UID and Network are required: without them one Wukong could pass
 	// for another.
 	Holder Holder
+	// From is another network of the same Wukong that asks for the address no more, or empty. Only the caller, who knows the
+	// whole spec, can tell; the address then moves, since one Wukong's machine cannot collide with itself.
+	From string
 	// HostNetwork, Pool, MAC and Reserve become those of the lease.
 	HostNetwork string
 	Pool        string
@@ -28,6 +31,7 @@ type Request struct {
 // Who may have the address, by the phase of the existing lease:
 //
 //   - none, or Released: anybody.
+//   - Allocated or Releasing: another network of the holder's Wukong, once its network asks for the address no more.
 //   - Allocated: its holder (UID and network), which keeps it. When that Wukong now serves another machine the old one
 //     must be proved gone first, so the lease has to be released.
 //   - Releasing: its holder, which changed its mind; and the same Wukong made again for the same machine, since one
@@ -49,6 +53,9 @@ func Take(existing *Lease, req Request, now time.Time) (Lease, Verdict) {
 		return *existing, Verdict{Outcome: Invalid, Rule: RuleInvalid, request: req, Err: err}
 	}
 	rule := decide(*existing, req.Holder, now)
+	if existing.Held() && !rule.grants() && existing.movesTo(req) {
+		rule = RuleMoved
+	}
 	switch {
 	case !rule.grants():
 		return *existing, req.verdict(Held, rule, *existing)
@@ -87,6 +94,13 @@ func decide(l Lease, asker Holder, now time.Time) Rule {
 		return RuleFree
 	}
 	return RuleUnknownPhase
+}
+
+// movesTo says whether the address goes from one network of a Wukong to another.
+func (l Lease) movesTo(req Request) bool {
+	from := req.Holder
+	from.Network = req.From
+	return req.From != "" && l.Holder.sameWukong(from) && !l.Holder.otherMachine(from)
 }
 
 func decideHeld(l Lease, asker Holder, otherwise Rule) Rule {

@@ -33,6 +33,8 @@ const (
 	RuleOwn Rule = "Own"
 	// RuleMadeAgain: the address waited for this namespace, name and network.
 	RuleMadeAgain Rule = "MadeAgain"
+	// RuleMoved: another network of the asker's Wukong had it and asks for it no more.
+	RuleMoved Rule = "Moved"
 	// RuleFree: the address was released, and its time of rest is over.
 	RuleFree Rule = "Free"
 )
@@ -58,7 +60,7 @@ const (
 )
 
 func (r Rule) grants() bool {
-	return r == RuleNew || r == RuleOwn || r == RuleMadeAgain || r == RuleFree
+	return r == RuleNew || r == RuleOwn || r == RuleMadeAgain || r == RuleMoved || r == RuleFree
 }
 
 // Verdict is the answer of Take.
