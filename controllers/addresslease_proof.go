@@ -7,6 +7,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kubevirtv1 "kubevirt.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -51,7 +53,7 @@ func (r *AddressLeaseReconciler) currentDocument(ctx context.Context, l ipam.Lea
 	if err != nil {
 		return document{}, client.IgnoreNotFound(err)
 	}
-	if string(w.UID) != l.Holder.UID || w.Status.ObservedGeneration != w.Generation || asksFor(w, l) == asked {
+	if string(w.UID) != l.Holder.UID || w.Status.ObservedGeneration != w.Generation || !delivered(w) || asksFor(w, l) == asked {
 		return document{}, nil
 	}
 	d := document{secret: w.Status.NetworkDataSecret}
@@ -59,6 +61,13 @@ func (r *AddressLeaseReconciler) currentDocument(ctx context.Context, l ipam.Lea
 		d.since = l.Since // its Secret keeps its name: only an instance that began later has read the present content
 	}
 	return d, nil
+}
+
+// delivered says whether the guest's network data is that of the present spec: until it is, a machine may well start with what
+// was there before.
+func delivered(w *v1alpha1.Wukong) bool {
+	c := meta.FindStatusCondition(w.Status.Conditions, v1alpha1.ConditionGuestNetworkReady)
+	return c != nil && c.Status == metav1.ConditionTrue && c.ObservedGeneration == w.Generation
 }
 
 func (r *AddressLeaseReconciler) kubevirtUse(ctx context.Context, key client.ObjectKey, current document) (string, error) {
