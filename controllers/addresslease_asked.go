@@ -37,8 +37,12 @@ func (r *AddressLeaseReconciler) holderGone(ctx context.Context, from client.Rea
 	if err != nil || string(w.UID) != l.Holder.UID {
 		return v1alpha1.ReasonHolderDeleted, 0, nil
 	}
-	if _, invalid := render.ParseWukong(w); len(invalid) > 0 {
+	request, invalid := render.ParseWukong(w)
+	if len(invalid) > 0 {
 		return "", 0, nil // a change that cannot work lets nothing go
+	}
+	if now := machineOf(request); now != "" && l.Holder.VirtualMachine != "" && now != l.Holder.VirtualMachine {
+		return v1alpha1.ReasonAddressChanged, 0, nil // the next machine gets it once this one is proved not to use it
 	}
 	switch asksFor(w, l) {
 	case asked:
@@ -53,6 +57,14 @@ func (r *AddressLeaseReconciler) holderGone(ctx context.Context, from client.Rea
 		}
 	}
 	return v1alpha1.ReasonAddressChanged, 0, nil
+}
+
+// machineOf names the machine that uses the addresses of a request, or nothing where there is none.
+func machineOf(r *render.Request) string {
+	if r.Machine == nil && !r.Foreign {
+		return ""
+	}
+	return r.VirtualMachine
 }
 
 // satisfied says whether the Wukong holds every address that its present spec asks for.

@@ -136,10 +136,7 @@ func (l *ledger) published(ctx context.Context, w *v1alpha1.Wukong) ([]ipam.Requ
 		return nil, err.Error()
 	}
 	p := publication{wukong: w, request: request, offer: o, holder: ipam.Holder{Namespace: w.Namespace, NamespaceUID: string(namespace.UID),
-		Name: w.Name, UID: string(w.UID)}, taken: map[string]netip.Prefix{}, macs: map[string]string{}}
-	if request.Machine != nil || request.Foreign {
-		p.holder.VirtualMachine = request.VirtualMachine
-	}
+		Name: w.Name, UID: string(w.UID), VirtualMachine: machineOf(request)}, taken: map[string]netip.Prefix{}, macs: map[string]string{}}
 	for _, n := range request.Networks {
 		if why := p.network(n); why != "" {
 			return nil, why

@@ -56,11 +56,8 @@ func (r *WukongReconciler) lease(ctx context.Context, s *wukongScope) error {
 }
 
 func (r *WukongReconciler) holder(s *wukongScope) ipam.Holder {
-	h := ipam.Holder{Namespace: s.wukong.Namespace, NamespaceUID: string(s.namespaceUID), Name: s.wukong.Name, UID: string(s.wukong.UID)}
-	if s.request.Machine != nil || s.request.Foreign {
-		h.VirtualMachine = s.request.VirtualMachine
-	}
-	return h
+	return ipam.Holder{Namespace: s.wukong.Namespace, NamespaceUID: string(s.namespaceUID), Name: s.wukong.Name, UID: string(s.wukong.UID),
+		VirtualMachine: machineOf(s.request)}
 }
 
 // clear says whether nothing is known to keep the network from its addresses.

@@ -27,7 +27,7 @@ func conclude(s *wukongScope) {
 		concludeInvalid(s)
 		return
 	}
-	st.VMName = machineName(s)
+	st.VMName = machineOf(s.request)
 	st.NotActedOn = notices(s)
 	st.Networks = networkStatuses(s)
 	st.NetworkStatus = dashboardStatuses(st.Networks)
@@ -90,13 +90,6 @@ func unsupported(s *wukongScope) Verdict {
 		}
 	}
 	return Verdict{State: Done}
-}
-
-func machineName(s *wukongScope) string {
-	if s.request.Machine == nil && !s.request.Foreign {
-		return ""
-	}
-	return s.request.VirtualMachine
 }
 
 func notices(s *wukongScope) []v1alpha1.FieldNotice {
