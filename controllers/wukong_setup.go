@@ -116,9 +116,13 @@ func (r *WukongReconciler) concerned(ctx context.Context, c conflicts.Changes) [
 	return out
 }
 
-// forPool gives the Wukongs that name a pool.
+// forPool gives the Wukongs that name a pool, and those that any pool may be the cause of that they are refused.
 func (r *WukongReconciler) forPool(ctx context.Context, o client.Object) []reconcile.Request {
-	return r.list(ctx, client.MatchingFields{indexWukongPool: o.GetName()})
+	out := r.list(ctx, client.MatchingFields{indexWukongPool: o.GetName()})
+	for _, reason := range []string{v1alpha1.ReasonAddressExcluded, v1alpha1.ReasonPoolNotAllowed, v1alpha1.ReasonPrefixLengthMismatch} {
+		out = append(out, r.list(ctx, client.MatchingFields{indexWukongReason: reason})...)
+	}
+	return out
 }
 
 func (r *WukongReconciler) every(ctx context.Context, _ client.Object) []reconcile.Request {
