@@ -16,7 +16,7 @@ func TestABackupOfWukongsAndLeasesCanBeRestored(t *testing.T) {
 	w := theWorld(t)
 	ns := namespaceLabelled(t, w, nil)
 	segments(t, w, "backup", map[string]string{"eth1": "backup"}, ns)
-	create(t, w, poolOf("backup", "backup", "192.0.2.100-192.0.2.200"))
+	create(t, w, resting(poolOf("backup", "backup", "192.0.2.0/24", "192.0.2.100-192.0.2.200")))
 	early := drawing(ns, "early", "backup", "backup")
 	create(t, w, early)
 	eventually(t, holds(w, early, "192.0.2.100", "backup"))
