@@ -47,7 +47,8 @@ What is made is intent. Leases are the controller's alone: it takes one when a W
 
   Wukong              for a VirtualMachine that nothing serves (--adopt-as): it names the machine and asks for the addresses that the
                       machine has, so that the controller leases them. guestConfig is Manual: neither machine nor guest is
-                      touched. It also makes the HostNetwork one in use, which hosts then get if they do not have it.
+                      touched. It also makes the HostNetwork one in use, which hosts then get if they do not have it. Until the
+                      lease is taken an AddressReservation keeps each address for it.
   AddressReservation  for all others: for the Wukong that has the address or is to have it, else out of use.
 
 What sources contradict each other about is reported with both sides, and nothing is written for it. What a guest reports is

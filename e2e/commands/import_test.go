@@ -139,6 +139,10 @@ spec: {networks: [{name: lan, ipConfig: {mode: static, ipPool: office}}]}
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
+		if t.Failed() {
+			out, _ := c.Kubectl(context.Background(), "get", "wkip,wkpool,wukongs", "-A", "-o", "wide")
+			t.Logf("what there is:\n%s", out)
+		}
 		if err := stop(); err != nil {
 			t.Errorf("the controller: %v", err)
 		}

@@ -81,6 +81,7 @@ func (p *planner) spokenFor(g *group) bool {
 			}
 		}
 	}
+	g.kept = kept != ""
 	asks := slices.ContainsFunc(g.claims, func(c *claim) bool { return c.source == SourceSpec })
 	against := out
 	if against == "" {
@@ -123,12 +124,17 @@ func (p *planner) reserve(g *group, remark string) {
 		holder = &v1alpha1.ReservedFor{Namespace: g.owner.namespace, Name: g.owner.wukong, Network: g.owner.network}
 		note = "for " + g.owner.holder()
 	}
-	reason := "used by " + g.owner.String() + ", found by import"
-	g.reservation = answer.NewReservation("", segmentOf(g.segment), g.addr.String(), clipped(reason), holder)
+	g.reservation = g.reserved(holder)
 	if len(p.facts.Pools.All()) > 0 && len(p.facts.Pools.Covering(g.segment, g.addr)) == 0 {
 		note += "; outside every pool"
 	}
 	g.set(ActionReserve, "%s%s", note, remark)
+}
+
+// reserved makes the AddressReservation for a holder, or out of use.
+func (g *group) reserved(holder *v1alpha1.ReservedFor) *v1alpha1.AddressReservation {
+	reason := "used by " + g.owner.String() + ", found by import"
+	return answer.NewReservation("", segmentOf(g.segment), g.addr.String(), clipped(reason), holder)
 }
 
 // maxReason is the longest reason of an AddressReservation, in characters. The schema has the same bound.

@@ -81,7 +81,7 @@ type Action string
 const (
 	// ActionReserve: an AddressReservation is to be made.
 	ActionReserve Action = "reserve"
-	// ActionServe: a Wukong is to be made, by which the controller takes the lease.
+	// ActionServe: a Wukong is to be made, by which the controller takes the lease, and an AddressReservation for it until then.
 	ActionServe Action = "create Wukong"
 	// ActionNone: everything is done already.
 	ActionNone Action = "none"
@@ -227,7 +227,9 @@ type group struct {
 	contested bool
 	// contradiction says how sources that agree on the owner contradict each other.
 	contradiction string
-	// reservation is set with ActionReserve.
+	// kept: a reservation keeps it for the owner already.
+	kept bool
+	// reservation is set with ActionReserve, and with ActionServe unless the address is kept already.
 	reservation *v1alpha1.AddressReservation
 }
 
@@ -298,7 +300,7 @@ func (p *planner) plan(groups []*group, wukongs []*v1alpha1.Wukong) *Plan {
 			continue
 		}
 		out.Entries = append(out.Entries, g.entries()...)
-		if g.action == ActionReserve {
+		if g.reservation != nil {
 			out.Reservations = append(out.Reservations, g.reservation)
 		}
 	}

@@ -77,7 +77,7 @@ func (p *planner) serveMachine(groups []*group) *v1alpha1.Wukong {
 	switch {
 	case problem == "":
 		for _, g := range serve {
-			g.set(ActionServe, "%s/%s", w.Namespace, w.Name)
+			g.keepFor(w)
 		}
 		if !slices.ContainsFunc(serve, (*group).selected) {
 			return nil
@@ -93,6 +93,25 @@ func (p *planner) serveMachine(groups []*group) *v1alpha1.Wukong {
 		}
 	}
 	return nil
+}
+
+// keepFor has the address of a machine kept for its Wukong until that has the lease: at a first start the controller may come to
+// somebody who takes any address of a pool before it comes to the Wukong.
+func (g *group) keepFor(w *v1alpha1.Wukong) {
+	g.set(ActionServe, "%s/%s, reserved for it", w.Namespace, w.Name)
+	if g.kept {
+		return
+	}
+	g.reservation = g.reserved(&v1alpha1.ReservedFor{Namespace: w.Namespace, Name: w.Name, Network: networkName(g.owner.network)})
+}
+
+// networkName is how a Wukong calls a network of a machine.
+func networkName(name string) string {
+	name = strings.ReplaceAll(strings.ToLower(name), "_", "-")
+	if name == v1alpha1.PodNetworkName {
+		return "net-" + v1alpha1.PodNetworkName // the plain name means the pod network
+	}
+	return name
 }
 
 // wukongFor makes the Wukong that serves a machine as it is: it asks for the addresses that the machine has and delivers
@@ -134,10 +153,7 @@ func (p *planner) inOrder(o owner, groups []*group) []string {
 
 // networkFor makes one network of a Wukong from all addresses of an interface.
 func (p *planner) networkFor(name string, groups []*group) (v1alpha1.WukongNetwork, string) {
-	out := v1alpha1.WukongNetwork{Name: strings.ReplaceAll(strings.ToLower(name), "_", "-"), IPConfig: &v1alpha1.IPConfig{Mode: v1alpha1.IPModeStatic}}
-	if out.Name == v1alpha1.PodNetworkName {
-		out.Name = "net-" + v1alpha1.PodNetworkName // the plain name means the pod network
-	}
+	out := v1alpha1.WukongNetwork{Name: networkName(name), IPConfig: &v1alpha1.IPConfig{Mode: v1alpha1.IPModeStatic}}
 	var problem string
 	if out.HostNetwork, problem = p.hostNetworkOf(groups); problem != "" {
 		return out, problem
