@@ -2,6 +2,7 @@ package world
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 type Recorder struct {
 	mu     sync.Mutex
 	writes []Write
+	counts map[string]int
 	faults []fault
 	// held are the resources whose lists are not answered before the channel is closed.
 	held map[string]chan struct{}
@@ -38,6 +40,7 @@ func (w Write) String() string {
 func (r *Recorder) Wrap(next http.RoundTripper) http.RoundTripper {
 	return roundTripper(func(req *http.Request) (*http.Response, error) {
 		write, mutating := parse(req)
+		r.count(req)
 		if !mutating {
 			if err := r.wait(req, write); err != nil {
 				return nil, err
@@ -62,11 +65,31 @@ func (r *Recorder) Writes() []Write {
 	return slices.Clone(r.writes)
 }
 
+// Counts gives how many requests there were of each kind, such as "POST secrets", reads, watches and events included.
+func (r *Recorder) Counts() map[string]int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.counts)
+}
+
+func (r *Recorder) count(req *http.Request) {
+	kind := req.Method
+	if req.URL.Query().Get("watch") != "" {
+		kind = "WATCH"
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.counts == nil {
+		r.counts = map[string]int{}
+	}
+	r.counts[kind+" "+target(req).Resource]++
+}
+
 // Reset forgets all requests.
 func (r *Recorder) Reset() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.writes = nil
+	r.writes, r.counts = nil, nil
 }
 
 // Hold keeps lists of a resource, which are no watches, from being sent until release is called.
@@ -143,13 +166,19 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
-// parse reads what a request is about from its path, /api/v1/… or /apis/GROUP/VERSION/…, and says whether it is a write that
-// counts.
+// parse reads what a request is about, and says whether it is a write that counts: events and leader election are no state.
 func parse(req *http.Request) (Write, bool) {
+	w := target(req)
+	reads := req.Method == http.MethodGet || req.Method == http.MethodHead
+	return w, !reads && w.Resource != "" && w.Resource != "events" && w.Resource != "leases"
+}
+
+// target reads what a request is about from its path, /api/v1/… or /apis/GROUP/VERSION/….
+func target(req *http.Request) Write {
 	segments := strings.Split(strings.Trim(req.URL.Path, "/"), "/")
 	skip := map[string]int{"api": 2, "apis": 3}[segments[0]]
 	if skip == 0 || len(segments) <= skip {
-		return Write{}, false
+		return Write{}
 	}
 	segments = segments[skip:]
 	w := Write{Method: req.Method}
@@ -163,6 +192,5 @@ func parse(req *http.Request) (Write, bool) {
 	if len(segments) > 2 {
 		w.Resource += "/" + strings.Join(segments[2:], "/")
 	}
-	reads := req.Method == http.MethodGet || req.Method == http.MethodHead
-	return w, !reads && w.Resource != "events" && w.Resource != "leases"
+	return w
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"k8s.io/client-go/transport"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"novasphere.dev/wukong-network/controllers"
@@ -73,12 +74,16 @@ func (w *World) StartLab(ctx context.Context, opts lab.Options) error {
 }
 
 // RunController starts the controller as its ServiceAccount. The function that is returned stops it and gives its error.
-func (w *World) RunController(ctx context.Context, cfg controllers.Config) (stop func() error, err error) {
+// What wraps its transport comes above the recorder, the last one outermost.
+func (w *World) RunController(ctx context.Context, cfg controllers.Config, wraps ...transport.WrapperFunc) (stop func() error, err error) {
 	rc, err := w.Cluster.ServiceAccountConfig(ctx, Namespace, ServiceAccount)
 	if err != nil {
 		return nil, err
 	}
 	rc.Wrap(w.Requests.Wrap)
+	for _, wrap := range wraps {
+		rc.Wrap(wrap)
+	}
 	rc.ContentType = "application/json"
 	running, cancel := context.WithCancel(ctx)
 	mgr, err := controllers.NewManager(running, rc, cfg, controllers.ManagerOptions{ManyInOneProcess: true})
