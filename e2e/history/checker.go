@@ -194,7 +194,7 @@ func (c *Checker) unheld(w *wukongState, a publication) string {
 		return fmt.Sprintf("the lease is %s", l.Spec.Phase)
 	case l.Spec.Holder == nil:
 		return "the lease has no holder"
-	case l.Spec.Holder.UID != w.object.UID || l.Spec.Holder.Network != a.network:
+	case l.Spec.Holder.UID != w.object.UID: // which of its networks has it, the status may still have to learn
 		return fmt.Sprintf("the lease is held by %s", holderText(l.Spec.Holder))
 	}
 	return ""

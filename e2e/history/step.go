@@ -94,10 +94,11 @@ func holderText(h *v1alpha1.LeaseHolder) string {
 	return fmt.Sprintf("%s/%s network %s (UID %s)", h.Namespace, h.Name, h.Network, h.UID)
 }
 
-// sameHolder: one network of one Wukong, by UID and by name. The UID of its namespace may be found out later.
+// sameHolder: one Wukong, by UID and by name. The UID of its namespace may be found out later, and the address may move between
+// its networks, since one machine cannot collide with itself.
 func (ch change) sameHolder() bool {
 	b, a := ch.before.Spec.Holder, ch.after.Spec.Holder
-	return a != nil && b != nil && a.UID != "" && a.UID == b.UID && a.Namespace == b.Namespace && a.Name == b.Name && a.Network == b.Network
+	return a != nil && b != nil && a.UID != "" && a.UID == b.UID && a.Namespace == b.Namespace && a.Name == b.Name
 }
 
 // sameNames: the same network of a Wukong of the same name in the same namespace, which was not made again.
