@@ -24,6 +24,8 @@ type slot struct {
 	addr netip.Prefix
 	// own: the Wukong holds the lease of it already.
 	own bool
+	// from is the network of the Wukong that has the lease of it and asks for it no more, or empty.
+	from string
 	// former: a Wukong of this name that was there before has it, and the network gets it when that is released.
 	former bool
 	// flying is the name of the lease that the ledger keeps free for it, or empty.
@@ -59,7 +61,7 @@ func (r *WukongReconciler) slots(ctx context.Context, s *wukongScope, n *network
 			t.pool, _ = s.offer.pools.Pool(a.Pool)
 		}
 		if a.Explicit() {
-			t.addr = a.Prefix
+			t.addr, t.from = a.Prefix, r.leftBy(s, n, held, a.Prefix.Addr())
 			continue
 		}
 		if t.pool == nil {
@@ -83,6 +85,20 @@ func (r *WukongReconciler) slots(ctx context.Context, s *wukongScope, n *network
 		}
 	}
 	return nil
+}
+
+// leftBy names the other network of the Wukong that has the lease of an address and asks for it no more, such as after the
+// network was renamed; or nothing.
+func (r *WukongReconciler) leftBy(s *wukongScope, n *networkScope, held map[string]*v1alpha1.AddressLease, addr netip.Addr) string {
+	name, err := ipam.LeaseName(addr, n.choice.Segment.String())
+	obj := held[name]
+	if err != nil || obj == nil || obj.Spec.Holder == nil || obj.Spec.Holder.Network == n.Name {
+		return ""
+	}
+	if l, err := leaseOf(obj); err != nil || asksFor(s.wukong, l) != notAsked {
+		return ""
+	}
+	return obj.Spec.Holder.Network
 }
 
 // claimable gives the leases from a pool that the network may have without choosing, the best first. Those of a Wukong of this
@@ -159,7 +175,8 @@ func (r *WukongReconciler) firstOf(s *wukongScope, n *networkScope, t *slot, c c
 	}
 	addr := c.Addr
 	for range maxReservedTries {
-		if t.pool.Config.Contains(addr) && r.ledger.available(n.choice.Segment.String(), addr) && !r.ledger.blocked(r.asker(s, n), addr) {
+		asked := slices.ContainsFunc(n.slots, func(o *slot) bool { return o.addr.Addr() == addr || o.Prefix.Addr() == addr })
+		if !asked && t.pool.Config.Contains(addr) && r.ledger.available(n.choice.Segment.String(), addr) && !r.ledger.blocked(r.asker(s, n), addr) {
 			t.addr = netip.PrefixFrom(addr, t.pool.Config.Subnet().Bits())
 			return true
 		}
