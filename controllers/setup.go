@@ -91,6 +91,8 @@ const (
 	indexWukongNextHop = "nextHop"
 	// indexWukongPool: Wukongs by the AddressPools that they name.
 	indexWukongPool = "pool"
+	// indexWukongReason: Wukongs by the reasons of their networks.
+	indexWukongReason = "reason"
 	// indexWukongMachine: Wukongs by the name of the VirtualMachine that they serve.
 	indexWukongMachine = "machine"
 	// indexWukongNode: Wukongs by the node that their machine runs on.
@@ -150,6 +152,7 @@ func addIndexes(ctx context.Context, mgr manager.Manager) error {
 		{&v1alpha1.Wukong{}, indexWukongMAC, wukongMACs},
 		{&v1alpha1.Wukong{}, indexWukongNextHop, wukongNextHops},
 		{&v1alpha1.Wukong{}, indexWukongPool, wukongPools},
+		{&v1alpha1.Wukong{}, indexWukongReason, wukongReasons},
 		{&v1alpha1.Wukong{}, indexWukongMachine, wukongMachine},
 		{&v1alpha1.Wukong{}, indexWukongNode, wukongNode},
 		{&v1alpha1.AddressLease{}, indexLeaseMachine, leaseMachine},
@@ -297,6 +300,16 @@ func wukongPools(o client.Object) []string {
 			if a.IPPool != "" && !slices.Contains(out, a.IPPool) {
 				out = append(out, a.IPPool)
 			}
+		}
+	}
+	return out
+}
+
+func wukongReasons(o client.Object) []string {
+	var out []string
+	for _, n := range o.(*v1alpha1.Wukong).Status.Networks {
+		if n.Reason != "" && !slices.Contains(out, n.Reason) {
+			out = append(out, n.Reason)
 		}
 	}
 	return out

@@ -127,15 +127,19 @@ func (r *WukongReconciler) forNextHop(ctx context.Context, addr netip.Addr) []re
 	}
 	for _, p := range o.pools.All() {
 		if p.Gateway == addr || slices.Contains(p.DNS, addr) || slices.ContainsFunc(p.Routes, func(route render.Route) bool { return route.Via == addr }) {
-			out = append(out, r.forPool(ctx, p.Object)...)
+			out = append(out, r.list(ctx, client.MatchingFields{indexWukongPool: p.Object.Name})...)
 		}
 	}
 	return out
 }
 
-// forPool gives the Wukongs that name a pool.
+// forPool gives the Wukongs that name a pool, and those that any pool may be the cause of that they are refused.
 func (r *WukongReconciler) forPool(ctx context.Context, o client.Object) []reconcile.Request {
-	return r.list(ctx, client.MatchingFields{indexWukongPool: o.GetName()})
+	out := r.list(ctx, client.MatchingFields{indexWukongPool: o.GetName()})
+	for _, reason := range []string{v1alpha1.ReasonAddressExcluded, v1alpha1.ReasonPoolNotAllowed, v1alpha1.ReasonPrefixLengthMismatch} {
+		out = append(out, r.list(ctx, client.MatchingFields{indexWukongReason: reason})...)
+	}
+	return out
 }
 
 func (r *WukongReconciler) every(ctx context.Context, _ client.Object) []reconcile.Request {

@@ -122,13 +122,16 @@ func setAddressesAllocated(s *wukongScope) Verdict {
 	return v
 }
 
-// leased says whether the network has all of its addresses.
+// leased says whether the network has all of its addresses, and may use them.
 func (n *networkScope) leased() bool {
-	return !refused(n.macConflicts) && !slices.ContainsFunc(n.slots, func(t *slot) bool { return t.lease == nil })
+	return !refused(n.macConflicts) && !slices.ContainsFunc(n.slots, func(t *slot) bool { return t.lease == nil || t.refusal != nil })
 }
 
 // on is the verdict for the Wukong, which has more networks than one.
 func (v Verdict) on(n *networkScope) Verdict {
+	if strings.HasPrefix(v.Message, n.Path+".") {
+		return v // it names the field of the network already
+	}
 	v.Message = fmt.Sprintf("%s %q: %s", n.Path, n.Name, v.Message)
 	return v
 }

@@ -107,7 +107,6 @@ var complaints = map[string]complaint{
 	"macvlan":                  notYet(`{networks: [{name: a, type: macvlan, ipConfig: {mode: static, address: 192.0.2.9/24}}]}`, "spec.networks[0]"),
 	"ovs":                      notYet(`{networks: [{name: a, type: ovs, ipConfig: {mode: static, address: 192.0.2.9/24}}]}`, "spec.networks[0]"),
 	"sriov with a VLAN (W-12)": notYet(`{networks: [{name: a, type: sriov, vlanId: 5, ipConfig: {mode: static, address: 192.0.2.9/24}}]}`, "spec.networks[0]"),
-	"a pool":                   notYet(one(`{mode: static, ipPool: some-pool}`), "spec.networks[0]"),
 
 	// What selects a HostNetwork.
 	"a network that nobody declared": {`{networks: [{name: a, hostNetwork: other}]}`, v1alpha1.ReasonHostNetworkNotFound, []string{"spec.networks[0].hostNetwork"}},
@@ -117,6 +116,11 @@ var complaints = map[string]complaint{
 	"an interface with a NUL":        {`{networks: [{name: a, physicalInterface: "eth1\u0000"}]}`, v1alpha1.ReasonHostNetworkNotFound, nil},
 	"an attachment with a path":      {`{networks: [{name: a, nadName: "../../kube-system/x"}]}`, v1alpha1.ReasonHostNetworkNotFound, nil},
 	"a VLAN that nobody declared":    {`{networks: [{name: a, vlanId: 77}]}`, v1alpha1.ReasonHostNetworkNotFound, []string{"vlanId"}},
+
+	// What draws from a pool.
+	"a pool that nobody declared":  {one(`{mode: static, ipPool: some-pool}`), v1alpha1.ReasonPoolNotFound, []string{ipConfig + "ipPool", "some-pool"}},
+	"a pool with a line break":     {one(`{mode: static, ipPool: "a\n---\nkind: Pod"}`), v1alpha1.ReasonPoolNotFound, []string{ipConfig + "ipPool"}},
+	"a pool beside an odd address": invalid(one(`{mode: static, address: 192.0.2.0/24, ipPool: some-pool}`), ipConfig+"address"),
 
 	// What others hold (W-05, W-14).
 	"the neighbour's address":                     {static("192.0.2.5/24"), v1alpha1.ReasonAddressInUse, []string{"192.0.2.5"}},
