@@ -133,7 +133,8 @@ func factOf(o *v1alpha1.AddressLease) leaseFact {
 func (l *ledger) sawLease(o *v1alpha1.AddressLease) {
 	l.mu.Lock()
 	delete(l.flights, o.Name)
-	wake := l.put(o.Name, factOf(o))
+	now := factOf(o)
+	wake := l.freed(l.put(o.Name, now), now, types.NamespacedName{})
 	l.mu.Unlock()
 	l.leaseMAC(o)
 	l.wake(wake)
@@ -143,14 +144,14 @@ func (l *ledger) sawLease(o *v1alpha1.AddressLease) {
 func (l *ledger) lostLease(name string) {
 	l.mu.Lock()
 	delete(l.flights, name)
-	wake := l.put(name, leaseFact{})
+	wake := l.freed(l.put(name, leaseFact{}), leaseFact{}, types.NamespacedName{})
 	l.mu.Unlock()
 	l.replace(leaseSource(name), nil)
 	l.wake(wake)
 }
 
-// put replaces what is known about one lease, and gives those who waited for what became free.
-func (l *ledger) put(name string, f leaseFact) []types.NamespacedName {
+// put replaces what is known about one lease, and gives what was known before.
+func (l *ledger) put(name string, f leaseFact) leaseFact {
 	old := l.leases[name]
 	for _, q := range old.quotas() {
 		if l.quotas[q]--; l.quotas[q] == 0 {
@@ -169,17 +170,17 @@ func (l *ledger) put(name string, f leaseFact) []types.NamespacedName {
 			l.space(old.segment).Set(old.addr, ipam.Use{})
 		}
 	}
-	if old.taken() && !f.taken() {
-		return l.freed(old)
-	}
-	return nil
+	return old
 }
 
-// freed gives who is next in each line that a freed address is of interest to.
-func (l *ledger) freed(f leaseFact) []types.NamespacedName {
+// freed gives who is next, apart from one, in each line for which something became free.
+func (l *ledger) freed(before, now leaseFact, except types.NamespacedName) []types.NamespacedName {
 	var out []types.NamespacedName
-	for _, name := range l.linesFor(f) {
-		if key, ok := l.lines[name].next(); ok {
+	for _, q := range l.lines {
+		if !q.hears(before, now) && !(before.taken() && !now.taken() && l.has(q.pool, before)) {
+			continue
+		}
+		if key, ok := q.next(except); ok {
 			out = append(out, key)
 		}
 	}
@@ -351,7 +352,7 @@ func (l *ledger) everyLine() []types.NamespacedName {
 	var out []types.NamespacedName
 	for _, q := range l.lines {
 		for {
-			key, ok := q.next()
+			key, ok := q.next(types.NamespacedName{})
 			if !ok {
 				break
 			}
@@ -365,7 +366,8 @@ func (l *ledger) everyLine() []types.NamespacedName {
 func (l *ledger) unblocked(addr netip.Addr) []types.NamespacedName {
 	var out []types.NamespacedName
 	for segment := range l.spaces {
-		out = append(out, l.freed(leaseFact{segment: segment, addr: addr})...)
+		taken := leaseFact{segment: segment, addr: addr, use: ipam.Use{Phase: ipam.Cooling}}
+		out = append(out, l.freed(taken, leaseFact{}, types.NamespacedName{})...)
 	}
 	return out
 }

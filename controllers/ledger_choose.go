@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/conflicts"
 	"novasphere.dev/wukong-network/ipam"
@@ -17,35 +19,14 @@ type wish struct {
 	// asker is the claim of the network, without the address.
 	asker conflicts.Claim
 	// age is the place in line.
-	age  age
-	host *v1alpha1.HostNetwork
+	age         age
+	hostNetwork string
 	// pool is nil for an address that belongs to none.
 	pool *render.Pool
+	// quotas are the bounds that the address counts against.
+	quotas []render.Quota
 	// avoid are the gateways and DNS servers that the Wukong itself names: no address for its own machine.
 	avoid []netip.Addr
-}
-
-// limit is a bound on what a namespace may hold, and what bounds it.
-type limit struct {
-	quota quota
-	most  int
-	by    string
-}
-
-// limits are those that apply to a wish.
-func (w wish) limits() []limit {
-	var out []limit
-	namespace := w.age.key.Namespace
-	if a := w.host.Spec.AllowedNamespaces; a != nil && a.MaxAddresses != nil {
-		out = append(out, limit{quota{namespace: namespace, hostNetwork: w.host.Name}, int(*a.MaxAddresses), "HostNetwork " + w.host.Name})
-	}
-	if w.pool == nil {
-		return out
-	}
-	if a := w.pool.Object.Spec.AllowedNamespaces; a != nil && a.MaxAddresses != nil {
-		out = append(out, limit{quota{namespace: namespace, pool: w.pool.Object.Name}, int(*a.MaxAddresses), "AddressPool " + w.pool.Object.Name})
-	}
-	return out
 }
 
 // shortage says what an address is missing for. The zero value is none.
@@ -53,51 +34,75 @@ type shortage struct {
 	reason, message string
 	// line is where to wait.
 	line string
+	// pool is what has none left, or quota what is used up, and most its bound.
+	pool  string
+	quota quota
+	most  int
 }
 
 // choose picks an address of the pool and keeps it from everybody else in this process until sawLease or abandon ends that.
+// Those who are ahead in the pool's line leave it the addresses that they do not need.
 func (l *ledger) choose(o *offer, w wish, now time.Time) (netip.Addr, shortage) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.attach(o)
-	if s := l.overQuota(w); s.line != "" {
+	if s := l.overQuota(w, ""); s.line != "" {
 		return netip.Addr{}, s
 	}
 	name := w.pool.Object.Name
-	space := l.space(w.pool.Segment.String())
-	out := shortage{reason: v1alpha1.ReasonPoolExhausted, line: poolLine(name), message: fmt.Sprintf(
-		"AddressPool %s has none of its %s addresses left for it: have the pool extended, or wait until one is released", name, w.pool.Config.Size())}
-	if ahead, free := l.lines[poolLine(name)].ahead(w.age), space.FreeIn(name); ahead > 0 {
-		if n, exact := free.Uint64(); exact && n <= ahead {
-			return netip.Addr{}, out
-		}
-	}
-	addr, ok := space.Choose(name, func(a netip.Addr) bool { return slices.Contains(w.avoid, a) || l.blocked(w.asker, a) })
+	addr, ok := l.pick(w, l.lines[poolLine(name)].ahead(w.age))
 	if !ok {
-		return netip.Addr{}, out
+		return netip.Addr{}, shortage{reason: v1alpha1.ReasonPoolExhausted, line: poolLine(name), pool: name, message: fmt.Sprintf(
+			"AddressPool %s has none left: have the pool extended, or wait until one is released", name)}
 	}
 	l.fly(addr, w, now)
 	return addr, shortage{}
 }
 
+// pick gives the next address of the pool that the asker can use, after leaving some to others.
+func (l *ledger) pick(w wish, left int) (netip.Addr, bool) {
+	return l.space(w.pool.Segment.String()).Choose(w.pool.Object.Name, func(a netip.Addr) bool {
+		if slices.Contains(w.avoid, a) || l.blocked(w.asker, a) {
+			return true
+		}
+		left--
+		return left >= 0
+	})
+}
+
 // book keeps an address that was named from exceeding a quota, until sawLease or abandon.
-func (l *ledger) book(addr netip.Addr, w wish, now time.Time) shortage {
+func (l *ledger) book(o *offer, addr netip.Addr, w wish, now time.Time) shortage {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if s := l.overQuota(w); s.line != "" {
+	l.attach(o)
+	name, err := ipam.LeaseName(addr, w.asker.Segment)
+	if err != nil {
+		return shortage{} // parsed addresses and segments have names
+	}
+	if s := l.overQuota(w, name); s.line != "" {
 		return s
 	}
 	l.fly(addr, w, now)
 	return shortage{}
 }
 
-// overQuota says whether one more address is too many for the namespace.
-func (l *ledger) overQuota(w wish) shortage {
-	for _, m := range w.limits() {
-		if held := l.quotas[m.quota]; held >= m.most {
-			return shortage{reason: v1alpha1.ReasonAddressQuotaExceeded, line: quotaLine(m.quota), message: fmt.Sprintf(
-				"namespace %s holds %d addresses of %s, which allows %d: delete a Wukong that needs its address no more, or have the bound raised",
-				m.quota.namespace, held, m.by, m.most)}
+// overQuota says whether one more address is too many for the namespace. The lease of the address may count already, such as
+// while it waits for the asker.
+func (l *ledger) overQuota(w wish, lease string) shortage {
+	namespace := w.age.key.Namespace
+	for _, m := range w.quotas {
+		q := quota{namespace: namespace, hostNetwork: m.Object.Name}
+		if m.Object.Kind == "AddressPool" {
+			q = quota{namespace: namespace, pool: m.Object.Name}
+		}
+		held := l.quotas[q]
+		if slices.Contains(l.leases[lease].quotas(), q) {
+			held--
+		}
+		if held >= m.Max {
+			return shortage{reason: v1alpha1.ReasonAddressQuotaExceeded, line: quotaLine(q), quota: q, most: m.Max, message: fmt.Sprintf(
+				"namespace %s has all of the %d addresses of %s that it may have: delete a Wukong that needs its address no more, have what is kept for one freed, or have the bound raised",
+				namespace, m.Max, m.Object)}
 		}
 	}
 	return shortage{}
@@ -113,15 +118,15 @@ func (l *ledger) fly(addr netip.Addr, w wish, now time.Time) {
 		l.flights[name] = l.leases[name]
 	}
 	f := leaseFact{segment: w.asker.Segment, addr: addr, use: ipam.Use{Phase: ipam.Allocated, Since: now},
-		namespace: w.age.key.Namespace, hostNetwork: w.host.Name}
+		namespace: w.age.key.Namespace, hostNetwork: w.hostNetwork}
 	if w.pool != nil {
 		f.pool = w.pool.Object.Name
 	}
 	l.put(name, f)
 }
 
-// abandon gives up an address that was chosen or booked and not leased.
-func (l *ledger) abandon(name string) {
+// abandon gives up an address that was chosen or booked and not leased. by is not woken for it.
+func (l *ledger) abandon(name string, by types.NamespacedName) {
 	l.mu.Lock()
 	before, flying := l.flights[name]
 	if !flying {
@@ -129,7 +134,7 @@ func (l *ledger) abandon(name string) {
 		return
 	}
 	delete(l.flights, name)
-	wake := l.put(name, before)
+	wake := l.freed(l.put(name, before), before, by)
 	l.mu.Unlock()
 	l.wake(wake)
 }
@@ -162,6 +167,25 @@ func (l *ledger) suggest(o *offer, asker conflicts.Claim, near netip.Prefix, adm
 			break
 		}
 		out, after = append(out, addr), addr
+	}
+	return out
+}
+
+// offerOf gives addresses that a pool would give to an asker next.
+func (l *ledger) offerOf(o *offer, w wish) []netip.Addr {
+	if w.pool.Problem != nil || w.pool.Segment.String() != w.asker.Segment {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.attach(o)
+	var out []netip.Addr
+	for len(out) < maxSuggestions {
+		addr, ok := l.pick(w, len(out))
+		if !ok {
+			break
+		}
+		out = append(out, addr)
 	}
 	return out
 }

@@ -2,27 +2,40 @@ package controllers
 
 import (
 	"cmp"
+	"context"
 	"slices"
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"novasphere.dev/wukong-network/ipam"
+	"novasphere.dev/wukong-network/api/v1alpha1"
 )
 
-// line are the Wukongs that wait for one thing, such as an address of a pool. It is served in the order of their creation, so
-// that a restart changes no order, and one freed address wakes one of them. A nil line is empty.
+// line are the Wukongs that wait for one thing, such as an address of a pool. A pool is served in the order of their creation,
+// so that a restart changes no order, and one freed address wakes one of them. A nil line is empty.
 type line struct {
+	// pool is the pool that addresses are waited for of, or quota the bound that has no room.
+	pool  string
+	quota quota
+
 	waiting map[types.NamespacedName]*waiter
 }
 
+// waiter is one that waits in a line.
 type waiter struct {
+	need
 	since time.Time
-	// missing is how many addresses it waits for.
-	missing int
 	// woken: it was told that its turn has come and has not answered yet.
 	woken bool
+}
+
+// need is how many addresses one waits for.
+type need struct {
+	// wants is how many it takes once it can have all of them, missing how many of these there are not.
+	wants, missing int
 }
 
 // poolLine and quotaLine are the names of lines.
@@ -32,30 +45,37 @@ func quotaLine(q quota) string {
 	return strings.Join([]string{"quota", q.namespace, q.hostNetwork, q.pool}, "/")
 }
 
-// linesFor gives the lines for which an address of a lease is of interest when it becomes free.
-func (l *ledger) linesFor(f leaseFact) []string {
-	var out []string
-	for _, q := range (leaseFact{namespace: f.namespace, hostNetwork: f.hostNetwork, pool: f.pool, use: ipam.Use{Phase: ipam.Allocated}}).quotas() {
-		out = append(out, quotaLine(q))
-	}
-	for name, a := range l.attached {
-		if a.segment == f.segment && l.lines[poolLine(name)] != nil && a.config.Contains(f.addr) {
-			out = append(out, poolLine(name))
-		}
-	}
-	return out
+// hears says whether the change of a lease leaves room where the line waits for it.
+func (q *line) hears(before, now leaseFact) bool {
+	return slices.Contains(before.quotas(), q.quota) && !slices.Contains(now.quotas(), q.quota)
 }
 
-// join puts a Wukong into a line.
-func (l *ledger) join(name string, w age, missing int) {
+// has says whether a pool has the address of a lease.
+func (l *ledger) has(pool string, f leaseFact) bool {
+	a, ok := l.attached[pool]
+	return ok && a.segment == f.segment && a.config.Contains(f.addr)
+}
+
+// join puts a Wukong into the line of what it lacks. It is true if what it needs came meanwhile, so that nobody will wake it.
+func (l *ledger) join(o *offer, w wish, s shortage, n need) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	q := l.lines[name]
-	if q == nil {
-		q = &line{waiting: map[types.NamespacedName]*waiter{}}
-		l.lines[name] = q
+	l.attach(o)
+	l.wait(s, w.age, n)
+	if s.pool == "" {
+		return l.quotas[s.quota]+n.wants <= s.most
 	}
-	q.waiting[w.key] = &waiter{since: w.since, missing: missing}
+	_, enough := l.pick(w, l.lines[s.line].ahead(w.age)+n.wants-1)
+	return enough
+}
+
+func (l *ledger) wait(s shortage, a age, n need) {
+	q := l.lines[s.line]
+	if q == nil {
+		q = &line{pool: s.pool, quota: s.quota, waiting: map[types.NamespacedName]*waiter{}}
+		l.lines[s.line] = q
+	}
+	q.waiting[a.key] = &waiter{since: a.since, need: n}
 }
 
 // served takes a Wukong that got what it waited for out of every line.
@@ -65,12 +85,12 @@ func (l *ledger) served(key types.NamespacedName) {
 	l.quit(key, nil)
 }
 
-// leave takes a Wukong out of every line but those that are named. Where its turn had come, it passes to the next.
-func (l *ledger) leave(key types.NamespacedName, stay []string) {
+// leave takes a Wukong out of every line but those that are named. Its place passes to the next.
+func (l *ledger) leave(key types.NamespacedName, stay map[string]need) {
 	l.mu.Lock()
 	var wake []types.NamespacedName
 	for _, q := range l.quit(key, stay) {
-		if next, ok := q.next(); ok {
+		if next, ok := q.next(types.NamespacedName{}); ok {
 			wake = append(wake, next)
 		}
 	}
@@ -78,33 +98,27 @@ func (l *ledger) leave(key types.NamespacedName, stay []string) {
 	l.wake(wake)
 }
 
-// quit gives the lines that the Wukong left while its turn had come.
-func (l *ledger) quit(key types.NamespacedName, stay []string) []*line {
-	var turns []*line
+// quit gives the lines that the Wukong left.
+func (l *ledger) quit(key types.NamespacedName, stay map[string]need) []*line {
+	var left []*line
 	for name, q := range l.lines {
-		w, ok := q.waiting[key]
-		if !ok || slices.Contains(stay, name) {
+		if _, stays := stay[name]; stays || q.waiting[key] == nil {
 			continue
 		}
 		delete(q.waiting, key)
 		if len(q.waiting) == 0 {
 			delete(l.lines, name)
 		}
-		if w.woken {
-			turns = append(turns, q)
-		}
+		left = append(left, q)
 	}
-	return turns
+	return left
 }
 
-// next gives the first that was not woken, and notes that it is.
-func (q *line) next() (types.NamespacedName, bool) {
-	if q == nil {
-		return types.NamespacedName{}, false
-	}
+// next gives the first that was not woken, apart from one, and notes that it is.
+func (q *line) next(except types.NamespacedName) (types.NamespacedName, bool) {
 	var first *age
 	for key, w := range q.waiting {
-		if a := (age{w.since, key}); !w.woken && (first == nil || a.before(*first)) {
+		if a := (age{w.since, key}); key != except && !w.woken && (first == nil || a.before(*first)) {
 			first = &a
 		}
 	}
@@ -116,16 +130,16 @@ func (q *line) next() (types.NamespacedName, bool) {
 }
 
 // ahead counts the addresses that those wait for who are served before a.
-func (q *line) ahead(a age) uint64 {
+func (q *line) ahead(a age) int {
 	n := 0
 	if q != nil {
 		for key, w := range q.waiting {
 			if (age{w.since, key}).before(a) {
-				n += w.missing
+				n += w.wants
 			}
 		}
 	}
-	return uint64(n)
+	return n
 }
 
 // missing counts the addresses that are waited for.
@@ -141,4 +155,55 @@ func (q *line) missing() int {
 
 func (a age) before(b age) bool {
 	return cmp.Or(a.since.Compare(b.since), strings.Compare(a.key.Namespace, b.key.Namespace), strings.Compare(a.key.Name, b.key.Name)) < 0
+}
+
+// rejoin puts a Wukong that waited for addresses of pools when an earlier process ended back into its place.
+func (l *ledger) rejoin(ctx context.Context, w *v1alpha1.Wukong) error {
+	c := meta.FindStatusCondition(w.Status.Conditions, v1alpha1.ConditionAddressesAllocated)
+	if c == nil || c.Reason != v1alpha1.ReasonPoolExhausted || c.ObservedGeneration != w.Generation {
+		return nil
+	}
+	o, err := l.offers.current(ctx)
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.attach(o)
+	for pool, count := range undrawn(w) {
+		p, ok := o.pools.Pool(pool)
+		if !ok || p.Problem != nil || count <= 0 {
+			continue
+		}
+		n := need{wants: count}
+		if l.space(p.Segment.String()).FreeIn(pool).IsZero() {
+			n.missing = count
+		}
+		l.wait(shortage{line: poolLine(pool), pool: pool}, age{since: w.CreationTimestamp.Time, key: client.ObjectKeyFromObject(w)}, n)
+	}
+	return nil
+}
+
+// undrawn counts, by pool, the addresses that a Wukong asks for and does not publish.
+func undrawn(w *v1alpha1.Wukong) map[string]int {
+	out := map[string]int{}
+	for _, n := range w.Spec.Networks {
+		if n.IPConfig == nil {
+			continue
+		}
+		first := v1alpha1.AdditionalAddress{Address: n.IPConfig.Address, IPPool: n.IPConfig.IPPool}
+		for _, a := range append([]v1alpha1.AdditionalAddress{first}, n.IPConfig.AdditionalAddresses...) {
+			if a.IPPool != "" && (a.Address == nil || *a.Address == "") {
+				out[a.IPPool]++
+			}
+		}
+	}
+	for _, n := range w.Status.Networks {
+		for _, a := range n.Addresses {
+			if a.Pool != "" {
+				out[a.Pool]--
+			}
+		}
+	}
+	return out
 }

@@ -47,6 +47,13 @@ func (l *ledger) restore(ctx context.Context) error {
 			return err
 		}
 	}
+	for i := range wukongs.Items {
+		if w := &wukongs.Items[i]; w.DeletionTimestamp.IsZero() {
+			if err := l.rejoin(ctx, w); err != nil {
+				return err
+			}
+		}
+	}
 	return nil
 }
 

@@ -141,6 +141,7 @@ func (r *WukongReconciler) advance(ctx context.Context, s *wukongScope) error {
 func (r *WukongReconciler) parse(_ context.Context, s *wukongScope) error {
 	request, errs := render.ParseWukong(s.wukong)
 	if len(errs) > 0 {
+		r.ledger.leave(client.ObjectKeyFromObject(s.wukong), nil)
 		s.invalid = errs.ToAggregate()
 		return errStop
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -102,10 +103,15 @@ func (r *WukongReconciler) examineSlot(ctx context.Context, s *wukongScope, n *n
 		asker.Kind = conflicts.Lease
 	}
 	t.conflicts = conflicts.Conflicts(asker, &r.ledger.claims)
-	if t.own || refused(t.conflicts) {
+	if t.own || (refused(t.conflicts) && t.Explicit()) {
 		return nil
 	}
-	if t.shortage = r.ledger.book(t.addr.Addr(), r.wish(s, n, t), s.now); t.shortage.line == "" {
+	if refused(t.conflicts) {
+		t.conflicts = nil
+		r.choose(s, n, t)
+		return nil
+	}
+	if t.shortage = r.ledger.book(s.offer, t.addr.Addr(), r.wish(s, n, t), s.now); t.shortage.line == "" {
 		t.flying, _ = ipam.LeaseName(t.addr.Addr(), n.choice.Segment.String())
 	}
 	return nil
@@ -122,6 +128,7 @@ func (r *WukongReconciler) admit(s *wukongScope, n *networkScope, t *slot) *rend
 
 // choose picks an address of the slot's pool.
 func (r *WukongReconciler) choose(s *wukongScope, n *networkScope, t *slot) {
+	t.addr = netip.Prefix{}
 	if t.refusal = s.offer.pools.Admit(r.selection(s, n), n.choice, t.Address); t.refusal != nil {
 		return
 	}
@@ -137,7 +144,8 @@ func (r *WukongReconciler) choose(s *wukongScope, n *networkScope, t *slot) {
 }
 
 func (r *WukongReconciler) wish(s *wukongScope, n *networkScope, t *slot) wish {
-	return wish{asker: r.asker(s, n), age: s.age(), host: n.host, pool: t.pool, avoid: s.request.NextHops()}
+	return wish{asker: r.asker(s, n), age: s.age(), hostNetwork: n.choice.HostNetwork, pool: t.pool,
+		quotas: s.offer.pools.Quotas(n.choice, t.Address), avoid: s.request.NextHops()}
 }
 
 func (s *wukongScope) age() age {
@@ -161,11 +169,13 @@ func (r *WukongReconciler) takeAll(ctx context.Context, s *wukongScope, n *netwo
 			if t.lease != nil {
 				break
 			}
-			if t.Explicit() || tries == poolTries {
+			if t.Explicit() {
 				granted = false // somebody was faster; their lease's event brings us back
 				break
 			}
-			if t.held, t.addr = nil, (netip.Prefix{}); tries < poolTries {
+			if t.held = nil; tries == poolTries {
+				t.addr = netip.Prefix{}
+			} else {
 				r.choose(s, n, t)
 			}
 			if !t.addr.IsValid() {
@@ -212,7 +222,8 @@ func (r *WukongReconciler) abandon(s *wukongScope) {
 	for _, n := range s.networks {
 		for _, t := range n.slots {
 			if t.flying != "" {
-				r.ledger.abandon(t.flying)
+				r.ledger.abandon(t.flying, client.ObjectKeyFromObject(s.wukong))
+				t.flying = ""
 			}
 		}
 	}
@@ -220,31 +231,54 @@ func (r *WukongReconciler) abandon(s *wukongScope) {
 
 // queue puts the Wukong into the lines of what it lacks, if that is all that it lacks, and takes it out of all others.
 func (r *WukongReconciler) queue(s *wukongScope, granted bool) {
-	missing := map[string]int{}
-	for _, n := range s.networks {
-		waits := n.choice.Chosen() || !n.Served()
-		for _, t := range n.slots {
-			if t.shortage.line != "" {
-				missing[t.shortage.line]++
-			}
-			waits = waits && (t.clear() || t.shortage.line != "")
-		}
-		if !waits || refused(n.macConflicts) {
-			missing = nil
-			break
-		}
-	}
+	key := client.ObjectKeyFromObject(s.wukong)
 	if granted {
-		r.ledger.served(client.ObjectKeyFromObject(s.wukong))
+		r.ledger.served(key)
 		return
 	}
-	var stay []string
-	for line, count := range missing {
-		stay = append(stay, line)
-		r.ledger.join(line, s.age(), count)
+	r.abandon(s) // before it waits, so that nothing which it cannot use is kept from those behind it
+	needs := s.needs()
+	for _, n := range s.networks {
+		for _, t := range n.slots {
+			if need, waits := needs[t.shortage.line]; waits && r.ledger.join(s.offer, r.wish(s, n, t), t.shortage, need) {
+				s.again(soon)
+			}
+		}
+	}
+	if len(needs) > 0 {
 		s.again(r.Config.Sweep)
 	}
-	r.ledger.leave(client.ObjectKeyFromObject(s.wukong), stay)
+	r.ledger.leave(key, needs)
+}
+
+// soon is when to look again after what is needed came while it was looked for.
+const soon = 10 * time.Millisecond
+
+// needs gives, by line, what the Wukong waits for; nothing if something else is in its way, too.
+func (s *wukongScope) needs() map[string]need {
+	out := map[string]need{}
+	for _, n := range s.networks {
+		if (n.Served() && !n.choice.Chosen()) || refused(n.macConflicts) {
+			return nil
+		}
+		for _, t := range n.slots {
+			switch {
+			case t.shortage.line != "":
+				short := out[t.shortage.line]
+				out[t.shortage.line] = need{wants: short.wants + 1, missing: short.missing + 1}
+			case !t.clear():
+				return nil
+			}
+		}
+	}
+	for _, n := range s.networks {
+		for _, t := range n.slots {
+			if short, waits := out[poolLine(t.Pool)]; waits && t.clear() && !t.own && !t.Explicit() {
+				out[poolLine(t.Pool)] = need{wants: short.wants + 1, missing: short.missing}
+			}
+		}
+	}
+	return out
 }
 
 // grant makes the request complete: every address is known, and what pools say is inherited.
@@ -270,7 +304,7 @@ func (r *WukongReconciler) grant(s *wukongScope) error {
 func (r *WukongReconciler) request(n *networkScope, t *slot, holder ipam.Holder) ipam.Request {
 	holder.Network = n.Name
 	return ipam.Request{Address: t.addr, Segment: n.choice.Segment, Holder: holder, HostNetwork: n.choice.HostNetwork,
-		Pool: t.Pool, MAC: n.mac, Reserve: t.Reserved}
+		Pool: t.Pool, MAC: n.mac, Reserve: t.Reserved, From: t.from}
 }
 
 func refused(found []conflicts.Conflict) bool {

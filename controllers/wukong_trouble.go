@@ -37,19 +37,19 @@ func (r *WukongReconciler) trouble(s *wukongScope, n *networkScope) *Verdict {
 func (r *WukongReconciler) slotTrouble(s *wukongScope, n *networkScope, t *slot) *Verdict {
 	switch c := gravest(t.conflicts); {
 	case t.refusal != nil:
-		v := &Verdict{State: Stalled, Reason: t.refusal.Reason, Message: t.refusal.Message}
-		if t.Explicit() && t.refusal.Reason != v1alpha1.ReasonPoolOnly {
+		v := &Verdict{State: Stalled, Reason: t.refusal.Reason, Message: t.refusal.Error()}
+		if t.Explicit() && anotherDoes(t) {
 			v.Message = r.offerFree(s, n, t, v.Message)
 		}
 		return v
-	case t.held != nil && t.Explicit():
-		return r.heldVerdict(s, n, t)
 	case t.shortage.line != "":
-		return &Verdict{State: Stalled, Reason: t.shortage.reason, Message: t.shortage.message}
+		return s.shortVerdict(t.shortage)
 	case t.held != nil && t.former:
 		return &Verdict{State: Working, Reason: v1alpha1.ReasonAddressCooling, Message: fmt.Sprintf(
 			"%s is still leased to a Wukong of this name that was there before: it goes to this one when no machine of the other can use it", t.addr.Addr())}
-	case t.held != nil || (t.lease == nil && !t.addr.IsValid()):
+	case t.held != nil:
+		return r.heldVerdict(s, n, t)
+	case t.lease == nil && !t.addr.IsValid():
 		return &Verdict{State: Working, Reason: v1alpha1.ReasonAddressInUse, Message: fmt.Sprintf(
 			"others are faster in taking addresses of AddressPool %s; it is tried again", t.Pool)}
 	case c != nil && c.Severity == conflicts.Refuses:
@@ -58,6 +58,35 @@ func (r *WukongReconciler) slotTrouble(s *wukongScope, n *networkScope, t *slot)
 		return &Verdict{State: Stalled, Reason: conflictReason(*c), Message: c.Tenant()}
 	}
 	return nil
+}
+
+// anotherDoes says whether another address would do where this one is refused.
+func anotherDoes(t *slot) bool {
+	switch t.refusal.Reason {
+	case v1alpha1.ReasonAddressOutsidePool, v1alpha1.ReasonAddressExcluded:
+		return true
+	}
+	return t.refusal.Reason == v1alpha1.ReasonPoolNotAllowed && t.Pool == ""
+}
+
+// shortVerdict says how much is missing of what is short.
+func (s *wukongScope) shortVerdict(short shortage) *Verdict {
+	if short.pool == "" {
+		return &Verdict{State: Stalled, Reason: short.reason, Message: short.message}
+	}
+	missing := 0
+	for _, n := range s.networks {
+		for _, t := range n.slots {
+			if t.shortage.line == short.line {
+				missing++
+			}
+		}
+	}
+	count := "1 address is"
+	if missing > 1 {
+		count = fmt.Sprintf("%d addresses are", missing)
+	}
+	return &Verdict{State: Stalled, Reason: short.reason, Message: fmt.Sprintf("%s missing: %s", count, short.message)}
 }
 
 func conflictReason(c conflicts.Conflict) string {
@@ -120,6 +149,9 @@ func said(s *wukongScope, n *networkScope, message string) (string, bool) {
 func (r *WukongReconciler) free(s *wukongScope, n *networkScope, t *slot) []netip.Addr {
 	if !t.Prefix.IsValid() {
 		return nil
+	}
+	if t.refusal != nil && t.pool != nil {
+		return r.ledger.offerOf(s.offer, r.wish(s, n, t))
 	}
 	return r.ledger.suggest(s.offer, r.asker(s, n), t.Prefix, func(p netip.Prefix) bool {
 		return s.offer.pools.Admit(r.selection(s, n), n.choice, render.Address{Path: t.Path, Pool: t.Pool, Prefix: p}) == nil
