@@ -26,7 +26,7 @@ func (f *freshness) wrote(o client.Object) {
 	f.written[o.GetUID()] = o.GetResourceVersion()
 }
 
-// stale says whether the object is older than what was written here; its next event follows.
+// stale says whether the object is older than what was written here. It has to be looked at again: see own.
 func (f *freshness) stale(o client.Object) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()

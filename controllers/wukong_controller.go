@@ -108,8 +108,12 @@ func (r *WukongReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctr
 	} else if err != nil {
 		return ctrl.Result{}, err
 	}
-	if !w.DeletionTimestamp.IsZero() || r.fresh.stale(w) {
+	if !w.DeletionTimestamp.IsZero() {
+		r.ledger.leave(req.NamespacedName, nil)
 		return ctrl.Result{}, nil
+	}
+	if r.fresh.stale(w) {
+		return ctrl.Result{RequeueAfter: soon}, nil // the event of what was written here is not looked at
 	}
 	if !r.ledger.await(ctx.Done()) {
 		return ctrl.Result{}, ctx.Err()
