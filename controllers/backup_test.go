@@ -17,7 +17,7 @@ func TestABackupOfWukongsAndLeasesCanBeRestored(t *testing.T) {
 	w := theWorld(t)
 	ns := namespaceLabelled(t, w, nil)
 	segments(t, w, "backup", map[string]string{"eth1": "backup"}, ns)
-	pool := poolOf("backup", "backup", "192.0.2.100-192.0.2.200")
+	pool := poolOf("backup", "backup", "192.0.2.0/24", "192.0.2.100-192.0.2.200")
 	pool.Spec.Cooldown = &metav1.Duration{Duration: time.Minute} // longer than any start of the controller
 	create(t, w, pool)
 	early := drawing(ns, "early", "backup", "backup")

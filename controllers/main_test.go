@@ -200,8 +200,11 @@ func summary(conditions []metav1.Condition) string {
 // lease reads the lease of an address on a segment.
 func lease(w *world.World, address, segment string) (*v1alpha1.AddressLease, error) {
 	l := &v1alpha1.AddressLease{}
-	name := "ip-" + strings.NewReplacer(".", "-", ":", "-").Replace(address) + "." + segment
-	return l, w.Admin.Get(context.Background(), client.ObjectKey{Name: name}, l)
+	return l, w.Admin.Get(context.Background(), client.ObjectKey{Name: leaseName(address, segment)}, l)
+}
+
+func leaseName(address, segment string) string {
+	return "ip-" + strings.NewReplacer(".", "-", ":", "-").Replace(address) + "." + segment
 }
 
 func inPhase(w *world.World, address, segment string, phase v1alpha1.LeasePhase) func() error {
@@ -232,6 +235,19 @@ func quiet(t *testing.T, w *world.World) {
 			last, since = n, time.Now()
 		}
 	}
+}
+
+// rested waits until no lease rests: what ends by time alone is no answer to anything.
+func rested(t *testing.T, w *world.World) {
+	t.Helper()
+	eventually(t, func() error {
+		resting := &v1alpha1.AddressLeaseList{}
+		err := w.Admin.List(t.Context(), resting, client.MatchingFields{"spec.phase": string(v1alpha1.LeaseCooling)})
+		if err == nil && len(resting.Items) > 0 {
+			err = fmt.Errorf("%s rests", resting.Items[0].Name)
+		}
+		return err
+	})
 }
 
 // gone is content with the error of a read only when it says that the object does not exist.

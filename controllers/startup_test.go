@@ -10,20 +10,6 @@ import (
 	"novasphere.dev/wukong-network/e2e/world"
 )
 
-// drawing is a Wukong with one network that takes its address from a pool.
-func drawing(namespace, name, hostNetwork, pool string) *v1alpha1.Wukong {
-	wk := static(namespace, name, hostNetwork, "")
-	wk.Spec.Networks[0].IPConfig.Address, wk.Spec.Networks[0].IPConfig.IPPool = nil, pool
-	return wk
-}
-
-// poolOf is a pool of a few addresses of 192.0.2.0/24 on an untagged segment.
-func poolOf(name, fabric, addresses string) *v1alpha1.AddressPool {
-	return &v1alpha1.AddressPool{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.AddressPoolSpec{
-		Segment: v1alpha1.Segment{PhysicalNetwork: v1alpha1.PhysicalNetworkName(fabric)}, Subnet: "192.0.2.0/24",
-		Ranges: []v1alpha1.AddressRange{v1alpha1.AddressRange(addresses)}, Cooldown: &metav1.Duration{Duration: fast().Cooldown}}}
-}
-
 // delivered says what keeps a Wukong from having its network data.
 func delivered(w *world.World, wk *v1alpha1.Wukong) func() error {
 	return condition(w, wk, v1alpha1.ConditionGuestNetworkReady, metav1.ConditionTrue, "")
@@ -58,18 +44,6 @@ func loseLease(t *testing.T, w *world.World, address, segment string) {
 	}
 }
 
-// change updates the spec of a Wukong.
-func change(t *testing.T, w *world.World, wk *v1alpha1.Wukong, edit func(*v1alpha1.Wukong)) {
-	t.Helper()
-	eventually(t, func() error {
-		if err := w.Admin.Get(t.Context(), keyOf(wk), wk); err != nil {
-			return err
-		}
-		edit(wk)
-		return w.Admin.Update(t.Context(), wk)
-	})
-}
-
 func asksFor(address string) func(*v1alpha1.Wukong) {
 	return func(wk *v1alpha1.Wukong) {
 		cidr := v1alpha1.CIDR(address)
@@ -93,7 +67,7 @@ func TestLostLeasesAreRestoredBeforeAnybodyElseGetsTheirAddresses(t *testing.T) 
 	w := theWorld(t)
 	ns := namespaceLabelled(t, w, nil)
 	segments(t, w, "restore", map[string]string{"eth1": "restore"}, ns)
-	create(t, w, poolOf("restore", "restore", "192.0.2.100-192.0.2.101"))
+	create(t, w, resting(poolOf("restore", "restore", "192.0.2.0/24", "192.0.2.100-192.0.2.101")))
 	named, drawn := static(ns, "named", "restore", "192.0.2.10/24"), drawing(ns, "drawn", "restore", "restore")
 	create(t, w, named, drawn)
 	eventually(t, delivered(w, named))
@@ -137,7 +111,7 @@ func TestStatusesThatDoNotAgreeWithWhatWasAskedForAndDeliveredRestoreNothing(t *
 	for _, wk := range []*v1alpha1.Wukong{victim, changed, edited, beggar} {
 		eventually(t, delivered(w, wk))
 	}
-	change(t, w, forger, asksFor("192.0.2.10/24"))
+	edit(t, w, forger, asksFor("192.0.2.10/24"))
 	eventually(t, collides(w, forger, v1alpha1.ReasonAddressInUse))
 	quiet(t, w)
 
@@ -154,7 +128,7 @@ func TestStatusesThatDoNotAgreeWithWhatWasAskedForAndDeliveredRestoreNothing(t *
 		forge(t, w, forger, stolen)
 		forge(t, w, beggar, stolen) // whose spec asks for something else
 		forge(t, w, edited, func(wk *v1alpha1.Wukong) { wk.Status.RequestHash += "0" })
-		change(t, w, changed, asksFor("192.0.2.13/24"))
+		edit(t, w, changed, asksFor("192.0.2.13/24"))
 	})
 	eventually(t, holds(w, victim, "192.0.2.10", "forged"))
 	eventuallyTold(t, w, victim, v1alpha1.ReasonLeaseAdopted, 1)
@@ -185,12 +159,13 @@ func TestStatusesThatDoNotAgreeWithWhatWasAskedForAndDeliveredRestoreNothing(t *
 func TestOfTwoStatusesThatPublishOneLostAddressTheOlderWukongGetsIt(t *testing.T) {
 	w := theWorld(t)
 	ns, other := namespaceLabelled(t, w, nil), namespaceLabelled(t, w, nil)
+	ns, other = min(ns, other), max(ns, other) // of two of one second, the first by name is the older one
 	segments(t, w, "both", map[string]string{"eth1": "both"}, ns, other)
 	older := static(ns, "first-born", "both", "192.0.2.10/24")
 	create(t, w, older)
 	eventually(t, delivered(w, older))
 	published := older.Status.DeepCopy()
-	change(t, w, older, asksFor("192.0.2.11/24"))
+	edit(t, w, older, asksFor("192.0.2.11/24"))
 	eventually(t, holds(w, older, "192.0.2.11", "both"))
 	eventually(t, inPhase(w, "192.0.2.10", "both", v1alpha1.LeaseReleased)) // ages have whole seconds
 	younger := static(other, "younger", "both", "192.0.2.10/24")
@@ -200,7 +175,7 @@ func TestOfTwoStatusesThatPublishOneLostAddressTheOlderWukongGetsIt(t *testing.T
 
 	restart(t, func() { // an old backup of one of them was restored
 		loseLease(t, w, "192.0.2.10", "both")
-		change(t, w, older, asksFor("192.0.2.10/24"))
+		edit(t, w, older, asksFor("192.0.2.10/24"))
 		forge(t, w, older, func(wk *v1alpha1.Wukong) {
 			wk.Status = *published
 			wk.Status.ObservedGeneration = wk.Generation

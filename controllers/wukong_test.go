@@ -284,6 +284,13 @@ func TestAnUnchangedWorldIsNotWritten(t *testing.T) {
 	wk := static(ns, "web", network.Name, "192.0.2.10/24")
 	create(t, w, wk)
 	eventually(t, ready(w, wk, metav1.ConditionTrue, ""))
+	eventually(t, func() error { // the Wukong needs one node, and the others follow
+		if err := w.Admin.Get(t.Context(), client.ObjectKeyFromObject(network), network); err != nil || network.Status.ReadyNodes == 2 {
+			return err
+		}
+		return errWait
+	})
+	rested(t, w)
 	quiet(t, w)
 	w.Requests.Reset()
 	restart(t, func() {})
@@ -383,13 +390,7 @@ func TestANamespaceThatIsNotAllowedGetsNothing(t *testing.T) {
 
 func updateNetwork(t *testing.T, w *world.World, n *v1alpha1.HostNetwork, change func(*v1alpha1.HostNetwork)) {
 	t.Helper()
-	eventually(t, func() error {
-		if err := w.Admin.Get(t.Context(), client.ObjectKeyFromObject(n), n); err != nil {
-			return err
-		}
-		change(n)
-		return w.Admin.Update(t.Context(), n)
-	})
+	edit(t, w, n, change)
 }
 
 func TestAnAddressOfANodeIsRefusedAndALaterCollisionIsReportedAndMovesNobody(t *testing.T) {
