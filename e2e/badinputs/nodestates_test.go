@@ -66,7 +66,9 @@ var reports = map[string]report{
 	"addresses in other places": {status: `{currentState: {interfaces: [{name: eth1, type: ethernet, state: up, description: 192.0.2.185/24,
 		lldp: {enabled: true, neighbors: [[{type: 8, management-addresses: [{address: 192.0.2.185}]}]]}}],
 		routes: {config: [{destination: 192.0.2.185/32, next-hop-address: 192.0.2.185, next-hop-interface: eth1}]},
-		dns-resolver: {running: {server: [192.0.2.185], search: [192.0.2.185]}}}}`, frees: []string{"192.0.2.185/24"}},
+		dns-resolver: {running: {search: [192.0.2.185]}}}}`, frees: []string{"192.0.2.185/24"}},
+	"a DNS server that the node uses": {status: `{currentState: {interfaces: [` + eth1Up + `], dns-resolver: {config: {server: [192.0.2.187]}, running: {server: [192.0.2.186, "", null]}}}}`,
+		blocks: []string{"192.0.2.186/24", "192.0.2.187/24"}},
 	"LLDP with 64 KB and control characters": {status: `{currentState: {interfaces: [{name: eth1, type: ethernet, state: up, lldp: {enabled: true, neighbors: [[{type: 5, system-name: "\u001b[2J\u0000` +
 		strings.Repeat("x", 64<<10) + `"}]]}}]}}`},
 	"a time of yesterday":  {status: `{lastSuccessfulUpdateTime: "2020-01-01T00:00:00Z", currentState: {interfaces: [` + eth1Up + `]}}`},
