@@ -33,7 +33,12 @@ unit: ## Run the fast tests: the pure packages and the command line
 .PHONY: test
 test: controlplane judges check-generated lint ## Run all that CI runs
 	$(GO) test -timeout 30m $$($(GO) list ./... | grep -v '/e2e/demo$$')
-	@$(MAKE) --no-print-directory demo ARGS=--once
+	@$(MAKE) --no-print-directory throughput demo ARGS=--once
+
+# Alone, because it compares rates that whatever else the machine does would distort.
+.PHONY: throughput
+throughput: controlplane ## Lease up to 10,000 pool addresses, and compare with a bare client
+	WUKONG_THROUGHPUT=1 $(GO) test -timeout 30m -count=1 -v -run 'TestAddressesAreLeased' ./e2e/addresses
 
 .PHONY: lint
 lint: ## Check format, code and import directions
