@@ -28,6 +28,7 @@ func BenchmarkANodeStateOf200InterfacesThatChangesNothing(b *testing.B) {
 	uplinks := []v1alpha1.HostUplink{{ObjectMeta: metav1.ObjectMeta{Name: "lab"}, Spec: v1alpha1.HostUplinkSpec{PhysicalNetwork: "lab", Interface: "eth1"}}}
 	catalog := render.NewCatalog(uplinks, nil)
 	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "node-a"}}
+	node.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: "10.0.0.1"}, {Type: corev1.NodeHostName, Address: "node-a"}}
 	raw := stateOf200Interfaces()
 	scheme := runtime.NewScheme()
 	if err := nmstate.AddToScheme(scheme); err != nil {
