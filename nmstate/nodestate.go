@@ -67,9 +67,8 @@ func (p *stateReader) truncate(format string, args ...any) {
 	}
 }
 
-// readState reads a currentState where the cursor is, in the place of what was read before.
+// readState reads the currentState where the cursor is.
 func (p *stateReader) readState(c *cursor) {
-	p.node, p.addresses, p.ports = Node{}, 0, 0
 	isNull := c.peek() == 'n'
 	start := c.pos
 	var routes, resolver []byte
@@ -99,6 +98,7 @@ func (p *stateReader) readState(c *cursor) {
 }
 
 func (p *stateReader) readInterfaces(c *cursor) {
+	// Of two lists the last counts.
 	p.node, p.addresses, p.ports = Node{}, 0, 0
 	isNull := c.peek() == 'n'
 	if !c.open('[') {
@@ -109,7 +109,7 @@ func (p *stateReader) readInterfaces(c *cursor) {
 	}
 	seen, count, cut := map[InterfaceRef]bool{}, 0, false
 	for ; c.more(']'); count++ {
-		if cut = cut || len(p.node.Interfaces) == maxInterfaces; cut {
+		if cut = len(p.node.Interfaces) == maxInterfaces; cut {
 			c.value()
 			continue
 		}

@@ -2,6 +2,7 @@ package nmstate
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -387,6 +388,27 @@ func FuzzObjects(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestOfTwoStatusesTheLastCounts(t *testing.T) {
+	const first, second = `{"currentState":{"interfaces":[{"name":"eth0"}]},"lastSuccessfulUpdateTime":"2026-07-01T10:00:00Z","policyGeneration":3}`, `{"policyGeneration":"x"}`
+	var state NodeNetworkState
+	var enactment Enactment
+	raw := []byte(`{"status":` + first + `,"status":` + second + `}`)
+	if err := errors.Join(state.UnmarshalJSON(raw), enactment.UnmarshalJSON(raw)); err != nil {
+		t.Fatal(err)
+	}
+	if state.Node.Known() || !state.LastUpdate.IsZero() || enactment.Status.PolicyGeneration != 0 {
+		t.Errorf("got %+v and %+v", state, enactment)
+	}
+}
+
+func TestConditionsBeyondTheBoundAreLeftOut(t *testing.T) {
+	var e Enactment
+	raw := `{"status":{"conditions":[` + strings.Repeat(`{"type":"Failing"},`, maxConditions+1) + `{"type":"Available"}]}}`
+	if err := e.UnmarshalJSON([]byte(raw)); err != nil || len(e.Status.Conditions) != maxConditions {
+		t.Errorf("%v, %d conditions", err, len(e.Status.Conditions))
+	}
 }
 
 func TestBondsInsideBondsAreReadToADepthOnly(t *testing.T) {

@@ -77,7 +77,7 @@ func (s *NodeNetworkState) UnmarshalJSON(data []byte) error {
 func readObject(data []byte, kind *metav1.TypeMeta, meta *metav1.ObjectMeta, status func(*cursor)) error {
 	c := cursor{data: data}
 	isNull := c.peek() == 'n'
-	if !c.open('{') && !isNull && !c.bad {
+	if !c.open('{') && !isNull {
 		return errors.New("this is no object")
 	}
 	var apiVersion, name, metadata []byte
