@@ -153,7 +153,10 @@ func byAge(a, b *Claim) int {
 
 // byPlace orders claims by what they are on: MAC addresses, then addresses and ranges by where they begin.
 func byPlace(a, b *Claim) int {
-	return cmp.Or(a.Addr.Compare(b.Addr), a.Last.Compare(b.Last), strings.Compare(a.MAC, b.MAC))
+	if c := a.Addr.Compare(b.Addr); c != 0 {
+		return c
+	}
+	return cmp.Or(a.Last.Compare(b.Last), strings.Compare(a.MAC, b.MAC))
 }
 
 // byAddress orders claims by what they are on, and on one address by age.
@@ -166,12 +169,27 @@ func byAddress(a, b *Claim) int {
 
 // canonical gives the claims that are on something, normalised, sorted by what they are on and by age, and each once.
 func canonical(claims []Claim) []Claim {
-	out := make([]Claim, 0, len(claims))
-	for _, c := range claims {
-		if n, ok := c.normal(); ok {
-			out = append(out, n)
+	sorted := ordered(claims)
+	out := make([]Claim, 0, len(sorted))
+	for _, c := range sorted {
+		out = append(out, *c)
+	}
+	return out
+}
+
+// ordered gives what canonical gives, without copies of the claims that are normal already.
+func ordered(claims []Claim) []*Claim {
+	out := make([]*Claim, 0, len(claims))
+	for i := range claims {
+		n, ok := claims[i].normal()
+		switch {
+		case !ok:
+		case n == claims[i]:
+			out = append(out, &claims[i])
+		default:
+			out = append(out, new(n))
 		}
 	}
-	slices.SortFunc(out, func(a, b Claim) int { return byAddress(&a, &b) })
-	return slices.Compact(out)
+	slices.SortFunc(out, byAddress)
+	return slices.CompactFunc(out, func(a, b *Claim) bool { return *a == *b })
 }

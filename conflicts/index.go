@@ -35,7 +35,7 @@ func (c Changes) Empty() bool {
 // where a claim came or went: nowhere for a source that repeats itself. The cost grows with the claims of this source, not
 // with the index; only where ranges come or go, it grows with the ranges of their segments.
 func (x *Index) Replace(source string, claims []Claim) Changes {
-	fresh := canonical(claims)
+	fresh := ordered(claims)
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.sources == nil {
@@ -53,15 +53,15 @@ func (x *Index) Replace(source string, claims []Claim) Changes {
 }
 
 // merge compares two sorted lists. now repeats the claims of fresh, by the entries of old where old has them.
-func merge(old []*entry, fresh []Claim) (now, came, went []*entry) {
+func merge(old []*entry, fresh []*Claim) (now, came, went []*entry) {
 	now = make([]*entry, 0, len(fresh))
 	var shared map[Claim]*Claim
 	rest := old
-	for i := range fresh {
+	for _, claim := range fresh {
 		order := 1 // of the next old entry against the fresh claim
 		for ; len(rest) > 0; rest = rest[1:] {
 			c := rest[0].claim()
-			if order = byAddress(&c, &fresh[i]); order >= 0 {
+			if order = byAddress(&c, claim); order >= 0 {
 				break
 			}
 			went = append(went, rest[0])
@@ -73,7 +73,7 @@ func merge(old []*entry, fresh []Claim) (now, came, went []*entry) {
 		if shared == nil {
 			shared = commons(old)
 		}
-		e := entryOf(fresh[i], shared)
+		e := entryOf(*claim, shared)
 		now, came = append(now, e), append(came, e)
 	}
 	return now, came, append(went, rest...)

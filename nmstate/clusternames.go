@@ -20,9 +20,6 @@ var ownedPrefixes = []string{
 	"ip_vti", "ip6_vti", "ip6gre", "teql",
 }
 
-// dockerBridge is the name of a network that somebody made with docker.
-var dockerBridge = regexp.MustCompile(`^br-[0-9a-f]{12}$`)
-
 // nicName is how kernels and udev name network cards.
 var nicName = regexp.MustCompile(`^(eth[0-9]|en[opsxP]|em[0-9]|net[0-9])`)
 
@@ -38,7 +35,13 @@ func clusterOwned(i NodeInterface) bool {
 	case Veth:
 		return !nicName.MatchString(i.Name)
 	}
-	return ownedNames[i.Name] || hasOwnedPrefix(i.Name) || dockerBridge.MatchString(i.Name)
+	return ownedNames[i.Name] || hasOwnedPrefix(i.Name) || isDockerBridge(i.Name)
+}
+
+// isDockerBridge says whether the name is that of a network that somebody made with docker.
+func isDockerBridge(name string) bool {
+	id, ok := strings.CutPrefix(name, "br-")
+	return ok && len(id) == 12 && strings.Trim(id, "0123456789abcdef") == ""
 }
 
 func hasOwnedPrefix(name string) bool {

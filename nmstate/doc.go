@@ -9,7 +9,7 @@
 // Where to start reading:
 //
 //   - desired.go and removal.go: what a revision says, and how to take things back without leaving rests behind.
-//   - node.go and nodestate.go: a NodeNetworkState reduced to what decisions need.
+//   - node.go and nodestate.go: a NodeNetworkState reduced to what decisions need; cursor.go reads its JSON in one pass.
 //   - outcome.go: one NodeNetworkConfigurationEnactment to one word, and headline.go: its message to one line.
 //   - checks.go: may this node get this revision?
 //   - rollout.go and planner.go: which node moves to which revision now?

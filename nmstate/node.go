@@ -3,6 +3,7 @@ package nmstate
 import (
 	"net/netip"
 	"slices"
+	"strings"
 )
 
 // Node is what a NodeNetworkState says, reduced to what decisions need. The zero value means that nothing is known.
@@ -64,13 +65,14 @@ func (n Node) Known() bool { return len(n.Interfaces) > 0 }
 // Interface finds an interface by name. Where Open vSwitch gives a bridge and its internal port one name, the port is meant,
 // because the kernel knows only that one.
 func (n Node) Interface(name string) (NodeInterface, bool) {
-	found, ok := NodeInterface{}, false
-	for _, i := range n.Interfaces {
-		if i.Name == name && (!ok || found.Type == OVSBridge) {
-			found, ok = i, true
-		}
+	k, ok := slices.BinarySearchFunc(n.Interfaces, name, func(i NodeInterface, name string) int { return strings.Compare(i.Name, name) })
+	if !ok {
+		return NodeInterface{}, false
 	}
-	return found, ok
+	for n.Interfaces[k].Type == OVSBridge && k+1 < len(n.Interfaces) && n.Interfaces[k+1].Name == name {
+		k++
+	}
+	return n.Interfaces[k], true
 }
 
 // Ref gives the name and type of the interface.

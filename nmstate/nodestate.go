@@ -3,13 +3,11 @@ package nmstate
 import (
 	"bytes"
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"net"
 	"net/netip"
 	"slices"
 	"strconv"
-	"strings"
 )
 
 // Bounds on what one node may report. Real reports have 20 to 80 KB, some hundred interfaces and few addresses.
@@ -28,21 +26,16 @@ const (
 // out and named in Skipped, and reports beyond the bounds are cut and marked Truncated. A report that is no object at all
 // gives a Node that is not Known.
 func ParseNodeState(currentState []byte) Node {
-	p := &stateReader{}
-	if len(currentState) > maxStateBytes {
-		p.truncate("the report has %d bytes, more than %d", len(currentState), maxStateBytes)
-		return p.node
+	c := cursor{data: currentState}
+	if c.peek() == 0 && len(currentState) == c.pos {
+		return Node{}
 	}
-	top, ok := object(currentState)
-	if !ok {
-		if s := bytes.TrimSpace(currentState); len(s) > 0 && !bytes.Equal(s, []byte("null")) {
-			p.skip("currentState is not an object")
-		}
-		return p.node
+	p := newStateReader()
+	p.readState(&c)
+	if c.fault() != nil {
+		p = newStateReader()
+		p.skip("currentState is not an object")
 	}
-	p.readInterfaces(top["interfaces"])
-	p.readRoutes(top["routes"])
-	p.readDNS(top["dns-resolver"])
 	return p.node
 }
 
@@ -51,6 +44,14 @@ type stateReader struct {
 	node      Node
 	addresses int
 	ports     int
+	// prefixes are the addresses of the interface that is being read.
+	prefixes []netip.Prefix
+	// words and macs are what many interfaces say alike, so that it is kept once; MAC addresses by how they are written.
+	words, macs map[string]string
+}
+
+func newStateReader() *stateReader {
+	return &stateReader{words: map[string]string{}, macs: map[string]string{}}
 }
 
 func (p *stateReader) skip(format string, args ...any) {
@@ -66,131 +67,192 @@ func (p *stateReader) truncate(format string, args ...any) {
 	}
 }
 
-func (p *stateReader) readInterfaces(raw json.RawMessage) {
-	entries, ok := array(raw)
-	if !ok {
-		p.skip("interfaces is not a list")
-	}
-	seen := map[InterfaceRef]bool{}
-	for k, entry := range entries {
-		if len(p.node.Interfaces) == maxInterfaces {
-			p.truncate("%d interfaces are reported, more than %d", len(entries), maxInterfaces)
-			break
+// readState reads the currentState where the cursor is.
+func (p *stateReader) readState(c *cursor) {
+	isNull := c.peek() == 'n'
+	start := c.pos
+	var routes, resolver []byte
+	if c.open('{') {
+		for c.more('}') {
+			switch string(c.key()) {
+			case "interfaces":
+				p.readInterfaces(c)
+			case "routes":
+				routes = c.value()
+			case "dns-resolver":
+				resolver = c.value()
+			default:
+				c.value()
+			}
 		}
-		i, ok := p.readInterface(k, entry)
+	} else if !isNull {
+		p.skip("currentState is not an object")
+	}
+	if size := c.pos - start; size > maxStateBytes {
+		p.node = Node{}
+		p.truncate("the report has %d bytes, more than %d", size, maxStateBytes)
+		return
+	}
+	p.readRoutes(routes)
+	p.readDNS(resolver)
+}
+
+func (p *stateReader) readInterfaces(c *cursor) {
+	// Of two lists the last counts.
+	p.node, p.addresses, p.ports = Node{}, 0, 0
+	isNull := c.peek() == 'n'
+	if !c.open('[') {
+		if !isNull {
+			p.skip("interfaces is not a list")
+		}
+		return
+	}
+	seen, count, cut := map[InterfaceRef]bool{}, 0, false
+	for ; c.more(']'); count++ {
+		if cut = len(p.node.Interfaces) == maxInterfaces; cut {
+			c.value()
+			continue
+		}
+		i, ok := p.readInterface(count, c)
 		if !ok {
 			continue
 		}
 		if seen[i.Ref()] {
-			p.skip("interfaces[%d]: %s %q is reported twice", k, i.Type, i.Name)
+			p.skip("interfaces[%d]: %s %q is reported twice", count, i.Type, i.Name)
 			continue
 		}
 		seen[i.Ref()] = true
 		p.node.Interfaces = append(p.node.Interfaces, i)
+	}
+	if cut {
+		p.truncate("%d interfaces are reported, more than %d", count, maxInterfaces)
 	}
 	slices.SortFunc(p.node.Interfaces, func(a, b NodeInterface) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Type, b.Type))
 	})
 }
 
-func (p *stateReader) readInterface(k int, raw json.RawMessage) (NodeInterface, bool) {
-	f, ok := object(raw)
+func (p *stateReader) readInterface(k int, c *cursor) (NodeInterface, bool) {
+	var f interfaceTexts
+	_, ok := c.members(
+		member{"name", &f.name}, member{"type", &f.kind}, member{"state", &f.state}, member{"mac-address", &f.mac},
+		member{"mtu", &f.mtu}, member{"controller", &f.controller}, member{"ipv4", &f.v4}, member{"ipv6", &f.v6},
+		member{"vlan", &f.vlan}, member{"mac-vlan", &f.macVLAN}, member{"mac-vtap", &f.macVTap},
+		member{"bridge", &f.bridge}, member{"link-aggregation", &f.bond}, member{"vrf", &f.vrf},
+	)
 	if !ok {
 		p.skip("interfaces[%d] is not an object", k)
 		return NodeInterface{}, false
 	}
-	name, ok := interfaceName(f["name"])
-	if !ok {
-		p.skip("interfaces[%d].name cannot be an interface: %.60s", k, f["name"])
+	name := chars(f.name)
+	if !isInterfaceName(name) {
+		p.skip("interfaces[%d].name cannot be an interface: %.60s", k, f.name)
 		return NodeInterface{}, false
 	}
 	i := NodeInterface{
-		Name:  name,
-		Type:  InterfaceType(cmp.Or(word(f["type"]), "unknown")),
-		State: InterfaceState(cmp.Or(word(f["state"]), "unknown")),
-		MAC:   mac(f["mac-address"]),
-		MTU:   number(f["mtu"]),
+		Name:       string(name),
+		Type:       InterfaceType(cmp.Or(p.word(f.kind), "unknown")),
+		State:      InterfaceState(cmp.Or(p.word(f.state), "unknown")),
+		MAC:        p.mac(f.mac),
+		MTU:        number(f.mtu),
+		Controller: p.interfaceName(f.controller),
 	}
-	i.Controller, _ = interfaceName(f["controller"])
-	p.readIP(&i, f)
-	p.readSections(&i, f)
+	p.readIP(&i, f.v4, f.v6)
+	p.readSections(&i, &f)
 	return i, true
 }
 
-func (p *stateReader) readIP(i *NodeInterface, f map[string]json.RawMessage) {
-	v4, _ := object(f["ipv4"])
-	v6, _ := object(f["ipv6"])
-	i.DHCPv4, i.DHCPv6, i.Autoconf = isTrue(v4["dhcp"]), isTrue(v6["dhcp"]), isTrue(v6["autoconf"])
-	for _, family := range []map[string]json.RawMessage{v4, v6} {
-		entries, _ := array(family["address"])
-		for _, entry := range entries {
-			prefix, ok := address(entry)
-			if !ok {
-				p.skip("%s: cannot read address %.80s", i.Name, entry)
-				continue
-			}
-			if p.addresses == maxAddresses {
-				p.truncate("more than %d addresses are reported", maxAddresses)
-				return
-			}
-			p.addresses++
-			i.Addresses = append(i.Addresses, prefix)
-		}
-	}
+// interfaceTexts are the members of an interface, as texts.
+type interfaceTexts struct {
+	name, kind, state, mac, mtu, controller, v4, v6, vlan, macVLAN, macVTap, bridge, bond, vrf []byte
 }
 
-func (p *stateReader) readSections(i *NodeInterface, f map[string]json.RawMessage) {
-	if vlan, ok := object(f["vlan"]); ok && i.Type == VLANType {
-		i.VLANBase, _ = interfaceName(vlan["base-iface"])
-		i.VLANID = number(vlan["id"])
+func (p *stateReader) readIP(i *NodeInterface, v4, v6 []byte) {
+	var dhcp4, dhcp6, autoconf, list4, list6 []byte
+	members(v4, member{"dhcp", &dhcp4}, member{"address", &list4})
+	members(v6, member{"dhcp", &dhcp6}, member{"autoconf", &autoconf}, member{"address", &list6})
+	i.DHCPv4, i.DHCPv6, i.Autoconf = isTrue(dhcp4), isTrue(dhcp6), isTrue(autoconf)
+	p.prefixes = p.prefixes[:0]
+	if p.readAddresses(i.Name, list4) {
+		p.readAddresses(i.Name, list6)
 	}
-	for _, key := range []string{"mac-vlan", "mac-vtap"} {
-		if section, ok := object(f[key]); ok {
-			i.Parent, _ = interfaceName(section["base-iface"])
+	i.Addresses = append(i.Addresses, p.prefixes...)
+}
+
+// readAddresses is false when there are too many.
+func (p *stateReader) readAddresses(name string, list []byte) bool {
+	c := cursor{data: list}
+	for ok := c.open('['); ok && c.more(']'); {
+		prefix, text, ok := address(&c)
+		if !ok {
+			p.skip("%s: cannot read address %.80s", name, text)
+			continue
+		}
+		if p.addresses == maxAddresses {
+			p.truncate("more than %d addresses are reported", maxAddresses)
+			return false
+		}
+		p.addresses++
+		p.prefixes = append(p.prefixes, prefix)
+	}
+	return true
+}
+
+func (p *stateReader) readSections(i *NodeInterface, f *interfaceTexts) {
+	var base []byte
+	if i.Type == VLANType {
+		var id []byte
+		members(f.vlan, member{"base-iface", &base}, member{"id", &id})
+		i.VLANBase, i.VLANID = p.interfaceName(base), number(id)
+	}
+	for _, section := range [][]byte{f.macVLAN, f.macVTap} {
+		var base []byte
+		if members(section, member{"base-iface", &base}) {
+			i.Parent = p.interfaceName(base)
 		}
 	}
-	if bridge, ok := object(f["bridge"]); ok {
-		p.readPorts(i, bridge["port"])
-	}
-	if bond, ok := object(f["link-aggregation"]); ok {
-		p.readPorts(i, bond["port"])
-	}
-	if vrf, ok := object(f["vrf"]); ok {
-		p.readPorts(i, vrf["port"])
+	for _, section := range [][]byte{f.bridge, f.bond, f.vrf} {
+		p.readPorts(i, section, maxStack)
 	}
 	slices.Sort(i.Ports)
 	i.Ports = slices.Compact(i.Ports)
 }
 
-// readPorts reads names, objects with a name, and the bonds inside an Open vSwitch bridge.
-func (p *stateReader) readPorts(i *NodeInterface, raw json.RawMessage) {
-	entries, _ := array(raw)
-	for _, entry := range entries {
+// readPorts reads names, objects with a name, and the bonds inside an Open vSwitch bridge. Each level of nesting is scanned
+// once more than the one around it, so that there is a bound on them.
+func (p *stateReader) readPorts(i *NodeInterface, section []byte, depth int) {
+	if depth == 0 {
+		return
+	}
+	var ports []byte
+	members(section, member{"port", &ports})
+	c := cursor{data: ports}
+	for ok := c.open('['); ok && c.more(']'); {
 		if p.ports == maxPorts {
 			p.truncate("more than %d ports are reported", maxPorts)
 			return
 		}
-		port, isObject := object(entry)
-		if isObject {
-			entry = port["name"]
+		var name, bond []byte
+		text, isObject := c.members(member{"name", &name}, member{"link-aggregation", &bond})
+		if !isObject {
+			name = text
 		}
-		if name, ok := interfaceName(entry); ok {
+		if name := p.interfaceName(name); name != "" {
 			p.ports++
 			i.Ports = append(i.Ports, name)
 		}
-		if bond, ok := object(port["link-aggregation"]); ok {
-			p.readPorts(i, bond["port"])
-		}
+		p.readPorts(i, bond, depth-1)
 	}
 }
 
-func (p *stateReader) readRoutes(raw json.RawMessage) {
-	routes, _ := object(raw)
+func (p *stateReader) readRoutes(routes []byte) {
+	var running, config []byte
+	members(routes, member{"running", &running}, member{"config", &config})
 	var out []Route
-	for _, key := range []string{"running", "config"} {
-		entries, _ := array(routes[key])
-		for _, entry := range entries {
-			r, ok := defaultRoute(entry)
+	for _, list := range [][]byte{running, config} {
+		c := cursor{data: list}
+		for ok := c.open('['); ok && c.more(']'); {
+			r, ok := p.defaultRoute(&c)
 			if !ok || slices.Contains(out, r) {
 				continue
 			}
@@ -210,14 +272,16 @@ func (p *stateReader) readRoutes(raw json.RawMessage) {
 	p.node.DefaultRoutes = out
 }
 
-func (p *stateReader) readDNS(raw json.RawMessage) {
-	resolver, _ := object(raw)
+func (p *stateReader) readDNS(resolver []byte) {
+	var running, config []byte
+	members(resolver, member{"running", &running}, member{"config", &config})
 	var out []netip.Addr
-	for _, key := range []string{"running", "config"} {
-		section, _ := object(resolver[key])
-		servers, _ := array(section["server"])
-		for _, entry := range servers {
-			a, ok := addr(text(entry))
+	for _, section := range [][]byte{running, config} {
+		var servers []byte
+		members(section, member{"server", &servers})
+		c := cursor{data: servers}
+		for ok := c.open('['); ok && c.more(']'); {
+			a, ok := addr(c.value())
 			if !ok || slices.Contains(out, a) {
 				continue
 			}
@@ -233,111 +297,98 @@ func (p *stateReader) readDNS(raw json.RawMessage) {
 }
 
 // defaultRoute reads a route if it is a default route through an interface.
-func defaultRoute(raw json.RawMessage) (Route, bool) {
-	f, ok := object(raw)
-	if !ok {
-		return Route{}, false
-	}
-	destination, err := netip.ParsePrefix(text(f["destination"]))
+func (p *stateReader) defaultRoute(c *cursor) (Route, bool) {
+	var to, through, gateway, metric, table []byte
+	c.members(member{"destination", &to}, member{"next-hop-interface", &through}, member{"next-hop-address", &gateway},
+		member{"metric", &metric}, member{"table-id", &table})
+	destination, err := netip.ParsePrefix(text(to))
 	if err != nil || destination.Bits() != 0 {
 		return Route{}, false
 	}
-	name, ok := interfaceName(f["next-hop-interface"])
-	if !ok {
-		return Route{}, false
-	}
-	r := Route{Interface: name, Family: 6, Metric: max(0, number(f["metric"])), Table: max(0, number(f["table-id"]))}
+	r := Route{Interface: p.interfaceName(through), Family: 6, Metric: max(0, number(metric)), Table: max(0, number(table))}
 	if destination.Addr().Is4() {
 		r.Family = 4
 	}
-	r.Gateway, _ = addr(text(f["next-hop-address"]))
+	r.Gateway, _ = addr(gateway)
 	if r.Gateway.IsValid() && r.Gateway.IsUnspecified() {
 		r.Gateway = netip.Addr{}
 	}
-	return r, true
+	return r, r.Interface != ""
 }
 
-// address reads {ip, prefix-length}.
-func address(raw json.RawMessage) (netip.Prefix, bool) {
-	f, ok := object(raw)
-	if !ok {
-		return netip.Prefix{}, false
-	}
-	a, ok := addr(text(f["ip"]))
-	if !ok {
-		return netip.Prefix{}, false
-	}
-	bits, err := strconv.Atoi(text(f["prefix-length"]))
-	if err != nil {
-		return netip.Prefix{}, false
+// address reads {ip, prefix-length}. It gives the text of what it read, too.
+func address(c *cursor) (netip.Prefix, []byte, bool) {
+	var ip, length []byte
+	raw, _ := c.members(member{"ip", &ip}, member{"prefix-length", &length})
+	a, ok := addr(ip)
+	bits, err := strconv.Atoi(text(length))
+	if !ok || err != nil {
+		return netip.Prefix{}, raw, false
 	}
 	prefix := netip.PrefixFrom(a, bits)
-	return prefix, prefix.IsValid()
+	return prefix, raw, prefix.IsValid()
 }
 
 // addr reads an address without its zone; IPv4-mapped forms are refused.
-func addr(s string) (netip.Addr, bool) {
-	a, err := netip.ParseAddr(s)
+func addr(raw []byte) (netip.Addr, bool) {
+	a, err := netip.ParseAddr(text(raw))
 	if err != nil || a.Is4In6() {
 		return netip.Addr{}, false
 	}
 	return a.WithZone(""), true
 }
 
-func object(raw json.RawMessage) (map[string]json.RawMessage, bool) {
-	var out map[string]json.RawMessage
-	if json.Unmarshal(raw, &out) != nil || out == nil {
-		return nil, false
-	}
-	return out, true
-}
-
-// array reads a list; nothing and null are empty lists.
-func array(raw json.RawMessage) ([]json.RawMessage, bool) {
-	if len(raw) == 0 {
-		return nil, true
-	}
-	var out []json.RawMessage
-	return out, json.Unmarshal(raw, &out) == nil
-}
-
-// text gives a string, or a number as it is written: a name like 60e02 that lost its quotes on the way is still that name.
-func text(raw json.RawMessage) string {
-	var s string
-	if json.Unmarshal(raw, &s) == nil {
-		return s
-	}
-	var n json.Number
-	if json.Unmarshal(raw, &n) == nil {
-		return n.String()
-	}
-	return ""
-}
-
 // word gives a short lowercase word, such as a type or a state.
-func word(raw json.RawMessage) string {
-	s := text(raw)
-	if len(s) > 32 || strings.ContainsFunc(s, func(r rune) bool {
+func (p *stateReader) word(raw []byte) string {
+	s := chars(raw)
+	if len(s) > 32 || bytes.ContainsFunc(s, func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-'
 	}) {
 		return "unknown"
 	}
-	return s
+	return p.once(s)
 }
 
-// interfaceName reads a name that an interface can have. Open vSwitch bridges may exceed the kernel's 15 bytes.
-func interfaceName(raw json.RawMessage) (string, bool) {
-	s := text(raw)
-	if s == "" || s == "." || s == ".." || len(s) > maxInterfaceName {
-		return "", false
+// interfaceName gives the name of an interface that others have to do with, or nothing.
+func (p *stateReader) interfaceName(raw []byte) string {
+	s := chars(raw)
+	if !isInterfaceName(s) {
+		return ""
 	}
-	if strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '/' }) {
-		return "", false
-	}
-	return s, true
+	return p.once(s)
 }
 
-func number(raw json.RawMessage) int {
+// once gives one string for all that are equal.
+func (p *stateReader) once(s []byte) string {
+	kept, ok := p.words[string(s)]
+	if !ok {
+		kept = string(s)
+		p.words[kept] = kept
+	}
+	return kept
+}
+
+// isInterfaceName says whether an interface can have the name. Open vSwitch bridges may exceed the kernel's 15 bytes.
+func isInterfaceName(s []byte) bool {
+	if len(s) == 0 || string(s) == "." || string(s) == ".." || len(s) > maxInterfaceName {
+		return false
+	}
+	return !bytes.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '/' })
+}
+
+func (p *stateReader) mac(raw []byte) string {
+	s := chars(raw)
+	kept, ok := p.macs[string(s)]
+	if !ok {
+		if hw, err := net.ParseMAC(string(s)); err == nil {
+			kept = hw.String()
+		}
+		p.macs[string(s)] = kept
+	}
+	return kept
+}
+
+func number(raw []byte) int {
 	n, err := strconv.Atoi(text(raw))
 	if err != nil {
 		return 0
@@ -345,14 +396,4 @@ func number(raw json.RawMessage) int {
 	return n
 }
 
-func isTrue(raw json.RawMessage) bool {
-	return string(bytes.TrimSpace(raw)) == "true"
-}
-
-func mac(raw json.RawMessage) string {
-	hw, err := net.ParseMAC(text(raw))
-	if err != nil {
-		return ""
-	}
-	return hw.String()
-}
+func isTrue(raw []byte) bool { return string(raw) == "true" }

@@ -2,10 +2,12 @@ package nmstate
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -234,6 +236,7 @@ func FuzzParseNodeState(f *testing.F) {
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		n := ParseNodeState(raw)
 		assertBounded(t, n)
+		assertAsByMaps(t, raw)
 		if diff := cmp.Diff(n, n.DeepCopy(), byValue); diff != "" {
 			t.Errorf("DeepCopy differs:\n%s", diff)
 		}
@@ -318,6 +321,102 @@ func TestAnEnactmentIsReducedWhileItIsDecoded(t *testing.T) {
 	}
 	if diff := cmp.Diff(e, e.DeepCopyObject()); diff != "" {
 		t.Errorf("deep copy (-want +got):\n%s", diff)
+	}
+}
+
+func TestOnlyWhatIsNoObjectAndBrokenMetadataAreErrors(t *testing.T) {
+	cases := map[string]struct {
+		in   string
+		fine bool
+	}{
+		"null":                       {`null`, true},
+		"an empty object":            {`{}`, true},
+		"a status of another type":   {`{"metadata":{"name":"n"},"status":[{}]}`, true},
+		"members that nobody knows":  {`{"spec":{"a":[1]},"metadata":{"name":"n"}}`, true},
+		"nothing":                    {``, false},
+		"a list":                     {`[{}]`, false},
+		"text after the object":      {`{"metadata":{"name":"n"}} {}`, false},
+		"an object that is cut":      {`{"metadata":{"name":"n"},"status":{"currentState":{"interfaces":[{"name":"eth0"}`, false},
+		"a broken report":            {`{"metadata":{"name":"n"},"status":{"currentState":{"interfaces":[}}}`, false},
+		"a name that is a number":    {`{"metadata":{"name":7}}`, false},
+		"a kind that is a number":    {`{"kind":7}`, false},
+		"a version that is a number": {`{"apiVersion":7}`, false},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			before := metav1.ObjectMeta{Name: "before"}
+			state, enactment := NodeNetworkState{ObjectMeta: before}, Enactment{ObjectMeta: before}
+			for _, o := range []interface {
+				json.Unmarshaler
+				GetName() string
+			}{&state, &enactment} {
+				err := o.UnmarshalJSON([]byte(c.in))
+				if (err == nil) != c.fine || (err == nil) == (o.GetName() == before.Name) {
+					t.Errorf("%T %s: %v", o, o.GetName(), err)
+				}
+			}
+		})
+	}
+}
+
+// FuzzObjects: whatever the API server sends, an object is an error or reduced to what is bounded.
+func FuzzObjects(f *testing.F) {
+	f.Add([]byte(`{"kind":"NodeNetworkState","metadata":{"name":"n"},"status":{"lastSuccessfulUpdateTime":"2026-07-01T10:00:00Z","currentState":` +
+		string(nodeFile(f, "worker")) + `}}`))
+	f.Add([]byte(`{"metadata":{"name":7},"status":{"policyGeneration":3,"conditions":[{"type":"Failing","status":"True","message":"m"},"broken"]},"status":{}}`))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		var state NodeNetworkState
+		var enactment Enactment
+		err := state.UnmarshalJSON(raw)
+		if also := enactment.UnmarshalJSON(raw); (err == nil) != (also == nil) || err == nil && !json.Valid(raw) {
+			t.Fatalf("a node state: %v, an enactment: %v", err, also)
+		} else if err != nil {
+			return
+		}
+		assertBounded(t, state.Node)
+		top, _ := object(raw)
+		status, _ := object(top["status"])
+		if want := byMaps(status["currentState"]); !state.Node.Truncated && !reflect.DeepEqual(want, state.Node) {
+			t.Errorf("(-want +got):\n%s", cmp.Diff(want, state.Node, byValue))
+		}
+		if len(enactment.Status.Conditions) > maxConditions {
+			t.Errorf("%d conditions", len(enactment.Status.Conditions))
+		}
+		for _, c := range enactment.Status.Conditions {
+			if c.Type == "" || max(len(c.Type), len(c.Reason), len(c.Message)) > maxConditionMessage {
+				t.Errorf("condition %+v", c)
+			}
+		}
+	})
+}
+
+func TestOfTwoStatusesTheLastCounts(t *testing.T) {
+	const first, second = `{"currentState":{"interfaces":[{"name":"eth0"}]},"lastSuccessfulUpdateTime":"2026-07-01T10:00:00Z","policyGeneration":3}`, `{"policyGeneration":"x"}`
+	var state NodeNetworkState
+	var enactment Enactment
+	raw := []byte(`{"status":` + first + `,"status":` + second + `}`)
+	if err := errors.Join(state.UnmarshalJSON(raw), enactment.UnmarshalJSON(raw)); err != nil {
+		t.Fatal(err)
+	}
+	if state.Node.Known() || !state.LastUpdate.IsZero() || enactment.Status.PolicyGeneration != 0 {
+		t.Errorf("got %+v and %+v", state, enactment)
+	}
+}
+
+func TestConditionsBeyondTheBoundAreLeftOut(t *testing.T) {
+	var e Enactment
+	raw := `{"status":{"conditions":[` + strings.Repeat(`{"type":"Failing"},`, maxConditions+1) + `{"type":"Available"}]}}`
+	if err := e.UnmarshalJSON([]byte(raw)); err != nil || len(e.Status.Conditions) != maxConditions {
+		t.Errorf("%v, %d conditions", err, len(e.Status.Conditions))
+	}
+}
+
+func TestBondsInsideBondsAreReadToADepthOnly(t *testing.T) {
+	const deep = 2 * maxStack
+	raw := strings.Repeat(`{"port":[{"name":"p","link-aggregation":`, deep) + `{"port":["innermost"]}` + strings.Repeat(`}]}`, deep)
+	n := ParseNodeState([]byte(`{"interfaces":[{"name":"br","bridge":` + raw + `}]}`))
+	if got := n.Interfaces[0].Ports; !slices.Equal(got, []string{"p"}) {
+		t.Errorf("ports %q", got)
 	}
 }
 

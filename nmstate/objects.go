@@ -2,7 +2,9 @@ package nmstate
 
 import (
 	"encoding/json"
+	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -49,22 +51,65 @@ type NodeNetworkStateList struct {
 
 // UnmarshalJSON reads the object as the API server sends it. Only broken metadata is an error.
 func (s *NodeNetworkState) UnmarshalJSON(data []byte) error {
-	var in struct {
-		metav1.TypeMeta `json:",inline"`
-		Metadata        metav1.ObjectMeta `json:"metadata"`
-		Status          json.RawMessage   `json:"status"`
+	var out NodeNetworkState
+	err := readObject(data, &out.TypeMeta, &out.ObjectMeta, func(c *cursor) {
+		out.Node, out.LastUpdate = Node{}, metav1.Time{}
+		for ok := c.open('{'); ok && c.more('}'); {
+			switch string(c.key()) {
+			case "currentState":
+				p := newStateReader()
+				p.readState(c)
+				out.Node = p.node
+			case "lastSuccessfulUpdateTime":
+				out.LastUpdate = timeOf(c.value())
+			default:
+				c.value()
+			}
+		}
+	})
+	if err == nil {
+		*s = out
 	}
-	if err := json.Unmarshal(data, &in); err != nil {
+	return err
+}
+
+// readObject reads what all objects have, but for managedFields, and leaves the value of status to a function.
+func readObject(data []byte, kind *metav1.TypeMeta, meta *metav1.ObjectMeta, status func(*cursor)) error {
+	c := cursor{data: data}
+	isNull := c.peek() == 'n'
+	if !c.open('{') && !isNull {
+		return errors.New("this is no object")
+	}
+	var apiVersion, name, metadata []byte
+	for !isNull && c.more('}') {
+		switch string(c.key()) {
+		case "apiVersion":
+			apiVersion = c.value()
+		case "kind":
+			name = c.value()
+		case "metadata":
+			metadata = c.value()
+		case "status":
+			status(&c)
+		default:
+			c.value()
+		}
+	}
+	if err := c.fault(); err != nil {
 		return err
 	}
-	in.Metadata.ManagedFields = nil
-	*s = NodeNetworkState{TypeMeta: in.TypeMeta, ObjectMeta: in.Metadata}
-	status, ok := object(in.Status)
-	if !ok {
-		return nil
+	for _, part := range []struct {
+		json []byte
+		into any
+	}{{apiVersion, &kind.APIVersion}, {name, &kind.Kind}, {metadata, meta}} {
+		if part.json == nil {
+			continue
+		}
+		if err := json.Unmarshal(part.json, part.into); err != nil {
+			return err
+		}
 	}
-	s.Node = ParseNodeState(status["currentState"])
-	s.LastUpdate = timeOf(status["lastSuccessfulUpdateTime"])
+	meta.ManagedFields = nil
 	return nil
 }
 
@@ -143,29 +188,18 @@ func (e *Enactment) NodeName() string { return e.Labels[NodeLabel] }
 // UnmarshalJSON reads the object as the API server sends it. Conditions that cannot be read are left out, and messages, which
 // hold the node's whole state when something fails, are cut to their headline.
 func (e *Enactment) UnmarshalJSON(data []byte) error {
-	var in struct {
-		metav1.TypeMeta `json:",inline"`
-		Metadata        metav1.ObjectMeta `json:"metadata"`
-		Status          json.RawMessage   `json:"status"`
+	var out Enactment
+	err := readObject(data, &out.TypeMeta, &out.ObjectMeta, func(c *cursor) {
+		var generation, conditions []byte
+		c.members(member{"policyGeneration", &generation}, member{"conditions", &conditions})
+		out.Status = EnactmentStatus{Conditions: readConditions(conditions)}
+		// A generation that cannot be read stays zero, which no policy has.
+		_ = json.Unmarshal(generation, &out.Status.PolicyGeneration)
+	})
+	if err == nil {
+		*e = out
 	}
-	if err := json.Unmarshal(data, &in); err != nil {
-		return err
-	}
-	in.Metadata.ManagedFields = nil
-	*e = Enactment{TypeMeta: in.TypeMeta, ObjectMeta: in.Metadata}
-	status, ok := object(in.Status)
-	if !ok {
-		return nil
-	}
-	// A generation that cannot be read stays zero, which no policy has.
-	_ = json.Unmarshal(status["policyGeneration"], &e.Status.PolicyGeneration)
-	conditions, _ := array(status["conditions"])
-	for _, raw := range conditions[:min(len(conditions), maxConditions)] {
-		if c, ok := condition(raw); ok {
-			e.Status.Conditions = append(e.Status.Conditions, c)
-		}
-	}
-	return nil
+	return err
 }
 
 const (
@@ -173,26 +207,40 @@ const (
 	maxConditionMessage = 1024
 )
 
-func condition(raw json.RawMessage) (EnactmentCondition, bool) {
-	f, ok := object(raw)
-	if !ok {
-		return EnactmentCondition{}, false
+func readConditions(list []byte) []EnactmentCondition {
+	var out []EnactmentCondition
+	c := cursor{data: list}
+	ok := c.open('[')
+	for range maxConditions {
+		if !ok || !c.more(']') {
+			break
+		}
+		if condition, ok := readCondition(&c); ok {
+			out = append(out, condition)
+		}
 	}
-	c := EnactmentCondition{
-		Type:               text(f["type"]),
-		Status:             metav1.ConditionStatus(text(f["status"])),
-		Reason:             clean(text(f["reason"])),
-		Message:            text(f["message"]),
-		LastHeartbeatTime:  timeOf(f["lastHeartbeatTime"]),
-		LastTransitionTime: timeOf(f["lastTransitionTime"]),
-	}
-	if len(c.Message) > maxConditionMessage {
-		c.Message = Headline(c.Message)
-	}
-	return c, c.Type != "" && len(c.Type) <= maxHeadline
+	return out
 }
 
-func timeOf(raw json.RawMessage) metav1.Time {
+func readCondition(c *cursor) (EnactmentCondition, bool) {
+	var kind, status, reason, message, heartbeat, transition []byte
+	c.members(member{"type", &kind}, member{"status", &status}, member{"reason", &reason}, member{"message", &message},
+		member{"lastHeartbeatTime", &heartbeat}, member{"lastTransitionTime", &transition})
+	out := EnactmentCondition{
+		Type:               text(kind),
+		Status:             metav1.ConditionStatus(text(status)),
+		Reason:             clean(text(reason)),
+		Message:            text(message),
+		LastHeartbeatTime:  timeOf(heartbeat),
+		LastTransitionTime: timeOf(transition),
+	}
+	if len(out.Message) > maxConditionMessage {
+		out.Message = strings.Clone(Headline(out.Message)) // not a part of a string that holds all of it
+	}
+	return out, out.Type != "" && len(out.Type) <= maxHeadline
+}
+
+func timeOf(raw []byte) metav1.Time {
 	t, err := time.Parse(time.RFC3339, text(raw))
 	if err != nil {
 		return metav1.Time{}

@@ -40,24 +40,38 @@ type ObservedAddress struct {
 // br-ex and its like are an exception among the interfaces of Open vSwitch: OVN-Kubernetes moves the node's own address there,
 // so internal ports (ovs-interface) count unless their name marks them as part of the overlay.
 func (n Node) Observed() []ObservedAddress {
-	var out []ObservedAddress
-	for _, i := range n.Interfaces {
-		addresses := slices.Clone(i.Addresses)
-		slices.SortFunc(addresses, func(a, b netip.Prefix) int { return a.Compare(b) })
-		for _, p := range addresses {
-			out = append(out, ObservedAddress{Interface: i.Name, Prefix: p, Relevance: i.relevanceOf(p.Addr())})
+	count := 0
+	for k := range n.Interfaces {
+		count += len(n.Interfaces[k].Addresses)
+	}
+	if count == 0 {
+		return nil
+	}
+	out := make([]ObservedAddress, 0, count)
+	for k := range n.Interfaces {
+		i := &n.Interfaces[k]
+		if len(i.Addresses) == 0 {
+			continue
 		}
+		first, relevance := len(out), i.relevance()
+		for _, p := range i.Addresses {
+			o := ObservedAddress{Interface: i.Name, Prefix: p, Relevance: relevance}
+			if relevance != InterfaceAbsent && relevanceOf(p.Addr()) != Counts {
+				o.Relevance = NotUnicast
+			}
+			out = append(out, o)
+		}
+		slices.SortFunc(out[first:], func(a, b ObservedAddress) int { return a.Prefix.Compare(b.Prefix) })
 	}
 	return out
 }
 
-func (i NodeInterface) relevanceOf(a netip.Addr) Relevance {
+// relevance is that of the unicast addresses of an interface.
+func (i *NodeInterface) relevance() Relevance {
 	switch {
 	case i.State == Absent:
 		return InterfaceAbsent
-	case relevanceOf(a) != Counts:
-		return relevanceOf(a)
-	case overlay(i):
+	case overlay(*i):
 		return ClusterInternal
 	}
 	return Counts

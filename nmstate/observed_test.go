@@ -58,6 +58,8 @@ func TestWhetherAnAddressCountsDependsOnTheStateAndKindOfItsInterface(t *testing
 		"an address announced from loopback counts":   {"lo", "loopback", "up", "192.0.2.1", Counts},
 		"docker does not":                             {"docker0", "linux-bridge", "up", "172.17.0.1", ClusterInternal},
 		"a network that docker made does not":         {"br-0123456789ab", "linux-bridge", "up", "172.18.0.1", ClusterInternal},
+		"a network of docker has twelve digits":       {"br-0123456789abc", "linux-bridge", "up", "192.0.2.1", Counts},
+		"and they are hexadecimal":                    {"br-0123456789ag", "linux-bridge", "up", "192.0.2.1", Counts},
 		"a bridge of the host does":                   {"br-storage", "linux-bridge", "up", "192.0.2.1", Counts},
 		"libvirt does not":                            {"virbr0", "linux-bridge", "up", "192.168.122.1", ClusterInternal},
 		"calico does not":                             {"cali12345", "veth", "ignore", "10.0.0.1", ClusterInternal},

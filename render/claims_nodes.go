@@ -1,9 +1,9 @@
 package render
 
 import (
-	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -22,11 +22,24 @@ type nodeClaims struct {
 	// fabrics are what the node's uplinks lead to, by interface.
 	fabrics  map[string]nmstate.Fabric
 	observed []nmstate.ObservedAddress
-	// segments are those found so far, by interface.
-	segments map[string]string
-	out      []conflicts.Claim
-	// made are the claims of out without their evidence.
-	made map[conflicts.Claim]bool
+	// places are those found so far, by interface.
+	places map[string]place
+	out    []conflicts.Claim
+	made   map[use]bool
+}
+
+// place is what the claims on the addresses of one interface have in common. An unknown segment is empty.
+type place struct {
+	segment  string
+	evidence string
+}
+
+// use is what a node claims only once.
+type use struct {
+	segment string
+	addr    netip.Addr
+	mac     string
+	kind    conflicts.Kind
 }
 
 // NodeClaims are what a node has or uses: the addresses on its interfaces, those that the cluster knows it by and no interface
@@ -38,11 +51,12 @@ type nodeClaims struct {
 // there, and their MAC addresses are no host's. An address on a bridge counts, also on one that carries machines: the addresses
 // of machines are inside their guests, so that whoever has it there is the host.
 func NodeClaims(c *Catalog, name string, node *corev1.Node, state *nmstate.NodeNetworkState) []conflicts.Claim {
-	n := &nodeClaims{owner: "node " + name, fabrics: c.fabricsOn(nodeLabels(name, node)),
-		segments: map[string]string{}, made: map[conflicts.Claim]bool{}}
+	n := &nodeClaims{owner: "node " + name, fabrics: c.fabricsOn(nodeLabels(name, node))}
 	if state != nil {
 		n.state, n.observed = state.Node, state.Node.Observed()
 	}
+	size := n.size()
+	n.out, n.made, n.places = make([]conflicts.Claim, 0, size), make(map[use]bool, size), make(map[string]place, len(n.state.Interfaces))
 	n.interfaces()
 	if node != nil {
 		n.addresses(node)
@@ -53,28 +67,36 @@ func NodeClaims(c *Catalog, name string, node *corev1.Node, state *nmstate.NodeN
 	return n.out
 }
 
-// segment gives the segment of an interface, or an empty text.
-func (n *nodeClaims) segment(name string) string {
-	text, known := n.segments[name]
-	if known {
-		return text
+// size is about how many claims there will be, so that room for them is made once.
+func (n *nodeClaims) size() int {
+	size := len(n.state.Interfaces) + len(n.state.DefaultRoutes) + len(n.state.DNSServers)
+	for _, o := range n.observed {
+		if o.Relevance == nmstate.Counts {
+			size++
+		}
 	}
-	if s, ok := n.state.SegmentOf(name, n.fabrics); ok {
-		text = ipam.Segment{Fabric: s.Fabric, VLAN: s.VLAN}.String()
-	}
-	n.segments[name] = text
-	return text
+	return size
 }
 
-func (n *nodeClaims) onInterface(name string) string {
-	return fmt.Sprintf("interface %s of %s", name, n.owner)
+// on gives what claims on an interface have in common.
+func (n *nodeClaims) on(name string) place {
+	p, known := n.places[name]
+	if known {
+		return p
+	}
+	if s, ok := n.state.SegmentOf(name, n.fabrics); ok {
+		p.segment = ipam.Segment{Fabric: s.Fabric, VLAN: s.VLAN}.String()
+	}
+	p.evidence = "interface " + name + " of " + n.owner
+	n.places[name] = p
+	return p
 }
 
 func (n *nodeClaims) interfaces() {
 	for _, o := range n.observed {
 		if o.Relevance == nmstate.Counts {
-			n.once(conflicts.Claim{Segment: n.segment(o.Interface), Addr: o.Prefix.Addr(), Kind: conflicts.NodeInterface,
-				Evidence: n.onInterface(o.Interface)})
+			p := n.on(o.Interface)
+			n.once(conflicts.Claim{Segment: p.segment, Addr: o.Prefix.Addr(), Kind: conflicts.NodeInterface, Evidence: p.evidence})
 		}
 	}
 }
@@ -82,19 +104,20 @@ func (n *nodeClaims) interfaces() {
 // addresses are those in the status of the node that none of its interfaces shows: an interface says on which segment an
 // address is, and the node does not.
 func (n *nodeClaims) addresses(node *corev1.Node) {
-	shown := map[netip.Addr]bool{}
-	for _, o := range n.observed {
-		if o.Relevance == nmstate.Counts {
-			shown[o.Prefix.Addr()] = true
-		}
-	}
 	for _, a := range node.Status.Addresses {
 		addr, err := netip.ParseAddr(a.Address)
-		if err != nil || a.Type == corev1.NodeHostName || notOfMachines(addr) || shown[addr] {
+		if err != nil || a.Type == corev1.NodeHostName || notOfMachines(addr) || n.shows(addr) {
 			continue
 		}
 		n.once(conflicts.Claim{Addr: addr, Kind: conflicts.NodeAddress, Evidence: "status.addresses of " + n.owner})
 	}
+}
+
+// shows says whether an interface has the address.
+func (n *nodeClaims) shows(addr netip.Addr) bool {
+	return slices.ContainsFunc(n.observed, func(o nmstate.ObservedAddress) bool {
+		return o.Relevance == nmstate.Counts && o.Prefix.Addr() == addr
+	})
 }
 
 // nextHops are the gateways of default routes. Those through a container network or an overlay are not on a fabric.
@@ -106,8 +129,8 @@ func (n *nodeClaims) nextHops() {
 		if i, ok := n.state.Interface(r.Interface); ok && i.ClusterInternal() {
 			continue
 		}
-		n.once(conflicts.Claim{Segment: n.segment(r.Interface), Addr: r.Gateway, Kind: conflicts.Gateway,
-			Evidence: fmt.Sprintf("default route through %s of %s", r.Interface, n.owner)})
+		n.once(conflicts.Claim{Segment: n.on(r.Interface).segment, Addr: r.Gateway, Kind: conflicts.Gateway,
+			Evidence: "default route through " + r.Interface + " of " + n.owner})
 	}
 }
 
@@ -135,10 +158,10 @@ func (n *nodeClaims) resolverSegment(server netip.Addr) (segment string, relevan
 		case o.Relevance == nmstate.ClusterInternal:
 			internal = true
 		case o.Relevance != nmstate.Counts:
-		case found && segment != n.segment(o.Interface):
+		case found && segment != n.on(o.Interface).segment:
 			return "", true
 		default:
-			segment, found = n.segment(o.Interface), true
+			segment, found = n.on(o.Interface).segment, true
 		}
 	}
 	return segment, found || !internal
@@ -148,20 +171,24 @@ func (n *nodeClaims) resolverSegment(server netip.Addr) (segment string, relevan
 // without an own one takes that of a port, which may be a machine's.
 func (n *nodeClaims) macs() {
 	ofMachines := map[string]bool{}
-	for _, i := range n.state.Interfaces {
-		if i.ClusterInternal() || i.Type == nmstate.Veth {
+	var ofHost []*nmstate.NodeInterface
+	for k := range n.state.Interfaces {
+		i := &n.state.Interfaces[k]
+		internal := i.ClusterInternal()
+		if internal || i.Type == nmstate.Veth {
 			ofMachines[i.MAC] = true
 		}
+		if !internal && i.State != nmstate.Absent && hasOwnMAC(i.Type) {
+			ofHost = append(ofHost, i)
+		}
 	}
-	for _, i := range n.state.Interfaces {
+	for _, i := range ofHost {
 		mac, ok := unicastMAC(i.MAC)
-		if !ok || i.State == nmstate.Absent || i.ClusterInternal() || !hasOwnMAC(i.Type) {
+		if !ok || i.Type == nmstate.LinuxBridge && ofMachines[mac] {
 			continue
 		}
-		if i.Type == nmstate.LinuxBridge && ofMachines[mac] {
-			continue
-		}
-		n.once(conflicts.Claim{Segment: n.segment(i.Name), MAC: mac, Kind: conflicts.NodeInterface, Evidence: n.onInterface(i.Name)})
+		p := n.on(i.Name)
+		n.once(conflicts.Claim{Segment: p.segment, MAC: mac, Kind: conflicts.NodeInterface, Evidence: p.evidence})
 	}
 }
 
@@ -175,11 +202,10 @@ func hasOwnMAC(kind nmstate.InterfaceType) bool {
 
 // once adds a claim unless the node has claimed the same thing for the same use on the segment.
 func (n *nodeClaims) once(claim conflicts.Claim) {
-	claim.Owner = n.owner
-	same := claim
-	same.Evidence = ""
+	same := use{claim.Segment, claim.Addr, claim.MAC, claim.Kind}
 	if !n.made[same] {
 		n.made[same] = true
+		claim.Owner = n.owner
 		n.out = append(n.out, claim)
 	}
 }
@@ -190,7 +216,7 @@ func unicastMAC(text string) (string, bool) {
 		return "", false
 	}
 	hw, err := net.ParseMAC(text)
-	if err != nil || len(hw) != 6 || hw[0]&1 != 0 || hw.String() == "00:00:00:00:00:00" {
+	if err != nil || len(hw) != 6 || hw[0]&1 != 0 || [6]byte(hw) == [6]byte{} {
 		return "", false
 	}
 	return hw.String(), true
