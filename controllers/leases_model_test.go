@@ -274,12 +274,12 @@ func histories(t *testing.T) (int, int) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return n, 250
+		return n, 200
 	}
 	if testing.Short() {
-		return 500, 250
+		return 500, 200
 	}
-	return 10_000, 250
+	return 10_000, 200
 }
 
 // TestNoHistoryOfTheModelGivesAnAddressToTwo plays histories on the model, side by side, and has package history judge each
@@ -290,7 +290,7 @@ func TestNoHistoryOfTheModelGivesAnAddressToTwo(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		playModel(t, seed, 250, map[string]int{})
+		playModel(t, seed, 200, map[string]int{})
 		return
 	}
 	count, steps := histories(t)

@@ -24,7 +24,7 @@ import (
 // WUKONG_SEED runs the histories of one seed alone.
 const (
 	lanes     = 4
-	tryFor    = 70 * time.Second
+	tryFor    = 50 * time.Second
 	perScript = 5 // plans that are tried on each script, besides the run in which nothing goes wrong
 )
 

@@ -29,7 +29,8 @@ import (
 const (
 	// leastOfBare is the rate of the controller over that of a bare client that does the same writes.
 	leastOfBare = 0.6
-	// leastAtScale is the rate at the largest number of Wukongs over that at the smallest.
+	// leastAtScale is the rate at ten times the number of Wukongs. It is demanded of the full run alone: two measurements minutes
+	// apart also compare what else the machine did.
 	leastAtScale = 0.9
 	// mostWrites is how many writes of each kind there may be per Wukong.
 	mostWrites = 1.1
@@ -78,7 +79,7 @@ func TestAddressesAreLeasedAboutAsFastAsTheAPIServerTakesThem(t *testing.T) {
 	}
 	report(t, rates)
 	first, last := rates[0], rates[len(rates)-1]
-	if got := last.perSecond(last.controller) / first.perSecond(first.controller); got < leastAtScale {
+	if got := last.perSecond(last.controller) / first.perSecond(first.controller); got < leastAtScale && last.wukongs >= 10*first.wukongs {
 		t.Errorf("with %d Wukongs the rate is %.2f of that with %d, want at least %.2f", last.wukongs, got, first.wukongs, leastAtScale)
 	}
 }

@@ -16,7 +16,8 @@ import (
 // Recorder writes down each revision of AddressLeases and Wukongs as the store has it. It speaks to etcd itself, through the
 // JSON gateway of its client port, so it sees what no cache and no API server shows, in one order.
 type Recorder struct {
-	etcd *url.URL
+	etcd   *url.URL
+	client http.Client
 
 	mu       sync.Mutex
 	changed  *sync.Cond
@@ -28,7 +29,8 @@ type Recorder struct {
 // Record begins at the store's first revision, and goes on until ctx ends. The store must not have been compacted yet, which
 // an API server does every five minutes.
 func Record(ctx context.Context, etcd *url.URL) (*Recorder, error) {
-	r := &Recorder{etcd: etcd}
+	// An idle connection would keep etcd from stopping.
+	r := &Recorder{etcd: etcd, client: http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}
 	r.changed = sync.NewCond(&r.mu)
 	var request struct {
 		Create struct {
@@ -62,7 +64,7 @@ func (r *Recorder) post(ctx context.Context, path string, request any) (io.ReadC
 	if err != nil {
 		return nil, err
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := r.client.Do(req)
 	if err != nil {
 		return nil, err
 	}
