@@ -3,10 +3,12 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"sync"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -43,8 +45,10 @@ func (l *leaser) peek(ctx context.Context, req ipam.Request, now time.Time) (ipa
 	return verdict, err
 }
 
-// take gets the lease, or says who has it. The lease is nil unless the verdict grants.
-func (l *leaser) take(ctx context.Context, req ipam.Request, now time.Time) (*v1alpha1.AddressLease, ipam.Verdict, error) {
+// take gets the lease, or says who has it. The lease is nil unless the verdict grants. generation is that of the spec that asks:
+// the first time that a generation asks, the lease is written even if nothing else changes, so that a decision to let the lease go
+// that was made on an earlier generation loses.
+func (l *leaser) take(ctx context.Context, req ipam.Request, generation int64, now time.Time) (*v1alpha1.AddressLease, ipam.Verdict, error) {
 	obj, err := l.known(ctx, req)
 	for range leaseTries {
 		if err != nil {
@@ -56,9 +60,13 @@ func (l *leaser) take(ctx context.Context, req ipam.Request, now time.Time) (*v1
 		if err != nil || !verdict.Granted() {
 			return nil, verdict, err
 		}
-		err = l.write(ctx, obj, lease, verdict)
+		if err := l.holderLives(ctx, req, verdict); err != nil {
+			return nil, ipam.Verdict{}, err
+		}
+		wrote := false
+		wrote, err = l.write(ctx, obj, lease, verdict, generation)
 		if err == nil {
-			if verdict.Writes() {
+			if wrote {
 				l.remember(obj)
 			}
 			return obj, verdict, nil
@@ -69,6 +77,22 @@ func (l *leaser) take(ctx context.Context, req ipam.Request, now time.Time) (*v1
 		obj, err = l.read(ctx, l.live, req) // the cache was behind: only a live read tells who has it
 	}
 	return nil, ipam.Verdict{}, fmt.Errorf("AddressLease of %s on %s: others keep writing it, trying again", req.Address.Addr(), req.Segment)
+}
+
+// holderLives asks the API server whether the Wukong still exists before an address that is to be kept is leased to it: a
+// lease for one that is gone would be kept for nobody until an engineer frees it. Without that wish it goes by itself.
+func (l *leaser) holderLives(ctx context.Context, req ipam.Request, verdict ipam.Verdict) error {
+	if !req.Reserve || !verdict.Writes() || verdict.Rule == ipam.RuleOwn {
+		return nil
+	}
+	w := &v1alpha1.Wukong{}
+	if err := l.live.Get(ctx, holderKey(req.Holder), w); err != nil {
+		return err
+	}
+	if string(w.UID) != req.Holder.UID {
+		return apierrors.NewNotFound(v1alpha1.GroupVersion.WithResource("wukongs").GroupResource(), req.Holder.Name)
+	}
+	return nil
 }
 
 // known gives the lease as the cache has it, or as it was written here if that is newer.
@@ -106,6 +130,30 @@ func (l *leaser) heldBy(ctx context.Context, key types.NamespacedName) (map[stri
 		}
 	}
 	return out, nil
+}
+
+// catchUp reads those leases that a status publishes and that the cache does not show as held by the Wukong: another replica may
+// have written them, and nothing that is published is taken back because the cache is behind.
+func (l *leaser) catchUp(ctx context.Context, w *v1alpha1.Wukong, held map[string]*v1alpha1.AddressLease) error {
+	holds := func(o *v1alpha1.AddressLease) bool {
+		return o != nil && o.Spec.Holder != nil && o.Spec.Holder.UID == w.UID && o.Spec.Phase == v1alpha1.LeaseAllocated
+	}
+	for _, n := range w.Status.Networks {
+		for _, a := range n.Addresses {
+			if a.Lease == "" || holds(held[a.Lease]) {
+				continue
+			}
+			obj := &v1alpha1.AddressLease{}
+			if err := l.live.Get(ctx, client.ObjectKey{Name: a.Lease}, obj); client.IgnoreNotFound(err) != nil {
+				return err
+			}
+			if holds(obj) {
+				l.remember(obj)
+				held[a.Lease] = obj
+			}
+		}
+	}
+	return nil
 }
 
 // remember keeps what was written until the cache has it.
@@ -195,16 +243,17 @@ func (l *leaser) read(ctx context.Context, from client.Reader, req ipam.Request)
 	return obj, nil
 }
 
-func (l *leaser) write(ctx context.Context, obj *v1alpha1.AddressLease, lease ipam.Lease, verdict ipam.Verdict) error {
-	switch verdict.Outcome {
-	case ipam.Create:
-		writeLease(lease, obj)
-		return l.client.Create(ctx, obj)
-	case ipam.Update:
-		writeLease(lease, obj)
-		return l.client.Update(ctx, obj)
+func (l *leaser) write(ctx context.Context, obj *v1alpha1.AddressLease, lease ipam.Lease, verdict ipam.Verdict, generation int64) (bool, error) {
+	asked := strconv.FormatInt(generation, 10)
+	if verdict.Outcome == ipam.Keep && obj.Annotations[v1alpha1.AskedAnnotation] == asked {
+		return false, nil
 	}
-	return nil
+	writeLease(lease, obj)
+	metav1.SetMetaDataAnnotation(&obj.ObjectMeta, v1alpha1.AskedAnnotation, asked)
+	if verdict.Outcome == ipam.Create {
+		return true, l.client.Create(ctx, obj)
+	}
+	return true, l.client.Update(ctx, obj)
 }
 
 // decideLease asks ipam about the lease that was read, which may be nil, and gives the object to write.

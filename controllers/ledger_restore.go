@@ -96,7 +96,7 @@ func (l *ledger) restoreLeases(ctx context.Context, w *v1alpha1.Wukong, lost map
 		if err != nil || !lost[name] {
 			continue
 		}
-		lease, verdict, err := l.leaser.take(ctx, req, l.clock.Now())
+		lease, verdict, err := l.leaser.take(ctx, req, w.Generation, l.clock.Now())
 		switch {
 		case err != nil:
 			return err

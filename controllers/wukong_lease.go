@@ -28,6 +28,9 @@ func (r *WukongReconciler) lease(ctx context.Context, s *wukongScope) error {
 	if err != nil {
 		return err
 	}
+	if err := r.leaser.catchUp(ctx, s.before, held); err != nil {
+		return err
+	}
 	defer r.abandon(s)
 	r.claimMACs(s, held)
 	granted := true
@@ -190,7 +193,7 @@ func (r *WukongReconciler) takeAll(ctx context.Context, s *wukongScope, n *netwo
 // take takes one lease, or notes who has it.
 func (r *WukongReconciler) take(ctx context.Context, s *wukongScope, n *networkScope, t *slot, holder ipam.Holder) error {
 	req := r.request(n, t, holder)
-	lease, verdict, err := r.leaser.take(ctx, req, s.now)
+	lease, verdict, err := r.leaser.take(ctx, req, s.wukong.Generation, s.now)
 	if err != nil {
 		return err
 	}

@@ -109,7 +109,7 @@ func (r *WukongReconciler) claimable(s *wukongScope, n *networkScope, held map[s
 	var out []*v1alpha1.AddressLease
 	for _, l := range held {
 		h := l.Spec.Holder
-		if h == nil || h.Network != n.Name || l.Spec.Pool != pool || h.NamespaceUID != s.namespaceUID {
+		if h == nil || h.Network != n.Name || l.Spec.Pool != pool || (h.UID != s.wukong.UID && h.NamespaceUID != s.namespaceUID) {
 			continue
 		}
 		if _, err := netip.ParseAddr(l.Spec.Address); err == nil {

@@ -17,6 +17,8 @@ const (
 	// AbandonAnnotation on a HostUplink lists nodes, separated by commas, or * for all, that need not prove that they gave
 	// back what was built: the way out for nodes that never answer again.
 	AbandonAnnotation = "vm.novasphere.dev/abandon"
+	// AskedAnnotation on an AddressLease is the generation of the Wukong that asked for the address last.
+	AskedAnnotation = "vm.novasphere.dev/asked"
 	// FreeAnnotation on an AddressLease is how an engineer frees a lease that is Releasing, Cooling or Reserved; its value
 	// says who and why. The controller acts once, takes it off, and keeps an event.
 	FreeAnnotation = "vm.novasphere.dev/free"

@@ -29,20 +29,15 @@ import (
 const (
 	// leastOfBare is the rate of the controller over that of a bare client that does the same writes.
 	leastOfBare = 0.6
-	// leastAtScale is the rate at ten times the number of Wukongs. It is demanded of the full run alone: two measurements minutes
-	// apart also compare what else the machine did.
+	// leastAtScale is the rate at ten times the number of Wukongs. Where the API server itself became slower in between, as the
+	// bare client shows, it is that part of what is left.
 	leastAtScale = 0.9
 	// mostWrites is how many writes of each kind there may be per Wukong.
 	mostWrites = 1.1
 )
 
-// sizes are the numbers of Wukongs; WUKONG_FULL=1 adds the largest.
-func sizes() []int {
-	if os.Getenv("WUKONG_FULL") != "" {
-		return []int{1000, 3000, 10000}
-	}
-	return []int{1000, 3000}
-}
+// sizes are the numbers of Wukongs.
+var sizes = []int{1000, 3000, 10000}
 
 // rate is what was measured for one number of Wukongs.
 type rate struct {
@@ -59,8 +54,11 @@ func (r rate) ofBare() float64 { return r.bare.Seconds() / r.controller.Seconds(
 // from its first lease to its last status. Then a bare client with as many workers does as many writes of each kind as the
 // controller did in that time, events included, with the same payloads on the same API server.
 func TestAddressesAreLeasedAboutAsFastAsTheAPIServerTakesThem(t *testing.T) {
+	if os.Getenv("WUKONG_THROUGHPUT") == "" {
+		t.Skip("rates are compared alone, so that nothing else distorts them: make throughput")
+	}
 	var rates []rate
-	for _, n := range sizes() {
+	for _, n := range sizes {
 		t.Run(fmt.Sprintf("%d Wukongs", n), func(t *testing.T) {
 			r := measure(t, n)
 			rates = append(rates, r)
@@ -74,13 +72,17 @@ func TestAddressesAreLeasedAboutAsFastAsTheAPIServerTakesThem(t *testing.T) {
 			}
 		})
 	}
-	if len(rates) < len(sizes()) {
+	if len(rates) < len(sizes) {
 		return
 	}
 	report(t, rates)
 	first, last := rates[0], rates[len(rates)-1]
-	if got := last.perSecond(last.controller) / first.perSecond(first.controller); got < leastAtScale && last.wukongs >= 10*first.wukongs {
-		t.Errorf("with %d Wukongs the rate is %.2f of that with %d, want at least %.2f", last.wukongs, got, first.wukongs, leastAtScale)
+	kept := last.perSecond(last.controller) / first.perSecond(first.controller)
+	bare := last.perSecond(last.bare) / first.perSecond(first.bare)
+	t.Logf("with %d Wukongs the rate is %.2f of that with %d; the bare client's is %.2f", last.wukongs, kept, first.wukongs, bare)
+	if kept < leastAtScale*min(1, bare) {
+		t.Errorf("with %d Wukongs the rate is %.2f of that with %d, want at least %.1f, or that part of what the bare client keeps (%.2f)",
+			last.wukongs, kept, first.wukongs, leastAtScale, bare)
 	}
 }
 
