@@ -105,11 +105,13 @@ func TestNestingIsBoundedAsInEncodingJSON(t *testing.T) {
 func TestAFaultEndsEveryLoopAndTellsWhereItWas(t *testing.T) {
 	c := cursor{data: []byte(`{"a": [1, 2}, "b": 3}`)}
 	rounds := 0
-	for ok := c.open('{'); ok && c.more('}'); rounds++ {
+	for ok := c.open('{'); ok && c.more('}'); {
 		c.key()
-		for ok := c.open('['); ok && c.more(']'); rounds++ {
+		for ok := c.open('['); ok && c.more(']'); {
 			c.value()
+			rounds++
 		}
+		rounds++
 	}
 	if err := c.fault(); err == nil || !strings.Contains(err.Error(), "byte 11 ") || rounds != 3 {
 		t.Errorf("%v after %d rounds", err, rounds)
