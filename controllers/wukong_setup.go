@@ -38,7 +38,7 @@ func SetupWukong(mgr manager.Manager, cfg Config, components *Components, l *led
 	c, err := ctrl.NewControllerManagedBy(mgr).Named("wukong").
 		For(&v1alpha1.Wukong{}, builder.WithPredicates(predicate.Or[client.Object](predicate.GenerationChangedPredicate{}, statusTouched{fresh: &r.fresh}))).
 		Watches(&v1alpha1.AddressLease{}, handler.EnqueueRequestsFromMapFunc(r.forLease)).
-		Watches(&v1alpha1.HostNetwork{}, handler.EnqueueRequestsFromMapFunc(r.forHostNetwork)).
+		Watches(&v1alpha1.HostNetwork{}, handler.EnqueueRequestsFromMapFunc(r.forHostNetwork), builder.WithPredicates(networkMatters{})).
 		Watches(&v1alpha1.HostUplink{}, handler.EnqueueRequestsFromMapFunc(r.forUnresolved), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.AddressPool{}, handler.EnqueueRequestsFromMapFunc(r.forPool), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		WatchesRawSource(source.Func(r.hearLedger)).
@@ -159,6 +159,21 @@ func (p statusTouched) Update(e event.UpdateEvent) bool {
 	return ok1 && ok2 && !p.fresh.own(after) && !equality.Semantic.DeepEqual(before.Status, after.Status)
 }
 
+// networkMatters lets through changes of a HostNetwork that a Wukong can feel: who else uses it is none.
+type networkMatters struct{ predicate.Funcs }
+
+func (networkMatters) Update(e event.UpdateEvent) bool {
+	return !equality.Semantic.DeepEqual(withoutUsers(e.ObjectOld), withoutUsers(e.ObjectNew))
+}
+
+// withoutUsers is a HostNetwork without the counting of its users, and without what changes with every write.
+func withoutUsers(o client.Object) v1alpha1.HostNetwork {
+	n := *o.(*v1alpha1.HostNetwork)
+	n.ResourceVersion, n.ManagedFields = "", nil
+	n.Status.Users, n.Status.UsedBy, n.Status.LastUsed = 0, nil, nil
+	return n
+}
+
 // nodeMoved lets through nodes whose labels or annotations of ours changed.
 type nodeMoved struct{ predicate.Funcs }
 
@@ -211,7 +226,7 @@ func (r *WukongReconciler) forMachine(ctx context.Context, o client.Object) []re
 
 func (r *WukongReconciler) list(ctx context.Context, opts ...client.ListOption) []reconcile.Request {
 	list := &v1alpha1.WukongList{}
-	if err := r.List(ctx, list, opts...); err != nil {
+	if err := r.List(ctx, list, append(opts, client.UnsafeDisableDeepCopy)...); err != nil {
 		log.FromContext(ctx).Error(err, "list Wukongs")
 		return nil
 	}
