@@ -76,14 +76,24 @@ func TestAddressesAreLeasedAboutAsFastAsTheAPIServerTakesThem(t *testing.T) {
 		return
 	}
 	report(t, rates)
-	first, last := rates[0], rates[len(rates)-1]
-	kept := last.perSecond(last.controller) / first.perSecond(first.controller)
-	bare := last.perSecond(last.bare) / first.perSecond(first.bare)
-	t.Logf("with %d Wukongs the rate is %.2f of that with %d; the bare client's is %.2f", last.wukongs, kept, first.wukongs, bare)
-	if kept < leastAtScale*min(1, bare) {
-		t.Errorf("with %d Wukongs the rate is %.2f of that with %d, want at least %.1f, or that part of what the bare client keeps (%.2f)",
-			last.wukongs, kept, first.wukongs, leastAtScale, bare)
+	if first, last := rates[0], rates[len(rates)-1]; !keepsItsRate(t, first, last) {
+		// Minutes lie between the two: a machine that was disturbed in one of them gets a second chance.
+		t.Run("again", func(t *testing.T) {
+			t.Run("few", func(t *testing.T) { first = measure(t, first.wukongs) })
+			t.Run("many", func(t *testing.T) { last = measure(t, last.wukongs) })
+			if !keepsItsRate(t, first, last) {
+				t.Errorf("with %d Wukongs the rate is less than %.1f of that with %d, also by what the bare client keeps", last.wukongs, leastAtScale, first.wukongs)
+			}
+		})
 	}
+}
+
+// keepsItsRate says whether many Wukongs are leased about as fast as few, measured by what the API server itself keeps.
+func keepsItsRate(t *testing.T, few, many rate) bool {
+	kept := many.perSecond(many.controller) / few.perSecond(few.controller)
+	bare := many.perSecond(many.bare) / few.perSecond(few.bare)
+	t.Logf("with %d Wukongs the rate is %.2f of that with %d; the bare client's is %.2f", many.wukongs, kept, few.wukongs, bare)
+	return kept >= leastAtScale*min(1, bare)
 }
 
 // report prints a table for docs/performance.md.
