@@ -248,14 +248,21 @@ func (r *WukongReconciler) queue(s *wukongScope, granted bool) {
 			}
 		}
 	}
-	if len(needs) > 0 {
-		s.again(r.Config.Sweep)
+	if s.short() {
+		s.again(r.Config.Sweep) // also where something else is in the way, so that what the status says does not grow old
 	}
 	r.ledger.leave(key, needs)
 }
 
 // soon is when to look again after what is needed came while it was looked for.
 const soon = 10 * time.Millisecond
+
+// short says whether there is a slot for which a pool or a bound has nothing left.
+func (s *wukongScope) short() bool {
+	return slices.ContainsFunc(s.networks, func(n *networkScope) bool {
+		return slices.ContainsFunc(n.slots, func(t *slot) bool { return t.shortage.line != "" })
+	})
+}
 
 // needs gives, by line, what the Wukong waits for; nothing if something else is in its way, too.
 func (s *wukongScope) needs() map[string]need {
