@@ -30,6 +30,7 @@ type ledger struct {
 	events     events.EventRecorder
 	cluster    string
 	clock      clock.PassiveClock
+	cooldown   time.Duration
 
 	// claims has everything that can collide with a lease but the leases themselves.
 	claims conflicts.Index
@@ -50,6 +51,8 @@ type ledger struct {
 	// pools were attached last.
 	reservations         map[string]*render.Reservation
 	reserved, attachedAt int
+	// resting are those that were deleted, with the time at which their addresses are free.
+	resting map[string]time.Time
 	// nextHops are the gateways and DNS servers of each node that claims anything, and users how many nodes use each.
 	nextHops map[string][]nextHop
 	users    map[nextHop]int
@@ -85,7 +88,8 @@ type quota struct{ namespace, hostNetwork, pool string }
 
 func newLedger(mgr manager.Manager, cfg Config, components *Components) *ledger {
 	c, live := mgr.GetClient(), mgr.GetAPIReader()
-	return &ledger{Client: c, live: live, offers: newOffers(c), components: components, cluster: cfg.ClusterName, clock: cfg.Clock,
+	return &ledger{Client: c, live: live, offers: newOffers(c), components: components, cluster: cfg.ClusterName,
+		clock: cfg.Clock, cooldown: cfg.Cooldown, resting: map[string]time.Time{},
 		leaser: &leaser{client: c, live: live}, events: mgr.GetEventRecorder("wukong-network"), ready: make(chan struct{}),
 		leases: map[string]leaseFact{}, flights: map[string]leaseFact{}, spaces: map[string]*ipam.Space{},
 		attached: map[string]attachment{}, quotas: map[quota]int{}, lines: map[string]*line{},

@@ -53,7 +53,7 @@ func (f *follower) Start(ctx context.Context) error {
 		{&v1alpha1.HostUplink{}, f.onOffer(ctx)},
 		{&v1alpha1.HostNetwork{}, f.onOffer(ctx)},
 		{&v1alpha1.AddressPool{}, f.onOffer(ctx)},
-		{&v1alpha1.AddressReservation{}, f.onChange(func(o client.Object) { f.reservation(ctx, o.GetName()) })},
+		{&v1alpha1.AddressReservation{}, f.onReservation(ctx)},
 		{&corev1.Node{}, f.onChange(func(o client.Object) { f.node(ctx, o.GetName()) })},
 		{&corev1.Service{}, f.onService()},
 	} {
@@ -346,6 +346,24 @@ func (f *follower) node(ctx context.Context, name string) {
 	f.replaceNode(name, render.NodeClaims(o.catalog, name, node, state))
 }
 
+// onReservation follows AddressReservations. What a deleted one kept back rests like an address that was released: a pipeline may
+// be about to apply it again, and whoever waits for the address must not get it in between.
+func (f *follower) onReservation(ctx context.Context) toolscache.ResourceEventHandler {
+	look := func(o client.Object) { f.reservation(ctx, o.GetName()) }
+	return toolscache.ResourceEventHandlerFuncs{
+		AddFunc:    func(o any) { look(o.(client.Object)) },
+		UpdateFunc: func(_, o any) { look(o.(client.Object)) },
+		DeleteFunc: func(o any) {
+			look(lastKnown(o))
+			time.AfterFunc(f.cooldown, func() {
+				if ctx.Err() == nil {
+					look(lastKnown(o))
+				}
+			})
+		},
+	}
+}
+
 // reservation reads anew what one AddressReservation keeps back.
 func (f *follower) reservation(ctx context.Context, name string) {
 	f.inOrder.Lock()
@@ -363,10 +381,12 @@ func (f *follower) reservation(ctx context.Context, name string) {
 	}
 	var claims []conflicts.Claim
 	f.mu.Lock()
-	delete(f.reservations, name)
 	if err == nil {
 		r := render.NewReservation(o.catalog, obj) // its own controller says what is wrong with it
 		f.reservations[name], claims = r, r.Claims()
+		delete(f.resting, name)
+	} else {
+		claims = f.rest(name)
 	}
 	f.reserved++
 	f.attach(o)
@@ -374,6 +394,28 @@ func (f *follower) reservation(ctx context.Context, name string) {
 	f.mu.Unlock()
 	f.replace("AddressReservation/"+name, claims)
 	f.wake(wake)
+}
+
+// rest gives what a deleted reservation still keeps back: all of it until its time of rest is over.
+func (l *ledger) rest(name string) []conflicts.Claim {
+	r, known := l.reservations[name]
+	if !known {
+		return nil
+	}
+	if l.resting[name].IsZero() {
+		l.resting[name] = l.clock.Now().Add(l.cooldown)
+	}
+	until := l.resting[name]
+	if !l.clock.Now().Before(until) {
+		delete(l.reservations, name)
+		delete(l.resting, name)
+		return nil
+	}
+	claims := r.Claims()
+	for i := range claims {
+		claims[i].Evidence = "deleted, its addresses rest until " + until.UTC().Format(time.RFC3339)
+	}
+	return claims
 }
 
 func (f *follower) onService() toolscache.ResourceEventHandler {

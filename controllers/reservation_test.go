@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -229,4 +230,33 @@ func TestAReservationOfWhatOthersHoldSaysSoAndTakesNothing(t *testing.T) {
 	if len(r.Status.Held) > 0 {
 		t.Errorf("held: %v", r.Status.Held)
 	}
+}
+
+func TestWhoWaitsForAReservedAddressDoesNotGetItWhileGitAppliesTheReservationAgain(t *testing.T) {
+	w := theWorld(t)
+	ns := namespaceLabelled(t, w, nil)
+	network := fabricOf(t, w, "heal", 0, 0, ns)
+	printer := reservation("heal", "heal-printer", nil, "192.0.2.10")
+	create(t, w, printer)
+	eventually(t, reservationSays(w, printer, v1alpha1.ReasonReservationReady))
+	waits := static(ns, "waits", network.Name, "192.0.2.10/24")
+	create(t, w, waits)
+	eventually(t, lacks(w, waits, v1alpha1.ReasonAddressReserved))
+	history := watchHolders(t, w, "192.0.2.10", "heal")
+
+	again := sameAgain(printer)
+	if err := w.Admin.Delete(t.Context(), printer); err != nil {
+		t.Fatal(err)
+	}
+	create(t, w, again)
+	eventually(t, reservationSays(w, again, v1alpha1.ReasonReservationReady))
+	quiet(t, w)
+	if _, err := lease(w, "192.0.2.10", "heal"); !apierrors.IsNotFound(err) {
+		t.Errorf("the address was leased while the reservation was applied again: %v", err)
+	}
+	if err := w.Admin.Delete(t.Context(), again); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, has(w, waits, "192.0.2.10"))
+	history()
 }
