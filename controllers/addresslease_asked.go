@@ -96,8 +96,7 @@ func asksFor(w *v1alpha1.Wukong, l ipam.Lease) asking {
 			return notAsked
 		}
 		drawn := 0
-		first := v1alpha1.AdditionalAddress{Address: n.IPConfig.Address, IPPool: n.IPConfig.IPPool}
-		for _, a := range append([]v1alpha1.AdditionalAddress{first}, n.IPConfig.AdditionalAddresses...) {
+		for _, a := range n.IPConfig.All() {
 			if a.Address == nil || *a.Address == "" {
 				if a.IPPool != "" && a.IPPool == l.Pool {
 					drawn++

@@ -270,14 +270,5 @@ func (r *AddressLeaseReconciler) leasesOfMachine(ctx context.Context, o client.O
 }
 
 func (r *AddressLeaseReconciler) leases(ctx context.Context, fields client.MatchingFields) []reconcile.Request {
-	list := &v1alpha1.AddressLeaseList{}
-	if err := r.List(ctx, list, fields); err != nil {
-		log.FromContext(ctx).Error(err, "list leases")
-		return nil
-	}
-	var out []reconcile.Request
-	for _, l := range list.Items {
-		out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&l)})
-	}
-	return out
+	return requestsFor(ctx, r, &v1alpha1.AddressLeaseList{}, fields)
 }

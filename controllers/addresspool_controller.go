@@ -5,25 +5,21 @@ import (
 	"fmt"
 	"math"
 	"strings"
-	"time"
 
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/ipam"
 	"novasphere.dev/wukong-network/render"
 )
-
-// poolPace is how often the status of a pool follows its leases: a thousand leases in a second are one write.
-const poolPace = time.Second
 
 // AddressPoolReconciler says of each pool what it has given out and what is wrong with it. It gives nothing out itself.
 type AddressPoolReconciler struct {
@@ -45,9 +41,7 @@ func SetupAddressPool(mgr manager.Manager, _ Config, _ *Components, l *ledger) e
 		Watches(&v1alpha1.AddressPool{}, handler.EnqueueRequestsFromMapFunc(r.every), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.HostNetwork{}, handler.EnqueueRequestsFromMapFunc(r.every), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.HostUplink{}, handler.EnqueueRequestsFromMapFunc(r.every), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Watches(&v1alpha1.AddressReservation{}, handler.EnqueueRequestsFromMapFunc(r.every), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Watches(&v1alpha1.AddressLease{}, paced{r.ofLease}).
-		Watches(&v1alpha1.Wukong{}, paced{wukongPools}).
+		WatchesRawSource(source.Func(r.hearLedger)).
 		Complete(r)
 }
 
@@ -121,40 +115,20 @@ func poolVerdict(p *render.Pool, use poolUse) Verdict {
 }
 
 func (r *AddressPoolReconciler) every(ctx context.Context, _ client.Object) []reconcile.Request {
-	list := &v1alpha1.AddressPoolList{}
-	if err := r.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
-		return nil // only while the process ends
-	}
-	var out []reconcile.Request
-	for i := range list.Items {
-		out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
-	}
-	return out
+	return requestsFor(ctx, r, &v1alpha1.AddressPoolList{})
 }
 
-// ofLease gives the pools whose counts a lease is part of.
-func (r *AddressPoolReconciler) ofLease(o client.Object) []string {
-	l := o.(*v1alpha1.AddressLease)
-	names := r.ledger.poolsOf(factOf(l))
-	if l.Spec.Pool != "" {
-		names = append(names, l.Spec.Pool)
-	}
-	return names
+// hearLedger queues the pools whose counts have changed.
+func (r *AddressPoolReconciler) hearLedger(_ context.Context, q queue) error {
+	add := pacedTo(q)
+	r.ledger.onPool(add)
+	r.ledger.onLease(func(f leaseFact) {
+		for _, name := range r.ledger.poolsOf(f) {
+			add(name)
+		}
+		if f.pool != "" {
+			add(f.pool)
+		}
+	})
+	return nil
 }
-
-// paced queues names after poolPace, so that many events in a row are one reconcile.
-type paced struct{ names func(client.Object) []string }
-
-func (p paced) add(o client.Object, q queue) {
-	for _, name := range p.names(o) {
-		q.AddAfter(reconcile.Request{NamespacedName: client.ObjectKey{Name: name}}, poolPace)
-	}
-}
-
-func (p paced) Create(_ context.Context, e event.CreateEvent, q queue) { p.add(e.Object, q) }
-func (p paced) Update(_ context.Context, e event.UpdateEvent, q queue) {
-	p.add(e.ObjectOld, q)
-	p.add(e.ObjectNew, q)
-}
-func (p paced) Delete(_ context.Context, e event.DeleteEvent, q queue) { p.add(e.Object, q) }
-func (p paced) Generic(context.Context, event.GenericEvent, queue)     {}

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/conflicts"
@@ -39,7 +40,7 @@ func SetupAddressReservation(mgr manager.Manager, _ Config, _ *Components, l *le
 	return ctrl.NewControllerManagedBy(mgr).Named("addressreservation").
 		For(&v1alpha1.AddressReservation{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.HostUplink{}, handler.EnqueueRequestsFromMapFunc(r.every), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Watches(&v1alpha1.AddressLease{}, paced{r.ofLease}).
+		WatchesRawSource(source.Func(r.hearLedger)).
 		Complete(r)
 }
 
@@ -118,26 +119,19 @@ func ranges(claims []conflicts.Claim) []conflicts.Claim {
 	return out
 }
 
-// ofLease gives the reservations that cover the address of a lease.
-func (r *AddressReservationReconciler) ofLease(o client.Object) []string {
-	f := factOf(o.(*v1alpha1.AddressLease))
-	var out []string
-	for _, c := range r.ledger.claims.Find(f.segment, f.addr) {
-		if name, ok := strings.CutPrefix(c.Owner, "AddressReservation "); ok && c.Kind == conflicts.Reservation {
-			out = append(out, name)
+// hearLedger queues the reservations that cover the address of a lease that changed.
+func (r *AddressReservationReconciler) hearLedger(_ context.Context, q queue) error {
+	add := pacedTo(q)
+	r.ledger.onLease(func(f leaseFact) {
+		for _, c := range r.ledger.claims.Find(f.segment, f.addr) {
+			if name, ok := strings.CutPrefix(c.Owner, "AddressReservation "); ok && c.Kind == conflicts.Reservation {
+				add(name)
+			}
 		}
-	}
-	return out
+	})
+	return nil
 }
 
 func (r *AddressReservationReconciler) every(ctx context.Context, _ client.Object) []reconcile.Request {
-	list := &v1alpha1.AddressReservationList{}
-	if err := r.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
-		return nil // only while the process ends
-	}
-	var out []reconcile.Request
-	for i := range list.Items {
-		out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
-	}
-	return out
+	return requestsFor(ctx, r, &v1alpha1.AddressReservationList{})
 }

@@ -11,7 +11,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
-	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -50,16 +49,7 @@ func SetupHostNetwork(mgr manager.Manager, cfg Config, components *Components) e
 }
 
 func (r *HostNetworkReconciler) everyNetwork(ctx context.Context, _ client.Object) []reconcile.Request {
-	list := &v1alpha1.HostNetworkList{}
-	if err := r.List(ctx, list); err != nil {
-		log.FromContext(ctx).Error(err, "list host networks")
-		return nil
-	}
-	var out []reconcile.Request
-	for i := range list.Items {
-		out = append(out, networkRequest(list.Items[i].Name))
-	}
-	return out
+	return requestsFor(ctx, r, &v1alpha1.HostNetworkList{})
 }
 
 func networkOfLease(o client.Object) []string {

@@ -59,9 +59,7 @@ type ledger struct {
 	// poolSources are the sources of claims that pools have.
 	poolSources map[string]bool
 
-	subscribers []func(conflicts.Changes)
-	wakers      []func(types.NamespacedName)
-	onTurn      []func(netip.Addr)
+	listeners listeners
 }
 
 // leaseFact is what the ledger keeps of one lease. The zero value stands for no lease.
@@ -138,20 +136,24 @@ func (l *ledger) sawLease(o *v1alpha1.AddressLease) {
 	l.mu.Lock()
 	delete(l.flights, o.Name)
 	now := factOf(o)
-	wake := l.freed(l.put(o.Name, now), now, types.NamespacedName{})
+	before := l.put(o.Name, now)
+	wake := l.freed(before, now, types.NamespacedName{})
 	l.mu.Unlock()
 	l.leaseMAC(o)
 	l.wake(wake)
+	l.tell(before, now)
 }
 
 // lostLease takes in that a lease is gone.
 func (l *ledger) lostLease(name string) {
 	l.mu.Lock()
 	delete(l.flights, name)
-	wake := l.freed(l.put(name, leaseFact{}), leaseFact{}, types.NamespacedName{})
+	before := l.put(name, leaseFact{})
+	wake := l.freed(before, leaseFact{}, types.NamespacedName{})
 	l.mu.Unlock()
 	l.replace(leaseSource(name), nil)
 	l.wake(wake)
+	l.tell(before)
 }
 
 // put replaces what is known about one lease, and gives what was known before.
@@ -318,20 +320,6 @@ func (l *ledger) await(done <-chan struct{}) bool {
 	}
 }
 
-// subscribe makes f hear of claims that came or went.
-func (l *ledger) subscribe(f func(conflicts.Changes)) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.subscribers = append(l.subscribers, f)
-}
-
-// onWake makes f hear of Wukongs whose turn it is.
-func (l *ledger) onWake(f func(types.NamespacedName)) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.wakers = append(l.wakers, f)
-}
-
 // replace puts the claims of a source in the place of what it said before, and tells whom it concerns.
 func (l *ledger) replace(source string, claims []conflicts.Claim) {
 	changes := l.claims.Replace(source, claims)
@@ -339,13 +327,13 @@ func (l *ledger) replace(source string, claims []conflicts.Claim) {
 		return
 	}
 	l.mu.Lock()
-	subscribers := l.subscribers
+	hear := l.listeners.claims
 	var wake []types.NamespacedName
 	for _, addr := range changes.Addrs {
 		wake = append(wake, l.unblocked(addr)...)
 	}
 	l.mu.Unlock()
-	for _, f := range subscribers {
+	for _, f := range hear {
 		f(changes)
 	}
 	l.wake(wake)
@@ -374,20 +362,6 @@ func (l *ledger) unblocked(addr netip.Addr) []types.NamespacedName {
 		out = append(out, l.freed(taken, leaseFact{}, types.NamespacedName{})...)
 	}
 	return out
-}
-
-func (l *ledger) wake(keys []types.NamespacedName) {
-	if len(keys) == 0 {
-		return
-	}
-	l.mu.Lock()
-	wakers := l.wakers
-	l.mu.Unlock()
-	for _, key := range keys {
-		for _, f := range wakers {
-			f(key)
-		}
-	}
 }
 
 // age orders those who wait: who was created first is served first.

@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -244,13 +245,8 @@ func (f *follower) offerChanged(ctx context.Context) {
 		return
 	}
 	f.everyNode(ctx)
-	reservations := &v1alpha1.AddressReservationList{}
-	if err := f.List(ctx, reservations, client.UnsafeDisableDeepCopy); err != nil {
-		f.complain(ctx, err)
-		return
-	}
-	for i := range reservations.Items {
-		f.reservation(ctx, reservations.Items[i].Name)
+	for _, r := range requestsFor(ctx, f, &v1alpha1.AddressReservationList{}) {
+		f.reservation(ctx, r.Name)
 	}
 	f.mu.Lock()
 	f.attach(o)
@@ -284,14 +280,9 @@ func (f *follower) declare(ctx context.Context) (*offer, bool) {
 
 // everyNode reads anew what each node claims: where its interfaces lead may have changed, or nobody reports any more.
 func (f *follower) everyNode(ctx context.Context) {
-	nodes := &corev1.NodeList{}
-	if err := f.List(ctx, nodes, client.UnsafeDisableDeepCopy); err != nil {
-		f.complain(ctx, err)
-		return
-	}
 	names := f.claimants()
-	for i := range nodes.Items {
-		names[nodes.Items[i].Name] = true
+	for _, node := range requestsFor(ctx, f, &corev1.NodeList{}) {
+		names[node.Name] = true
 	}
 	for name := range names {
 		f.node(ctx, name)
@@ -326,22 +317,19 @@ func (f *follower) node(ctx context.Context, name string) {
 		return
 	}
 	node, state := &corev1.Node{}, &nmstate.NodeNetworkState{}
-	if err := f.Get(ctx, client.ObjectKey{Name: name}, node); err != nil {
-		if client.IgnoreNotFound(err) != nil {
-			f.complain(ctx, err)
-			return
-		}
+	there, known := f.find(ctx, client.ObjectKey{Name: name}, node)
+	if !there {
 		node = nil
 	}
+	reports, readable := false, true
 	if f.components.Has(Nmstate) {
-		err = f.Get(ctx, client.ObjectKey{Name: name}, state)
+		reports, readable = f.find(ctx, client.ObjectKey{Name: name}, state)
 	}
-	if err != nil || state.Name == "" {
-		if client.IgnoreNotFound(err) != nil {
-			f.complain(ctx, err)
-			return
-		}
+	if !reports {
 		state = nil
+	}
+	if !known || !readable {
+		return
 	}
 	f.replaceNode(name, render.NodeClaims(o.catalog, name, node, state))
 }
@@ -374,14 +362,13 @@ func (f *follower) reservation(ctx context.Context, name string) {
 		return
 	}
 	obj := &v1alpha1.AddressReservation{}
-	err = f.Get(ctx, client.ObjectKey{Name: name}, obj)
-	if client.IgnoreNotFound(err) != nil {
-		f.complain(ctx, err)
+	there, known := f.find(ctx, client.ObjectKey{Name: name}, obj)
+	if !known {
 		return
 	}
 	var claims []conflicts.Claim
 	f.mu.Lock()
-	if err == nil {
+	if there {
 		r := render.NewReservation(o.catalog, obj) // its own controller says what is wrong with it
 		f.reservations[name], claims = r, r.Claims()
 		delete(f.resting, name)
@@ -391,9 +378,11 @@ func (f *follower) reservation(ctx context.Context, name string) {
 	f.reserved++
 	f.attach(o)
 	wake := f.everyLine()
+	pools := slices.Collect(maps.Keys(f.attached))
 	f.mu.Unlock()
 	f.replace("AddressReservation/"+name, claims)
 	f.wake(wake)
+	f.touch(pools...)
 }
 
 // rest gives what a deleted reservation still keeps back: all of it until its time of rest is over.
@@ -440,17 +429,13 @@ func (f *follower) machine(ctx context.Context, key types.NamespacedName) {
 	}
 	f.inOrder.Lock()
 	defer f.inOrder.Unlock()
-	vmi, served := &kubevirtv1.VirtualMachineInstance{}, &v1alpha1.WukongList{}
+	vmi := &kubevirtv1.VirtualMachineInstance{}
 	var claims []conflicts.Claim
-	err := f.Get(ctx, key, vmi)
-	if err == nil {
-		err = f.List(ctx, served, client.InNamespace(key.Namespace), client.MatchingFields{indexWukongMachine: key.Name}, client.UnsafeDisableDeepCopy)
-	}
-	if client.IgnoreNotFound(err) != nil {
-		f.complain(ctx, err)
+	there, known := f.find(ctx, key, vmi)
+	if !known {
 		return
 	}
-	if err == nil && len(served.Items) == 0 {
+	if there && len(requestsFor(ctx, f, &v1alpha1.WukongList{}, client.InNamespace(key.Namespace), client.MatchingFields{indexWukongMachine: key.Name})) == 0 {
 		claims = render.MachineClaims(vmi, nil)
 	}
 	if f.machines == nil {
@@ -494,6 +479,16 @@ func (f *follower) onPod() toolscache.ResourceEventHandler {
 		},
 		DeleteFunc: func(o any) { look(lastKnown(o), nil) },
 	}
+}
+
+// find reads an object from the cache and says whether it is there. An error is never absence: it says that nothing is known.
+func (f *follower) find(ctx context.Context, key client.ObjectKey, obj client.Object) (there, known bool) {
+	err := f.Get(ctx, key, obj)
+	if client.IgnoreNotFound(err) != nil {
+		f.complain(ctx, err)
+		return false, false
+	}
+	return err == nil, true
 }
 
 // complain logs what keeps the ledger from taking in a change. It happens only while the process ends: the cache answers

@@ -58,6 +58,9 @@ func (l *ledger) has(pool string, f leaseFact) bool {
 
 // join puts a Wukong into the line of what it lacks. It is true if what it needs came meanwhile, so that nobody will wake it.
 func (l *ledger) join(o *offer, w wish, s shortage, n need) bool {
+	if s.pool != "" {
+		defer l.touch(s.pool)
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.attach(o)
@@ -81,21 +84,35 @@ func (l *ledger) wait(s shortage, a age, n need) {
 // served takes a Wukong that got what it waited for out of every line.
 func (l *ledger) served(key types.NamespacedName) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.quit(key, nil)
+	left := l.quit(key, nil)
+	l.mu.Unlock()
+	l.touch(poolsIn(left)...)
+}
+
+// poolsIn gives the pools that lines are for.
+func poolsIn(lines []*line) []string {
+	var out []string
+	for _, q := range lines {
+		if q.pool != "" {
+			out = append(out, q.pool)
+		}
+	}
+	return out
 }
 
 // leave takes a Wukong out of every line but those that are named. Its place passes to the next.
 func (l *ledger) leave(key types.NamespacedName, stay map[string]need) {
 	l.mu.Lock()
 	var wake []types.NamespacedName
-	for _, q := range l.quit(key, stay) {
+	left := l.quit(key, stay)
+	for _, q := range left {
 		if next, ok := q.next(types.NamespacedName{}); ok {
 			wake = append(wake, next)
 		}
 	}
 	l.mu.Unlock()
 	l.wake(wake)
+	l.touch(poolsIn(left)...)
 }
 
 // quit gives the lines that the Wukong left.
@@ -188,11 +205,7 @@ func (l *ledger) rejoin(ctx context.Context, w *v1alpha1.Wukong) error {
 func undrawn(w *v1alpha1.Wukong) map[string]int {
 	out := map[string]int{}
 	for _, n := range w.Spec.Networks {
-		if n.IPConfig == nil {
-			continue
-		}
-		first := v1alpha1.AdditionalAddress{Address: n.IPConfig.Address, IPPool: n.IPConfig.IPPool}
-		for _, a := range append([]v1alpha1.AdditionalAddress{first}, n.IPConfig.AdditionalAddresses...) {
+		for _, a := range n.IPConfig.All() {
 			if a.IPPool != "" && (a.Address == nil || *a.Address == "") {
 				out[a.IPPool]++
 			}

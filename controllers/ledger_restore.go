@@ -119,7 +119,7 @@ func (l *ledger) report(ctx context.Context, w *v1alpha1.Wukong, lost map[string
 	}
 	slices.Sort(names)
 	log.FromContext(ctx).Info("leases are lost and cannot be restored", "wukong", client.ObjectKeyFromObject(w), "leases", names, "why", why)
-	l.events.Eventf(w, nil, corev1.EventTypeWarning, v1alpha1.ReasonAddressConflict, "Restore", "%s", clip(fmt.Sprintf(
+	l.events.Eventf(w, nil, corev1.EventTypeWarning, v1alpha1.ReasonLeaseLost, "Restore", "%s", clip(fmt.Sprintf(
 		"AddressLease %s is lost and cannot be restored: %s", strings.Join(names, ", "), why)))
 }
 

@@ -140,7 +140,7 @@ func TestStatusesThatDoNotAgreeWithWhatWasAskedForAndDeliveredRestoreNothing(t *
 		forger: "what was delivered to the guest", edited: "what was delivered to the guest", beggar: "does not ask for", changed: "the spec was changed",
 	} {
 		eventually(t, func() error {
-			for _, note := range told(t, w, wk, v1alpha1.ReasonAddressConflict) {
+			for _, note := range told(t, w, wk, v1alpha1.ReasonLeaseLost) {
 				mentions(t, note, "cannot be restored", why)
 				return nil
 			}
@@ -184,6 +184,6 @@ func TestOfTwoStatusesThatPublishOneLostAddressTheOlderWukongGetsIt(t *testing.T
 	eventually(t, holds(w, older, "192.0.2.10", "both"))
 	eventuallyTold(t, w, older, v1alpha1.ReasonLeaseAdopted, 1)
 	eventually(t, collides(w, younger, v1alpha1.ReasonAddressInUse))
-	mentions(t, eventuallyTold(t, w, younger, v1alpha1.ReasonAddressConflict, 1)[0], "ip-192-0-2-10.both", "cannot be restored")
+	mentions(t, eventuallyTold(t, w, younger, v1alpha1.ReasonLeaseLost, 1)[0], "ip-192-0-2-10.both", "cannot be restored")
 	namesNothingOf(t, younger, ns, "first-born")
 }

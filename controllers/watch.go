@@ -3,11 +3,14 @@ package controllers
 import (
 	"context"
 
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -33,6 +36,20 @@ func lookAtAll(c controller.Controller, all handler.MapFunc) error {
 		}
 		return nil
 	}))
+}
+
+// requestsFor gives a request for each object of a kind that the cache has and that the options select. list says which kind.
+func requestsFor(ctx context.Context, c client.Reader, list client.ObjectList, opts ...client.ListOption) []reconcile.Request {
+	if err := c.List(ctx, list, append(opts, client.UnsafeDisableDeepCopy)...); err != nil {
+		log.FromContext(ctx).Error(err, "list what an event is about") // only while the process ends
+		return nil
+	}
+	out := make([]reconcile.Request, 0, meta.LenList(list))
+	_ = meta.EachListItem(list, func(o runtime.Object) error { // no error but ours
+		out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(o.(client.Object))})
+		return nil
+	})
+	return out
 }
 
 type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]

@@ -104,11 +104,11 @@ func (l *ledger) replaceNode(name string, claims []conflicts.Claim) {
 	if l.nextHops[name] = now; len(claims) == 0 {
 		delete(l.nextHops, name)
 	}
-	watchers := l.onTurn
+	hear := l.listeners.nextHops
 	l.mu.Unlock()
 	l.replace("Node/"+name, claims)
 	for _, addr := range turned {
-		for _, f := range watchers {
+		for _, f := range hear {
 			f(addr)
 		}
 	}
@@ -123,11 +123,4 @@ func (l *ledger) claimants() map[string]bool {
 		out[name] = true
 	}
 	return out
-}
-
-// onNextHop makes f hear of addresses that nodes have begun to use as next hops, or use no longer.
-func (l *ledger) onNextHop(f func(netip.Addr)) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.onTurn = append(l.onTurn, f)
 }

@@ -225,14 +225,5 @@ func (r *WukongReconciler) forMachine(ctx context.Context, o client.Object) []re
 }
 
 func (r *WukongReconciler) list(ctx context.Context, opts ...client.ListOption) []reconcile.Request {
-	list := &v1alpha1.WukongList{}
-	if err := r.List(ctx, list, append(opts, client.UnsafeDisableDeepCopy)...); err != nil {
-		log.FromContext(ctx).Error(err, "list Wukongs")
-		return nil
-	}
-	out := make([]reconcile.Request, 0, len(list.Items))
-	for i := range list.Items {
-		out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
-	}
-	return out
+	return requestsFor(ctx, r, &v1alpha1.WukongList{}, opts...)
 }

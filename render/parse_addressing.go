@@ -67,7 +67,7 @@ func (p *parser) ignoredByDHCP(in *v1alpha1.IPConfig, path *field.Path) {
 
 // static reads the addresses, gateways and routes of a static network.
 func (p *parser) static(in *v1alpha1.IPConfig, path *field.Path, out *Network) {
-	first := v1alpha1.AdditionalAddress{Address: in.Address, IPPool: in.IPPool, Gateway: in.Gateway, Reserved: in.Reserved}
+	first := in.All()[0]
 	if !explicit(first) && in.IPPool == "" {
 		p.errs = append(p.errs, field.Required(path.Child("address"),
 			"mode static needs an address with its prefix length, such as 192.0.2.10/24, or an ipPool to take one from"))

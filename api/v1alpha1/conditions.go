@@ -246,6 +246,8 @@ const (
 	ReasonMACChanged = "MACChanged"
 	// ReasonLeaseAdopted: the lease was lost, and was restored from the status of the one who has the address.
 	ReasonLeaseAdopted = "LeaseAdopted"
+	// ReasonLeaseLost: the lease of a published address was lost, and could not be restored from the status.
+	ReasonLeaseLost = "LeaseLost"
 )
 
 // Reasons of events about changes of the world.

@@ -282,6 +282,16 @@ type IPConfig struct {
 	AdditionalAddresses []AdditionalAddress `json:"additionalAddresses,omitempty"`
 }
 
+// All gives every address of the interface in the order of the spec: the one that ipConfig itself states first. It is empty for
+// nil, and does not say whether the mode uses them.
+func (c *IPConfig) All() []AdditionalAddress {
+	if c == nil {
+		return nil
+	}
+	first := AdditionalAddress{Address: c.Address, IPPool: c.IPPool, Gateway: c.Gateway, Reserved: c.Reserved}
+	return append([]AdditionalAddress{first}, c.AdditionalAddresses...)
+}
+
 // AdditionalAddress is a further address of an interface: an explicit one, or one from a pool.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.address) != has(self.ipPool)",message="give either address or ipPool"
