@@ -30,6 +30,9 @@ const (
 	Dummy        InterfaceType = "dummy"
 	MACVLAN      InterfaceType = "mac-vlan"
 	MACVTAP      InterfaceType = "mac-vtap"
+	// AnyType is that of an entry for an interface that exists already: nmstate finds out its type by its name, so that one
+	// state serves nodes where the uplink is a NIC and nodes where it is a bond.
+	AnyType InterfaceType = ""
 )
 
 // InterfaceState is the state of an interface in the words of nmstate.
@@ -52,7 +55,7 @@ type State struct {
 // Interface is one entry of a desired state. Absent properties (nil) are left as they are on the host.
 type Interface struct {
 	Name  string         `json:"name"`
-	Type  InterfaceType  `json:"type"`
+	Type  InterfaceType  `json:"type,omitempty"`
 	State InterfaceState `json:"state"`
 	// MTU is in bytes. On a VLAN it is at most that of the interface below.
 	MTU  *int  `json:"mtu,omitempty"`
@@ -62,6 +65,19 @@ type Interface struct {
 	// LinkAggregation is the section of a bond.
 	LinkAggregation *Bond   `json:"link-aggregation,omitempty"`
 	Bridge          *Bridge `json:"bridge,omitempty"`
+	// Ethernet is the section of a NIC with virtual functions.
+	Ethernet *EthernetSection `json:"ethernet,omitempty"`
+}
+
+// EthernetSection is the section of a NIC.
+type EthernetSection struct {
+	SRIOV *SRIOV `json:"sr-iov,omitempty"`
+}
+
+// SRIOV is the section of the virtual functions of a NIC.
+type SRIOV struct {
+	// TotalVFs is how many there are.
+	TotalVFs int `json:"total-vfs"`
 }
 
 // IP is the section of one address family.
@@ -78,7 +94,7 @@ type VLAN struct {
 	ReorderHeaders *bool `json:"reorder-headers,omitempty"`
 }
 
-// Bridge is the section of a Linux bridge.
+// Bridge is the section of a Linux bridge, and of one of Open vSwitch.
 type Bridge struct {
 	Options *BridgeOptions `json:"options,omitempty"`
 	// Port replaces the ports that the bridge has: an empty list takes all of them off, nil leaves them alone.
@@ -160,13 +176,13 @@ func (s State) Canonical() State {
 // layer orders types from the wire upwards.
 func layer(t InterfaceType) int {
 	switch t {
-	case Ethernet, Veth:
+	case AnyType, Ethernet, Veth:
 		return 0
 	case BondType:
 		return 1
 	case VLANType:
 		return 2
-	case LinuxBridge:
+	case LinuxBridge, OVSBridge:
 		return 3
 	default:
 		return 4

@@ -196,8 +196,22 @@ const (
 	ReasonCanaryFailing = "CanaryFailing"
 	// ReasonNodesFailing: as many nodes gave up as may be in transition, so no other node moves.
 	ReasonNodesFailing = "NodesFailing"
-	// ReasonSegmentTaken: an older HostNetwork serves the segment.
+	// ReasonSegmentTaken: an older HostNetwork serves the segment, or a VLAN of it.
 	ReasonSegmentTaken = "SegmentTaken"
+	// ReasonUplinkPortTaken: an older HostNetwork needs the uplink itself, as the port of its bridge or below its MACVLANs.
+	ReasonUplinkPortTaken = "UplinkPortTaken"
+	// ReasonNodeDrifted: the node was proved to have the revision, and its NodeNetworkState shows something else.
+	ReasonNodeDrifted = "NodeDrifted"
+	// ReasonBridgeCarriesTraffic: what is to be taken away has the node's address or default route, and nothing can take it over.
+	ReasonBridgeCarriesTraffic = "BridgeCarriesTraffic"
+	// ReasonRolledBack: an engineer went back to the last good revision, and what is declared is not carried out.
+	ReasonRolledBack = "RolledBack"
+	// ReasonExternalPolicyMissing: the policy that a pipeline applies for an External HostUplink does not exist.
+	ReasonExternalPolicyMissing = "ExternalPolicyMissing"
+	// ReasonDefinitionsRemoved: the definitions of our kinds are being deleted, so hosts stay as they are.
+	ReasonDefinitionsRemoved = "DefinitionsRemoved"
+	// ReasonBindingPluginMissing: KubeVirt has no network binding plugin of the name that the attachment needs.
+	ReasonBindingPluginMissing = "BindingPluginMissing"
 )
 
 // Reasons about the guest and its machine.
@@ -270,6 +284,12 @@ const (
 	ReasonNodeApplied = "NodeApplied"
 	// ReasonNodeRetried: a failing node was asked to try again.
 	ReasonNodeRetried = "NodeRetried"
+	// ReasonNodeRepaired: a node that drifted was asked to carry out its revision once more.
+	ReasonNodeRepaired = "NodeRepaired"
+	// ReasonNodeLeft: a node that had a revision is no longer a node of the cluster; what was built stays on its host.
+	ReasonNodeLeft = "NodeLeft"
+	// ReasonNodeReturned: a node that had left is back, with what was built on it.
+	ReasonNodeReturned = "NodeReturned"
 	// ReasonNodeAbandoned: an engineer gave a node up, and what was built there was not taken back.
 	ReasonNodeAbandoned = "NodeAbandoned"
 )

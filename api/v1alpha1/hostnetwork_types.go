@@ -50,6 +50,7 @@ type HostNetworkList struct {
 // +kubebuilder:validation:XValidation:rule="(has(self.bridge) && has(self.bridge.name)) == (has(oldSelf.bridge) && has(oldSelf.bridge.name))",message="bridge.name is immutable, because machines attach to it: create a new HostNetwork instead"
 // +kubebuilder:validation:XValidation:rule="!has(self.trunk) || self.type in ['bridge', 'ovs']",message="trunk needs type bridge or ovs"
 // +kubebuilder:validation:XValidation:rule="!has(self.sriov) || self.type == 'sriov'",message="sriov needs type sriov"
+// +kubebuilder:validation:XValidation:rule="!has(self.macvlan) || self.type == 'macvlan'",message="macvlan needs type macvlan"
 type HostNetworkSpec struct {
 	// physicalNetwork is the L2 fabric, as HostUplinks name it. It is immutable.
 	// +required
@@ -81,6 +82,10 @@ type HostNetworkSpec struct {
 	// sriov describes virtual functions; only with type sriov.
 	// +optional
 	SRIOV *SRIOV `json:"sriov,omitempty"`
+
+	// macvlan describes attachments by MACVTAP; only with type macvlan.
+	// +optional
+	Macvlan *Macvlan `json:"macvlan,omitempty"`
 
 	// mtu is the MTU of the bridge in bytes; absent means that of the uplink.
 	// +optional
@@ -162,11 +167,23 @@ type Bridge struct {
 	STP bool `json:"stp,omitempty"`
 }
 
-// SRIOV describes virtual functions.
-type SRIOV struct {
-	// resourceName is the resource that the device plugin offers.
+// Macvlan describes attachments by MACVTAP.
+type Macvlan struct {
+	// resourceName is the resource that the macvtap device plugin offers for the interface; macvtap.network.kubevirt.io/NAME
+	// of the HostNetwork when nothing is said.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?/[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$`
+	ResourceName string `json:"resourceName,omitempty"`
+}
+
+// SRIOV describes virtual functions.
+type SRIOV struct {
+	// resourceName is the resource that the device plugin offers, such as openshift.io/fast. With it attachments are made;
+	// without it a Wukong names one of its namespace by nadName.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?/[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$`
 	ResourceName string `json:"resourceName,omitempty"`
 
 	// totalVFs sets the number of virtual functions of the uplink; absent leaves it to whoever sets it today.
@@ -242,7 +259,8 @@ type HostNetworkStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// segment is the broadcast domain: the physical network, with .VLAN unless untagged.
+	// segment is the broadcast domain: the physical network, with .VLAN unless untagged. A trunk has one for each VLAN, written
+	// as fabric.100-199,300.
 	// +optional
 	Segment string `json:"segment,omitempty"`
 

@@ -46,6 +46,7 @@ type HostUplinkList struct {
 // HostUplinkSpec declares an uplink.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.interface) != has(self.bond)",message="give either interface or bond"
+// +kubebuilder:validation:XValidation:rule="(has(self.management) && self.management == 'External') == has(self.externalPolicy)",message="give externalPolicy, the policy to observe, with management: External and only then"
 // +kubebuilder:validation:XValidation:rule="has(self.nativeVlan) == has(oldSelf.nativeVlan) && (!has(self.nativeVlan) || self.nativeVlan == oldSelf.nativeVlan)",message="nativeVlan is immutable, because leases carry the segment that follows from it: create a new HostUplink instead"
 type HostUplinkSpec struct {
 	// physicalNetwork is the L2 fabric that the uplink leads to. It is immutable.
@@ -98,6 +99,7 @@ type HostUplinkSpec struct {
 
 	// externalPolicy is the name of the NodeNetworkConfigurationPolicy to observe when management is External.
 	// +optional
+	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	ExternalPolicy string `json:"externalPolicy,omitempty"`
 
@@ -196,6 +198,17 @@ type HostUplinkStatus struct {
 	// +optional
 	Revision string `json:"revision,omitempty"`
 
+	// lastGoodRevision is the revision that every eligible node had last; a rollback goes to it.
+	// +optional
+	LastGoodRevision string `json:"lastGoodRevision,omitempty"`
+
+	// departed are nodes that left the cluster with a revision, the latest first. One that comes back is known by it.
+	// +optional
+	// +listType=map
+	// +listMapKey=node
+	// +kubebuilder:validation:MaxItems=64
+	Departed []DepartedNode `json:"departed,omitempty"`
+
 	// networks are the HostNetworks that the revision builds.
 	// +optional
 	// +listType=atomic
@@ -229,4 +242,22 @@ type HostUplinkStatus struct {
 	// +kubebuilder:validation:MaxItems=32
 	// +kubebuilder:validation:XValidation:rule="self.all(c, c.lastTransitionTime >= timestamp('0001-01-01T00:00:00Z'))",message="lastTransitionTime must be a time of RFC 3339, such as 2026-01-31T12:00:00Z"
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// DepartedNode is a node that left the cluster while it had a revision.
+type DepartedNode struct {
+	// node is the name of the node.
+	// +required
+	// +kubebuilder:validation:MaxLength=253
+	Node string `json:"node"`
+
+	// revision is the policy that the node was on.
+	// +required
+	// +kubebuilder:validation:MaxLength=63
+	Revision string `json:"revision"`
+
+	// since is when the node was missed.
+	// +required
+	// +kubebuilder:validation:XValidation:rule="self >= timestamp('0001-01-01T00:00:00Z')",message="must be a time of RFC 3339, such as 2026-01-31T12:00:00Z"
+	Since metav1.Time `json:"since"`
 }

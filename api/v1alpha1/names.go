@@ -14,6 +14,19 @@ const (
 	// SinceAnnotationPrefix, followed by the name of a HostUplink, is the node annotation that says when the label was
 	// written, in RFC 3339; absent once the revision is proved.
 	SinceAnnotationPrefix = "since.uplink.vm.novasphere.dev/"
+	// RepairedAnnotationPrefix, followed by the name of a HostUplink, is the node annotation that says when the node was asked
+	// to carry out its revision once more because it had drifted, in RFC 3339; absent once it has been well for a while.
+	RepairedAnnotationPrefix = "repaired.uplink.vm.novasphere.dev/"
+	// RetryAnnotation on a HostUplink lists failing nodes, separated by commas, or * for all, that shall try again now. The
+	// controller acts once and takes it off.
+	RetryAnnotation = "vm.novasphere.dev/retry"
+	// RollbackAnnotation on a HostUplink is the name of the revision that an engineer does not want: while it is what the
+	// HostUplink would roll out, nodes go to the last good revision instead. The controller takes it off once another one is
+	// to be rolled out.
+	RollbackAnnotation = "vm.novasphere.dev/rollback"
+	// AdoptAnnotation on a HostUplink lists nodes, separated by commas, on which interfaces of the names that the revision
+	// builds were built by this HostUplink in an earlier life of the node.
+	AdoptAnnotation = "vm.novasphere.dev/adopt"
 	// AbandonAnnotation on a HostUplink lists nodes, separated by commas, or * for all, that need not prove that they gave
 	// back what was built: the way out for nodes that never answer again.
 	AbandonAnnotation = "vm.novasphere.dev/abandon"

@@ -196,9 +196,12 @@ type NodeCounts struct {
 	// waiting is the number of nodes that wait for their turn.
 	// +optional
 	Waiting int32 `json:"waiting,omitempty"`
-	// applying is the number of nodes that carry out the revision, retries included.
+	// applying is the number of nodes that carry out the revision.
 	// +optional
 	Applying int32 `json:"applying,omitempty"`
+	// retrying is the number of nodes where an attempt failed and another one follows.
+	// +optional
+	Retrying int32 `json:"retrying,omitempty"`
 	// applied is the number of nodes that have the revision.
 	// +optional
 	Applied int32 `json:"applied,omitempty"`
@@ -208,4 +211,7 @@ type NodeCounts struct {
 	// unknown is the number of nodes that do not answer.
 	// +optional
 	Unknown int32 `json:"unknown,omitempty"`
+	// drifted is the number of nodes that have the revision and no longer show what it built. They are counted as applied, too.
+	// +optional
+	Drifted int32 `json:"drifted,omitempty"`
 }
