@@ -114,15 +114,14 @@ func (s *uplinkScope) stateOf(hash string) (nmstate.State, bool) {
 	return p.state, ok && p.intact
 }
 
-// networksIn gives the HostNetworks of the fabric that a state builds, sorted. It is told from the bridges, which nobody can
-// edit without changing the name of the revision.
+// networksIn gives the HostNetworks of the fabric that a state provides, sorted.
 func (s *uplinkScope) networksIn(state nmstate.State) []string {
 	var out []string
 	for _, n := range s.catalog.HostNetworks() {
 		if n.Object.Spec.PhysicalNetwork != s.uplink.Spec.PhysicalNetwork || taken(n) {
 			continue
 		}
-		if builds(state, n.Bridge) {
+		if s.catalog.Carries(s.known, n, state) {
 			out = append(out, n.Object.Name)
 		}
 	}
@@ -132,10 +131,6 @@ func (s *uplinkScope) networksIn(state nmstate.State) []string {
 // taken says whether the bridge of that name is another network's.
 func taken(n *render.HostNetwork) bool {
 	return n.Problem != nil && n.Problem.Reason == v1alpha1.ReasonBridgeNameTaken
-}
-
-func builds(state nmstate.State, bridge string) bool {
-	return slices.Contains(state.Built(), nmstate.InterfaceRef{Name: bridge, Type: nmstate.LinuxBridge})
 }
 
 // rollout gathers what the plan depends on.

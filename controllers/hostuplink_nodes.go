@@ -156,13 +156,8 @@ func (s *uplinkScope) without(state nmstate.State) nmstate.State {
 	retained := map[string]bool{}
 	for _, n := range s.catalog.HostNetworks() {
 		if n.Object.Spec.PhysicalNetwork == s.uplink.Spec.PhysicalNetwork && n.Object.Spec.ReclaimPolicy == v1alpha1.ReclaimRetain && !taken(n) {
-			retained[n.Bridge] = true
-		}
-	}
-	for _, i := range state.Interfaces {
-		if retained[i.Name] {
-			for _, port := range i.Ports() {
-				retained[port] = true // a NIC among them is never taken away anyhow
+			for _, name := range s.catalog.Interfaces(s.known, n, state) {
+				retained[name] = true // a NIC among them is never taken away anyhow
 			}
 		}
 	}
