@@ -22,6 +22,10 @@ type member struct {
 	// next is the revision that the node goes to, or is on; nil is none.
 	next      *render.Revision
 	enactment *nmstate.Enactment
+	// rivalled: another HostUplink keeps this one from the node.
+	rivalled bool
+	// drift is what the node shows otherwise than the revision that it was proved to have.
+	drift []nmstate.Difference
 	// abandoned: an engineer gave the node up, so that it goes without giving back what was built.
 	abandoned bool
 	rollout   nmstate.RolloutNode
@@ -38,6 +42,7 @@ func (r *HostUplinkReconciler) member(s *uplinkScope, node *corev1.Node) *member
 	s.place(m)
 	s.fate(m)
 	s.route(m)
+	s.findDrift(m)
 	r.timing(s, m)
 	return m
 }
@@ -110,6 +115,7 @@ func (s *uplinkScope) route(m *member) {
 	n := &m.rollout
 	want := s.target
 	blocking := rivalOn(m.node, s.known, s.catalog.Uplinks())
+	m.rivalled = blocking != nil
 	held := n.Current != "" || n.Renewing != ""
 	if !m.matches || (blocking != nil && blocking.claims && held) {
 		want = nil
