@@ -29,7 +29,18 @@ var shared cluster.Shared
 
 func TestMain(m *testing.M) {
 	ctrl.SetLogger(logr.FromSlogHandler(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})))
-	os.Exit(shared.Run(m))
+	os.Exit(shared.Run(tests{m}))
+}
+
+// tests stops the lab, which holds watches, before the cluster goes.
+type tests struct{ *testing.M }
+
+func (m tests) Run() int {
+	code := m.M.Run()
+	if prepared.world != nil {
+		prepared.world.Lab.Stop()
+	}
+	return code
 }
 
 // patience bounds every wait, on a machine that is busy with other tests.
