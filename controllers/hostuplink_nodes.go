@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -139,17 +140,21 @@ func (s *uplinkScope) route(m *member) {
 	n.Lingering = n.Current != m.next.Hash && s.enactments.of(m.next.Name, m.node.Name) != nil
 }
 
-// removal gives the revision by which the node gives back what want lacks, or nil.
+// removal gives the revision by which the node gives back what want lacks, or moves its own addresses, or nil.
 func (s *uplinkScope) removal(m *member, want *render.Revision) *render.Revision {
 	n := m.rollout
-	if n.Current == "" && n.Renewing == "" {
+	held := n.Current != "" || n.Renewing != ""
+	if want == nil && !held {
 		return nil
 	}
-	proof := nmstate.Unproven
+	passage := nmstate.Passage{Current: m.had, Retained: s.retained(m.had)}
 	if n.Current != "" && (n.Proof == n.Current || n.Outcome == nmstate.OutcomeApplied) {
-		proof = nmstate.Proven
+		passage.Proof = nmstate.Proven
 	}
-	via, needed := render.RemovalRevision(s.uplink.Name, want, s.without(m.had), proof)
+	if state := s.states[n.Name]; state != nil {
+		passage.Node = state.Node
+	}
+	via, needed := render.PassageRevision(s.uplink.Name, want, passage)
 	if !needed {
 		return nil
 	}
@@ -157,21 +162,26 @@ func (s *uplinkScope) removal(m *member, want *render.Revision) *render.Revision
 	return via
 }
 
-// without leaves out what networks build that are to stay on hosts when they go (reclaimPolicy Retain).
+// without leaves out what is to stay on hosts when its network goes.
 func (s *uplinkScope) without(state nmstate.State) nmstate.State {
-	retained := map[string]bool{}
-	for _, n := range s.catalog.HostNetworks() {
-		if n.Object.Spec.PhysicalNetwork == s.uplink.Spec.PhysicalNetwork && n.Object.Spec.ReclaimPolicy == v1alpha1.ReclaimRetain && !taken(n) {
-			for _, name := range s.catalog.Interfaces(s.known, n, state) {
-				retained[name] = true // a NIC among them is never taken away anyhow
-			}
-		}
-	}
+	retained := s.retained(state)
 	var out nmstate.State
 	for _, i := range state.Interfaces {
-		if !retained[i.Name] {
+		if !slices.Contains(retained, i.Name) {
 			out.Interfaces = append(out.Interfaces, i)
 		}
+	}
+	return out
+}
+
+// retained names what networks build that are to stay on hosts when they go (reclaimPolicy Retain).
+func (s *uplinkScope) retained(state nmstate.State) []string {
+	var out []string
+	for _, n := range s.catalog.HostNetworks() {
+		if n.Object.Spec.PhysicalNetwork != s.uplink.Spec.PhysicalNetwork || n.Object.Spec.ReclaimPolicy != v1alpha1.ReclaimRetain || taken(n) {
+			continue
+		}
+		out = append(out, s.catalog.Interfaces(s.known, n, state)...) // a NIC among them is never taken away anyhow
 	}
 	return out
 }

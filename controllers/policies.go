@@ -42,9 +42,9 @@ func owned(p *nmstatev1.NodeNetworkConfigurationPolicy, u *v1alpha1.HostUplink) 
 // readPolicy holds a policy of ours against its own name.
 func readPolicy(p *nmstatev1.NodeNetworkConfigurationPolicy, uplink string) policy {
 	out := policy{object: p, hash: strings.TrimPrefix(p.Name, render.PolicyName(uplink, ""))}
-	state, err := nmstate.Parse(p.Spec.DesiredState.Raw)
+	state, err := nmstate.Parse(p.Spec.DesiredState.Raw, p.Spec.Capture)
 	selector := map[string]string{v1alpha1.UplinkLabelPrefix + uplink: out.hash}
-	out.intact = err == nil && state.Hash() == out.hash && maps.Equal(p.Spec.NodeSelector, selector) && len(p.Spec.Capture) == 0 &&
+	out.intact = err == nil && state.Hash() == out.hash && maps.Equal(p.Spec.NodeSelector, selector) &&
 		p.Labels[v1alpha1.UplinkLabel] == uplink && p.Labels[v1alpha1.ManagedByLabel] == v1alpha1.ManagedBy &&
 		p.DeletionTimestamp.IsZero()
 	if out.intact {

@@ -85,10 +85,6 @@ func (c *Catalog) checkUplinks() {
 		spec := &u.Object.Spec
 		u.Problem = first(clusterNameProblem(u.Object.Name), fabricProblem("spec.physicalNetwork", spec.PhysicalNetwork), uplinkKindProblem(spec),
 			mtuProblem(spec.MTU), vlanProblem("spec.nativeVlan", spec.NativeVLAN), nodeSelectorProblem(spec))
-		if spec.Protect == v1alpha1.ProtectPreserve {
-			u.Notices = append(u.Notices, v1alpha1.FieldNotice{Field: "spec.protect",
-				Message: "Preserve is not acted on yet: nodes whose uplink carries their address or default route are left out, as with Refuse"})
-		}
 		if u.Problem != nil {
 			continue
 		}
