@@ -51,6 +51,7 @@ type hostNetworkScope struct {
 	uplinks     []*v1alpha1.HostUplink
 	nodes       []corev1.Node
 	policies    map[string]nmstatev1.NodeNetworkConfigurationPolicy
+	read        map[revisionKey]policy // as far as nodes are on them
 	enactments  enactments
 	nmstateGone bool
 

@@ -65,13 +65,23 @@ func (s *hostNetworkScope) observeNode(u *render.Uplink, target *render.Revision
 	}
 }
 
-// stateOf gives the content of a policy of the uplink, if it is intact.
+// revisionKey names a revision of an uplink.
+type revisionKey struct{ uplink, hash string }
+
+// stateOf gives the content of a policy of the uplink, if it is intact. Thousands of nodes are on one policy, so that each is
+// read once.
 func (s *hostNetworkScope) stateOf(u *v1alpha1.HostUplink, hash string) (nmstate.State, bool) {
-	object, ok := s.policies[render.PolicyName(u.Name, hash)]
-	if !ok || !owned(&object, u) {
-		return nmstate.State{}, false
+	key := revisionKey{u.Name, hash}
+	p, known := s.read[key]
+	if !known {
+		if object, ok := s.policies[render.PolicyName(u.Name, hash)]; ok && owned(&object, u) {
+			p = readPolicy(&object, u.Name)
+		}
+		if s.read == nil {
+			s.read = map[revisionKey]policy{}
+		}
+		s.read[key] = p
 	}
-	p := readPolicy(&object, u.Name)
 	return p.state, p.intact
 }
 
