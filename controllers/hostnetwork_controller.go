@@ -51,13 +51,13 @@ type hostNetworkScope struct {
 	uplinks     []*v1alpha1.HostUplink
 	nodes       []corev1.Node
 	policies    map[string]nmstatev1.NodeNetworkConfigurationPolicy
-	read        map[revisionKey]policy // as far as nodes are on them
 	enactments  enactments
 	nmstateGone bool
 
 	// Set by observe.
-	holders int // nodes that still have, or may have, the network
-	ready   int32
+	revisions map[revisionKey]heldRevision // those that nodes hold
+	holders   int                          // nodes that still have, or may have, the network
+	ready     int32
 
 	requeue time.Duration
 }

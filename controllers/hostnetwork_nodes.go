@@ -50,17 +50,14 @@ func (s *hostNetworkScope) observeNode(u *render.Uplink, target *render.Revision
 	if m.held() == "" {
 		return
 	}
-	state, known := s.stateOf(u.Object, m.held())
-	if labelled || (known && (s.catalog.Carries(u, s.known, state) || s.takesAway(u, state))) {
+	r := s.onRevision(u, target, m.held())
+	if labelled || r.holds {
 		s.holders++
 	}
-	if !labelled || !known || target == nil || m.Revision == "" || m.Applied != m.Revision || !selects(u.Object, node) {
+	if !labelled || !r.alike || m.Revision == "" || m.Applied != m.Revision || !selects(u.Object, node) {
 		return
 	}
-	if hasFailed(s.enactments.of(render.PolicyName(u.Object.Name, m.Revision), node.Name)) {
-		return
-	}
-	if s.catalog.BuiltAlike(u, s.known, state, target.State) {
+	if !hasFailed(s.enactments.of(render.PolicyName(u.Object.Name, m.Revision), node.Name)) {
 		s.ready++
 	}
 }
@@ -68,20 +65,39 @@ func (s *hostNetworkScope) observeNode(u *render.Uplink, target *render.Revision
 // revisionKey names a revision of an uplink.
 type revisionKey struct{ uplink, hash string }
 
-// stateOf gives the content of a policy of the uplink, if it is intact. Thousands of nodes are on one policy, so that each is
-// read once.
-func (s *hostNetworkScope) stateOf(u *v1alpha1.HostUplink, hash string) (nmstate.State, bool) {
-	key := revisionKey{u.Name, hash}
-	p, known := s.read[key]
-	if !known {
-		if object, ok := s.policies[render.PolicyName(u.Name, hash)]; ok && owned(&object, u) {
-			p = readPolicy(&object, u.Name)
-		}
-		if s.read == nil {
-			s.read = map[revisionKey]policy{}
-		}
-		s.read[key] = p
+// heldRevision is what a revision that nodes hold means for the network.
+type heldRevision struct {
+	// holds: it builds the network, or takes it away.
+	holds bool
+	// alike: it says about the network what is declared now.
+	alike bool
+}
+
+// onRevision reads a revision. Thousands of nodes are on one, so that each is read once.
+func (s *hostNetworkScope) onRevision(u *render.Uplink, target *render.Revision, hash string) heldRevision {
+	key := revisionKey{u.Object.Name, hash}
+	if r, seen := s.revisions[key]; seen {
+		return r
 	}
+	var r heldRevision
+	if state, known := s.stateOf(u.Object, hash); known {
+		r.holds = s.catalog.Carries(u, s.known, state) || s.takesAway(u, state)
+		r.alike = target != nil && s.catalog.BuiltAlike(u, s.known, state, target.State)
+	}
+	if s.revisions == nil {
+		s.revisions = map[revisionKey]heldRevision{}
+	}
+	s.revisions[key] = r
+	return r
+}
+
+// stateOf gives the content of a policy of the uplink, if it is intact.
+func (s *hostNetworkScope) stateOf(u *v1alpha1.HostUplink, hash string) (nmstate.State, bool) {
+	object, ok := s.policies[render.PolicyName(u.Name, hash)]
+	if !ok || !owned(&object, u) {
+		return nmstate.State{}, false
+	}
+	p := readPolicy(&object, u.Name)
 	return p.state, p.intact
 }
 
