@@ -57,9 +57,10 @@ type hostNetworkScope struct {
 	nmstateGone bool
 
 	// Set by observe.
-	drifts  []v1alpha1.NodeProblem // nodes that no longer show what was built for the network
-	holders int // nodes that still have, or may have, the network
-	ready   int32
+	drifts    []v1alpha1.NodeProblem       // nodes that no longer show what was built for the network
+	revisions map[revisionKey]heldRevision // those that nodes hold
+	holders   int                          // nodes that still have, or may have, the network
+	ready     int32
 
 	requeue time.Duration
 }

@@ -57,18 +57,18 @@ func (s *hostNetworkScope) observeNode(u *render.Uplink, target *render.Revision
 	if m.held() == "" {
 		return
 	}
-	state, known := s.stateOf(u.Object, m.held())
-	if labelled || (known && (s.catalog.Carries(u, s.known, state) || s.takesAway(u, state))) {
+	r := s.onRevision(u, target, m.held())
+	if labelled || r.holds {
 		s.holders++
 	}
-	if !known || target == nil || m.Revision == "" || m.Applied != m.Revision || !selects(u.Object, node) {
+	if !r.alike || m.Revision == "" || m.Applied != m.Revision || !selects(u.Object, node) {
 		return
 	}
 	e := s.enactments.of(render.PolicyName(u.Object.Name, m.Revision), node.Name)
-	if hasFailed(e) || !s.catalog.BuiltAlike(u, s.known, state, target.State) {
+	if hasFailed(e) {
 		return
 	}
-	if found := s.driftOn(u, state, node.Name, e); len(found) > 0 {
+	if found := s.driftOn(u, r.state, node.Name, e); len(found) > 0 {
 		s.drifts = append(s.drifts, v1alpha1.NodeProblem{Node: node.Name, Progress: v1alpha1.NodeApplied,
 			Reason: v1alpha1.ReasonNodeDrifted, Message: clip(fmt.Sprintf("HostUplink %s: %s", u.Object.Name, drifted(found)))})
 		return
@@ -96,6 +96,37 @@ func (s *hostNetworkScope) driftOn(u *render.Uplink, state nmstate.State, node s
 		return nil
 	}
 	return found
+}
+
+// revisionKey names a revision of an uplink.
+type revisionKey struct{ uplink, hash string }
+
+// heldRevision is what a revision that nodes hold means for the network.
+type heldRevision struct {
+	// holds: it builds the network, or takes it away.
+	holds bool
+	// alike: it says about the network what is declared now.
+	alike bool
+	state nmstate.State
+}
+
+// onRevision reads a revision. Thousands of nodes are on one, so that each is read once.
+func (s *hostNetworkScope) onRevision(u *render.Uplink, target *render.Revision, hash string) heldRevision {
+	key := revisionKey{u.Object.Name, hash}
+	if r, seen := s.revisions[key]; seen {
+		return r
+	}
+	var r heldRevision
+	if state, known := s.stateOf(u.Object, hash); known {
+		r.state = state
+		r.holds = s.catalog.Carries(u, s.known, state) || s.takesAway(u, state)
+		r.alike = target != nil && s.catalog.BuiltAlike(u, s.known, state, target.State)
+	}
+	if s.revisions == nil {
+		s.revisions = map[revisionKey]heldRevision{}
+	}
+	s.revisions[key] = r
+	return r
 }
 
 // stateOf gives the content of a policy of the uplink, if it is intact.
