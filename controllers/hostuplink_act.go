@@ -48,11 +48,20 @@ func (r *HostUplinkReconciler) replaceEdited(ctx context.Context, s *uplinkScope
 	return nil
 }
 
-// wanted says whether a node holds the revision, or goes to it.
+// wanted says whether a node holds the revision, or goes to it; or may come back with it, or be rolled back to it.
 func (s *uplinkScope) wanted(hash string) bool {
+	if s.uplink.DeletionTimestamp.IsZero() && s.remembered(render.PolicyName(s.uplink.Name, hash)) {
+		return true
+	}
 	return (s.target != nil && s.target.Hash == hash) || slices.ContainsFunc(s.members, func(m *member) bool {
-		return marksOf(m.node, s.uplink.Name).held() == hash || (m.next != nil && m.next.Hash == hash)
+		return m.marks.held() == hash || (m.next != nil && m.next.Hash == hash)
 	})
+}
+
+// remembered says whether a departed node had the policy, or it is the last good one while the uplink is in use.
+func (s *uplinkScope) remembered(policy string) bool {
+	return slices.ContainsFunc(s.departed, func(d v1alpha1.DepartedNode) bool { return d.Revision == policy }) ||
+		(s.target != nil && s.before != nil && s.before.Status.LastGoodRevision == policy)
 }
 
 // createNeeded makes the policies that nodes move to, and those that somebody deleted under nodes that are on them.
@@ -133,6 +142,11 @@ func (r *HostUplinkReconciler) moveNodes(ctx context.Context, s *uplinkScope) er
 			r.tell(ctx, s, note.kind, note.reason, "%s", note.message)
 		}
 	}
+	for _, node := range s.strays() {
+		if _, err := r.nodes.write(ctx, node, s.strayEdit(node)); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -146,6 +160,9 @@ func normal(reason, format string, args ...any) note {
 // markFor gives the marks that the plan asks for on one node, or those that it has.
 func (s *uplinkScope) markFor(m *member) (marks, note) {
 	name := m.node.Name
+	if s.external() && m.marks.held() != "" {
+		return marks{}, normal(v1alpha1.ReasonNodeMoved, "node %s is left to policy %s, with what is built there", name, s.uplink.Spec.ExternalPolicy)
+	}
 	for _, move := range s.plan.Moves {
 		if move.Node == name {
 			return s.markMove(m, move)
@@ -189,41 +206,16 @@ func (s *uplinkScope) leftBehind(m *member) string {
 	return interfaceNames(nmstate.Leftovers(s.without(m.had), nmstate.State{}, nmstate.Unproven))
 }
 
-// edit turns marks into a change of the node, with the labels by which machines find the networks: set on proof, and taken off
-// in the same write that moves the node to a revision without the network.
+// edit turns marks into a change of the node, with the labels by which machines find the networks: they are taken off in the
+// same write that moves the node to a revision without the network.
 func (s *uplinkScope) edit(m *member, after marks) nodeEdit {
 	var edit nodeEdit
 	before := marksOf(m.node, s.uplink.Name)
 	if after != before {
 		edit.mark(s.uplink.Name, after)
 	}
-	if before.held() == "" && after.held() == "" {
-		return edit
-	}
-	state := m.had
-	if after.held() != before.held() {
-		state, _ = s.stateOf(after.held())
-	}
-	has := s.networksIn(state)
-	for _, name := range networkLabels(m.node) {
-		if s.decides(name) && !slices.Contains(has, name) {
-			edit.label(v1alpha1.NetworkLabelPrefix+name, "")
-		}
-	}
-	proven := after.Revision != "" && after.Applied == after.Revision && !m.rollout.Outcome.Failed() && m.rollout.Outcome != nmstate.OutcomeStale
-	if proven {
-		for _, name := range has {
-			edit.label(v1alpha1.NetworkLabelPrefix+name, v1alpha1.NetworkLabelValue)
-		}
-	}
+	s.labelNetworks(m, after, &edit)
 	return edit
-}
-
-// decides says whether the label of a network is this uplink's to set on its nodes: networks of its fabric, and networks that
-// no longer exist.
-func (s *uplinkScope) decides(network string) bool {
-	n, exists := s.catalog.HostNetwork(network)
-	return !exists || n.Object.Spec.PhysicalNetwork == s.uplink.Spec.PhysicalNetwork
 }
 
 // deleteUnneeded deletes policies that no node is on, and none goes to.

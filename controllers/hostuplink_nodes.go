@@ -23,6 +23,10 @@ type member struct {
 	// next is the revision that the node goes to, or is on; nil is none.
 	next      *render.Revision
 	enactment *nmstate.Enactment
+	// rivalled: another HostUplink keeps this one from the node.
+	rivalled bool
+	// drift is what the node shows otherwise than the revision that it was proved to have.
+	drift []nmstate.Difference
 	// abandoned: an engineer gave the node up, so that it goes without giving back what was built.
 	abandoned bool
 	rollout   nmstate.RolloutNode
@@ -30,7 +34,7 @@ type member struct {
 
 // member judges one node; nil where the uplink has nothing to do with it.
 func (r *HostUplinkReconciler) member(s *uplinkScope, node *corev1.Node) *member {
-	m := &member{node: node, marks: marksOf(node, s.uplink.Name), matches: selects(s.uplink, node)}
+	m := &member{node: node, marks: s.marks(node), matches: selects(s.uplink, node)}
 	if !m.matches && m.marks.held() == "" {
 		return nil
 	}
@@ -39,7 +43,17 @@ func (r *HostUplinkReconciler) member(s *uplinkScope, node *corev1.Node) *member
 	s.place(m)
 	s.fate(m)
 	s.route(m)
+	s.findDrift(m)
 	r.timing(s, m)
+	return m
+}
+
+// marks are those of a node. One that came back without any still has what it left with.
+func (s *uplinkScope) marks(node *corev1.Node) marks {
+	m := marksOf(node, s.uplink.Name)
+	if m.held() == "" {
+		m.Renewing = s.departedWith(node.Name)
+	}
 	return m
 }
 
@@ -102,6 +116,7 @@ func (s *uplinkScope) route(m *member) {
 	n := &m.rollout
 	want := s.target
 	blocking := rivalOn(m.node, s.known, s.catalog.Uplinks())
+	m.rivalled = blocking != nil
 	held := n.Current != "" || n.Renewing != ""
 	if !m.matches || (blocking != nil && blocking.claims && held) {
 		want = nil
@@ -166,11 +181,7 @@ func (s *uplinkScope) retained(state nmstate.State) []string {
 		if n.Object.Spec.PhysicalNetwork != s.uplink.Spec.PhysicalNetwork || n.Object.Spec.ReclaimPolicy != v1alpha1.ReclaimRetain || taken(n) {
 			continue
 		}
-		for _, i := range state.Interfaces {
-			if i.Name == n.Bridge {
-				out = append(append(out, i.Name), i.Ports()...) // a NIC among them is never taken away anyhow
-			}
-		}
+		out = append(out, s.catalog.Interfaces(s.known, n, state)...) // a NIC among them is never taken away anyhow
 	}
 	return out
 }
@@ -184,6 +195,9 @@ func (s *uplinkScope) check(m *member) *nmstate.Refusal {
 		}
 	}
 	in := nmstate.TargetCheck{Target: m.next.State, NodeAddresses: internalAddresses(m.node), Own: append(m.had.Built(), m.had.Removed()...)}
+	if lists(s.uplink, v1alpha1.AdoptAnnotation, m.node.Name) {
+		in.Own = append(in.Own, m.next.State.Built()...)
+	}
 	if state := s.states[m.node.Name]; state != nil {
 		in.Node = state.Node
 	}
@@ -199,7 +213,7 @@ func (r *HostUplinkReconciler) timing(s *uplinkScope, m *member) {
 		if state := s.states[n.Name]; state != nil && state.LastUpdate.After(failedAt(m.enactment)) {
 			due = failedAt(m.enactment).Add(r.Config.RetryAfter / 10)
 		}
-		n.RetryDue = s.reached(due)
+		n.RetryDue = lists(s.uplink, v1alpha1.RetryAnnotation, n.Name) || s.reached(due)
 	case n.Current != "" && !n.Outcome.Final():
 		since := m.marks.Since
 		if since.IsZero() && m.enactment != nil {

@@ -114,8 +114,8 @@ func vlanText(vlan int) string {
 
 func uplinkKindProblem(spec *v1alpha1.HostUplinkSpec) *Problem {
 	switch {
-	case spec.Management == v1alpha1.ManagementExternal:
-		return notYet("spec.management", "External is not available yet, so nothing is done for this uplink: use Managed")
+	case spec.Management == v1alpha1.ManagementExternal && spec.ExternalPolicy == "":
+		return invalidSpec("spec.externalPolicy", "give the name of the NodeNetworkConfigurationPolicy to observe, or set management: Managed")
 	case spec.Bond != nil && spec.Interface != "":
 		return invalidSpec("spec.bond", "give either interface or bond")
 	case spec.Bond != nil:
