@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/nmstate"
@@ -51,7 +52,7 @@ func states(t *testing.T) map[string]nmstate.State {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if out[filepath.Base(path)], err = nmstate.Parse(text); err != nil {
+		if out[filepath.Base(path)], err = nmstate.Parse(text, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -72,8 +73,8 @@ var shapes = map[string]string{
 const preserved = `
 capture:
   uplink: interfaces.name=="eth0"
-  routes: routes.running.next-hop-interface=="eth0"
-  moved: capture.routes | routes.running.next-hop-interface:="br-lan"
+  routes: routes.config.next-hop-interface=="eth0"
+  moved: capture.routes | routes.config.next-hop-interface:="br-lan"
   dns: dns-resolver.running.server!=""
 desiredState:
   interfaces:
@@ -85,9 +86,31 @@ desiredState:
     ipv4: "{{ capture.uplink.interfaces.0.ipv4 }}"
     ipv6: "{{ capture.uplink.interfaces.0.ipv6 }}"
     bridge: {options: {stp: {enabled: false}}, port: [{name: eth0, vlan: {}}]}
-  routes: {config: "{{ capture.moved.routes.running }}"}
+  routes: {config: "{{ capture.moved.routes.config }}"}
   dns-resolver: {config: {server: "{{ capture.dns.dns-resolver.running.server }}", search: "{{ capture.dns.dns-resolver.running.search }}"}}
 `
+
+// moves are golden policies that move the addresses of nodes.
+func moves(t *testing.T) map[string]map[string]any {
+	t.Helper()
+	paths, err := filepath.Glob("../../nmstate/testdata/preserve/*.policy.json")
+	if err != nil || len(paths) < 8 {
+		t.Fatalf("%v %v", paths, err)
+	}
+	out := map[string]map[string]any{}
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		spec := map[string]any{}
+		if err := yaml.Unmarshal(text, &spec); err != nil {
+			t.Fatal(err)
+		}
+		out[filepath.Base(path)] = spec
+	}
+	return out
+}
 
 func withSpec(t *testing.T, spec string) *unstructured.Unstructured {
 	t.Helper()
@@ -121,6 +144,15 @@ func TestTheControllerMayWriteWhatItRenders(t *testing.T) {
 	}
 	if err := try(t, c, withSpec(t, preserved)); err != nil {
 		t.Errorf("preserved: %v", err)
+	}
+	for name, spec := range moves(t) {
+		p := revision(t, nmstate.State{})
+		for key, value := range spec {
+			p.Object["spec"].(map[string]any)[key] = value
+		}
+		if err := try(t, c, p); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 	var large nmstate.State
 	for i := range 256 {
@@ -208,10 +240,10 @@ func TestTheControllerCannotWriteMoreOfHostsThanItRenders(t *testing.T) {
 	for name, how := range map[string][2]string{
 		"an address beside the template":     {`"{{ capture.uplink.interfaces.0.ipv4 }}"`, `"{{ capture.uplink.interfaces.0.ipv4 }} 192.0.2.1"`},
 		"a capture that replaces an address": {`interfaces.name=="eth0"`, `interfaces.ipv4.address.0.ip:="192.0.2.1"`},
-		"a capture that replaces a gateway":  {`:="br-lan"`, `:="br-lan" | routes.running.next-hop-address:="192.0.2.1"`},
-		"routes that are written":            {`{config: "{{ capture.moved.routes.running }}"}`, `{config: [{destination: 0.0.0.0/0}]}`},
+		"a capture that replaces a gateway":  {`:="br-lan"`, `:="br-lan" | routes.config.next-hop-address:="192.0.2.1"`},
+		"routes that are written":            {`{config: "{{ capture.moved.routes.config }}"}`, `{config: [{destination: 0.0.0.0/0}]}`},
 		"a DNS server that is written":       {`{server: "{{ capture.dns.dns-resolver.running.server }}"`, `{server: "192.0.2.1"`},
-		"rules beside the routes":            {`{config: "{{ capture.moved.routes.running }}"}`, `{running: "{{ capture.moved.routes.running }}"}`},
+		"rules beside the routes":            {`{config: "{{ capture.moved.routes.config }}"}`, `{running: "{{ capture.moved.routes.config }}"}`},
 	} {
 		if text := strings.ReplaceAll(preserved, how[0], how[1]); text == preserved {
 			t.Errorf("%s: nothing was changed", name)
