@@ -108,6 +108,8 @@ func stackIn(n *HostNetwork, state nmstate.State, name string, depth int) []nmst
 		}
 		entry = nic
 	}
+	// The node's own addresses come and go beside what machines use (see PassageRevision).
+	entry.IPv4, entry.IPv6, entry.MACAddress = nil, nil, ""
 	out := []nmstate.Interface{entry}
 	if depth == 0 {
 		return out
