@@ -1,6 +1,7 @@
 package nmstate
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -158,13 +159,13 @@ func (i Interface) validate() error {
 	case i.State != Up && i.State != Down && i.State != Absent:
 		return fmt.Errorf("interface %q: state %q must be up, down or absent", i.Name, i.State)
 	case i.State == Absent && !creates(i.Type):
-		return fmt.Errorf("interface %q: a %s is never made absent", i.Name, i.Type)
+		return fmt.Errorf("interface %q: what is %s is never made absent", i.Name, cmp.Or(string(i.Type), "there already"))
 	case i.VLAN != nil && (i.VLAN.ID < 1 || i.VLAN.ID > 4094):
 		return fmt.Errorf("interface %q: vlan.id %d must be 1 to 4094", i.Name, i.VLAN.ID)
 	case i.MTU != nil && *i.MTU < 68:
 		return fmt.Errorf("interface %q: mtu %d must be at least 68", i.Name, *i.MTU)
 	}
-	if i.Bridge == nil || i.Bridge.Port == nil {
+	if i.Bridge == nil || i.Bridge.Port == nil || i.Type != LinuxBridge {
 		return nil
 	}
 	for _, p := range *i.Bridge.Port {
