@@ -165,7 +165,8 @@ func (c *Catalog) selectors(in Selection) []selector {
 		}
 	}
 	add("hostNetwork", net.HostNetwork, func(n *HostNetwork) bool { return n.Object.Name == net.HostNetwork })
-	add("nadName", net.NADName, func(n *HostNetwork) bool { return n.hasNAD(in) })
+	made := slices.ContainsFunc(c.networksByAge, func(n *HostNetwork) bool { return n.makesNAD(net.NADName) })
+	add("nadName", net.NADName, func(n *HostNetwork) bool { return n.makesNAD(net.NADName) || !made && n.hasNAD(in) })
 	add("bridgeName", net.BridgeName, func(n *HostNetwork) bool { return n.HasBridge(net.BridgeName) })
 	add("physicalInterface", net.PhysicalInterface, func(n *HostNetwork) bool { return c.hasInterface(n, net.PhysicalInterface) })
 	if net.VLANID != 0 {
@@ -177,13 +178,16 @@ func (c *Catalog) selectors(in Selection) []selector {
 	return out
 }
 
-// hasNAD says whether the attachment that a network gives leads to the HostNetwork. One that leads to no bridge is taken for
-// that of virtual functions where the Wukong says that it wants some.
+// makesNAD says whether an attachment of that name is one that is made here for the HostNetwork.
+func (n *HostNetwork) makesNAD(name string) bool {
+	_, ok := n.trunkNAD(name)
+	return ok || (name != "" && n.NAD == name)
+}
+
+// hasNAD says whether the attachment that a network gives, which was not made here, leads to the HostNetwork. One that leads to
+// no bridge is taken for that of virtual functions where the Wukong says that it wants some.
 func (n *HostNetwork) hasNAD(in Selection) bool {
 	name := in.Network.NADName
-	if _, ok := n.trunkNAD(name); ok || n.NAD == name {
-		return true
-	}
 	bridge, leads := in.NADBridges[name]
 	if leads {
 		return n.HasBridge(bridge)
@@ -263,6 +267,9 @@ func narrow(in Selection, candidates []*HostNetwork) []*HostNetwork {
 			return []*HostNetwork{n}
 		}
 	}
+	if in.Network.Type == "" {
+		candidates = plain(candidates)
+	}
 	if in.Network.PhysicalInterface == "" || in.Network.VLANID != 0 {
 		return candidates
 	}
@@ -271,6 +278,15 @@ func narrow(in Selection, candidates []*HostNetwork) []*HostNetwork {
 		return untagged
 	}
 	return candidates
+}
+
+// plain prefers networks of type bridge, which a Wukong that gives no type always meant.
+func plain(candidates []*HostNetwork) []*HostNetwork {
+	out := slices.DeleteFunc(slices.Clone(candidates), func(n *HostNetwork) bool { return n.Type() != v1alpha1.NetworkBridge })
+	if len(out) == 0 {
+		return candidates
+	}
+	return out
 }
 
 // unselected finds the network of a Wukong's network that gives nothing but perhaps its type.
