@@ -38,7 +38,47 @@ func CheckTarget(in TargetCheck) *Refusal {
 			return r
 		}
 	}
-	return checkVLANs(in)
+	for _, check := range []func(TargetCheck) *Refusal{checkVLANs, checkFunctions, checkBridgeMTU} {
+		if r := check(in); r != nil {
+			return r
+		}
+	}
+	return nil
+}
+
+// checkFunctions refuses virtual functions of what is no NIC on the node: only there nmstate finds out.
+func checkFunctions(in TargetCheck) *Refusal {
+	for _, want := range in.Target.Canonical().Interfaces {
+		have, ok := in.Node.Interface(want.Name)
+		if want.State == Up && want.Ethernet != nil && ok && have.Type != Ethernet && have.Type != Veth {
+			return refuse(RefusedUplinkMissing, "%s is a %s on this node, and only a NIC has virtual functions: declare a HostUplink with the NIC for it; %s",
+				have.Name, have.Type, offer(in.Node))
+		}
+	}
+	return nil
+}
+
+// checkBridgeMTU compares the MTU of a bridge with that of its port, where the revision leaves the port's as it is: the bridge
+// would be made, and drop every larger frame.
+func checkBridgeMTU(in TargetCheck) *Refusal {
+	built := in.Target.Built()
+	for _, want := range in.Target.Canonical().Interfaces {
+		if want.State != Up || want.MTU == nil || want.Bridge == nil {
+			continue
+		}
+		for _, p := range want.Ports() {
+			entry, _ := in.Target.Lookup(p)
+			if port, ok := in.Node.Interface(p); ok && entry.MTU == nil && !slices.Contains(built, entry.Ref()) && port.MTU != 0 && port.MTU < *want.MTU {
+				return tooSmall(port, want)
+			}
+		}
+	}
+	return nil
+}
+
+func tooSmall(base NodeInterface, above Interface) *Refusal {
+	return refuse(RefusedUplinkMTU, "%s has MTU %d, and %s on it shall have %d: set a smaller mtu, or raise that of %s",
+		base.Name, base.MTU, above.Name, *above.MTU, base.Name)
 }
 
 type uplinkUse struct {
@@ -119,8 +159,7 @@ func checkMTU(in TargetCheck, want Interface) *Refusal {
 	if !ok || base.MTU == 0 || base.MTU >= *want.MTU {
 		return nil
 	}
-	return refuse(RefusedUplinkMTU, "%s has MTU %d, and %s on it shall have %d: set a smaller mtu, or raise that of %s",
-		base.Name, base.MTU, want.Name, *want.MTU, base.Name)
+	return tooSmall(base, want)
 }
 
 // Validate tells what makes the state impossible on any host, or nil. Renderers call it on what they made.
