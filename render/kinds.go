@@ -103,6 +103,11 @@ func (n *HostNetwork) On(s ipam.Segment) bool {
 	return s.Fabric == string(n.Object.Spec.PhysicalNetwork) && n.carriesVLAN(s.VLAN)
 }
 
+// OpenOn says whether a namespace may use the network on a segment: the network is open to it, and so is the range of a trunk.
+func (n *HostNetwork) OpenOn(ns NamespaceInfo, s ipam.Segment) bool {
+	return n.On(s) && Allowed(n.Object, ns) && (!n.Trunk() || n.opens(ns, s.VLAN))
+}
+
 // carriesVLAN says whether a trunk has the VLAN in one of its ranges.
 func (n *HostNetwork) carriesVLAN(vlan int) bool {
 	return slices.ContainsFunc(n.vlans, func(r nmstate.VLANRange) bool { return r.Min <= vlan && vlan <= r.Max })
