@@ -13,10 +13,10 @@ type uplinkUse struct {
 	vfs *int
 }
 
-func (u *uplinkUse) add(n *HostNetwork) {
-	u.dedicated = u.dedicated || n.onUplink()
+func (use *uplinkUse) add(n *HostNetwork) {
+	use.dedicated = use.dedicated || n.onUplink()
 	if n.vfs() != nil {
-		u.vfs = n.vfs()
+		use.vfs = n.vfs()
 	}
 }
 
