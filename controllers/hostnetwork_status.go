@@ -32,14 +32,14 @@ func (r *HostNetworkReconciler) publish(ctx context.Context, s *hostNetworkScope
 func (s *hostNetworkScope) report() {
 	status := &s.network.Status
 	status.ObservedGeneration = s.network.Generation
-	status.Segment = s.known.Segment.String()
+	status.Segment = s.known.SegmentText()
 	status.Bridge = s.known.Bridge
 	status.Uplinks = nil
 	status.EligibleNodes, status.ReadyNodes, status.NodesSummary, status.Problems = 0, 0, "", nil
 	for _, u := range s.uplinks[:min(len(s.uplinks), maxUplinks)] {
 		status.Uplinks = append(status.Uplinks, u.Name)
 	}
-	if status.Provisioned && len(s.uplinks) > 0 {
+	if status.Provisioned && len(s.uplinks) > 0 && !s.known.Observed() {
 		for _, u := range s.uplinks {
 			status.EligibleNodes += max(0, eligible(u.Status.Nodes))
 		}
@@ -74,6 +74,8 @@ func networkVerdict(s *hostNetworkScope) Verdict {
 		return Verdict{Working, v1alpha1.ReasonRemoving, "attachments are being deleted"}
 	case len(s.uplinks) == 0:
 		return s.withoutUplink()
+	case s.known.Observed():
+		return Verdict{Done, v1alpha1.ReasonApplied, "hosts get nothing for the network: somebody else makes its virtual functions"}
 	case !status.Provisioned:
 		return Verdict{Done, v1alpha1.ReasonNotInUse, "nobody uses the network, so hosts are not touched: it is built at first use"}
 	}

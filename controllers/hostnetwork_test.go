@@ -79,6 +79,8 @@ func TestHostNetworkVerdict(t *testing.T) {
 		change func(*hostNetworkScope)
 		want   Verdict
 	}{
+		"virtual functions of somebody else need nothing of hosts": {func(s *hostNetworkScope) { s.known.Object.Spec.Type = v1alpha1.NetworkSRIOV },
+			Verdict{Done, v1alpha1.ReasonApplied, "hosts get nothing for the network: somebody else makes its virtual functions"}},
 		"every eligible node has it": {func(*hostNetworkScope) {}, Verdict{Done, v1alpha1.ReasonApplied, "3/3 nodes have the network"}},
 		"nodes that are left out are named, and the others serve": {func(s *hostNetworkScope) {
 			s.uplinks[0].Status.Nodes = v1alpha1.NodeCounts{Matching: 4, LeftOut: 1, Applied: 3}

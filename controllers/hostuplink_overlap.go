@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -21,7 +22,9 @@ func selects(u *v1alpha1.HostUplink, node *corev1.Node) bool {
 
 // contend says whether two HostUplinks may not share a node: they lead to one fabric, or use one interface.
 func contend(a, b *render.Uplink) bool {
-	return a.Object.Spec.PhysicalNetwork == b.Object.Spec.PhysicalNetwork || a.Interface == b.Interface
+	theirs := b.Interfaces()
+	return a.Object.Spec.PhysicalNetwork == b.Object.Spec.PhysicalNetwork ||
+		slices.ContainsFunc(a.Interfaces(), func(name string) bool { return slices.Contains(theirs, name) })
 }
 
 // older orders HostUplinks by age, and by name where the age is the same.

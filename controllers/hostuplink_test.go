@@ -27,6 +27,9 @@ func TestRivalOn(t *testing.T) {
 	}
 	elsewhere := func(u *v1alpha1.HostUplink) { u.Spec.NodeSelector.MatchLabels = map[string]string{"rack": "2"} }
 	deleted := func(u *v1alpha1.HostUplink) { u.DeletionTimestamp = &metav1.Time{Time: time.Unix(9, 0)} }
+	bond := func(u *v1alpha1.HostUplink) {
+		u.Spec.Bond = &v1alpha1.Bond{Name: "bond0", Ports: []v1alpha1.InterfaceName{"eth0", "eth1"}}
+	}
 	self := uplink("self", "lab", "eth1", 5)
 	for name, test := range map[string]struct {
 		other  *render.Uplink
@@ -36,6 +39,7 @@ func TestRivalOn(t *testing.T) {
 		"an older one of the fabric has the node":            {uplink("other", "lab", "eth2", 1), nil, &rival{"other", true}},
 		"an older one of the interface has the node":         {uplink("other", "storage", "eth1", 1), nil, &rival{"other", true}},
 		"another fabric and another interface do not matter": {uplink("other", "storage", "eth2", 1), nil, nil},
+		"a bond of the NIC has the node":                     {uplink("other", "storage", "bond0", 1, bond), nil, &rival{"other", true}},
 		"a younger one does not matter":                      {uplink("other", "lab", "eth2", 9), nil, nil},
 		"among equals the name decides":                      {uplink("a", "lab", "eth2", 5), nil, &rival{"a", true}},
 		"one that selects other nodes does not matter":       {uplink("other", "lab", "eth2", 1, elsewhere), nil, nil},

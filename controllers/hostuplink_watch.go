@@ -134,7 +134,7 @@ func (stateMatters) Update(e event.UpdateEvent) bool {
 func withoutBridgePorts(n nmstate.Node) nmstate.Node {
 	n.Interfaces = slices.Clone(n.Interfaces)
 	for i := range n.Interfaces {
-		if n.Interfaces[i].Type == nmstate.LinuxBridge {
+		if t := n.Interfaces[i].Type; t == nmstate.LinuxBridge || t == nmstate.OVSBridge {
 			n.Interfaces[i].Ports = nil
 		}
 	}

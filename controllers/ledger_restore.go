@@ -178,7 +178,7 @@ func (p *publication) network(n render.Network) string {
 	}
 	st := p.wukong.Status.Networks[i]
 	var ok bool
-	if choice, ok = p.offer.catalog.Choice(st.HostNetwork); !ok || choice.Segment.String() != st.Segment {
+	if choice, ok = p.offer.catalog.Choice(st.HostNetwork, st.Segment, n); !ok {
 		return fmt.Sprintf("HostNetwork %q is not on segment %q any more", st.HostNetwork, st.Segment)
 	}
 	if len(st.Addresses) != len(n.Addresses) {

@@ -98,7 +98,8 @@ func choices(s *wukongScope) []render.Choice {
 	return out
 }
 
-// writeNADs makes the attachments, one per namespace and network, shared by all Wukongs of the namespace.
+// writeNADs makes the attachments, one per namespace and network, and per VLAN of a trunk, shared by all Wukongs of the
+// namespace.
 func (r *WukongReconciler) writeNADs(ctx context.Context, s *wukongScope) error {
 	if len(s.objects.NADs) > 0 && !r.components.Has(Multus) {
 		if s.request.Machine != nil {
@@ -122,15 +123,28 @@ func (r *WukongReconciler) writeNADs(ctx context.Context, s *wukongScope) error 
 			s.delivered = delivery{state: Stalled, reason: v1alpha1.ReasonNameTaken,
 				message: fmt.Sprintf("NetworkAttachmentDefinition %s exists and was not made for this network: rename or delete it", have.Name)}
 			return nil
-		case have.Spec.Config != want.Spec.Config:
+		case have.Spec.Config != want.Spec.Config || !carriesAnnotations(have, want):
 			have = have.DeepCopy()
 			have.Spec.Config = want.Spec.Config
+			for key, value := range want.Annotations {
+				metav1.SetMetaDataAnnotation(&have.ObjectMeta, key, value)
+			}
 			if err := r.Update(ctx, have); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// carriesAnnotations says whether an attachment has what is annotated, such as the resource of its device plugin.
+func carriesAnnotations(have, want *netattach.NetworkAttachmentDefinition) bool {
+	for key, value := range want.Annotations {
+		if have.Annotations[key] != value {
+			return false
+		}
+	}
+	return true
 }
 
 // sameAttachment says whether an attachment was made by the controller for the same HostNetwork.

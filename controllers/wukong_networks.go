@@ -19,9 +19,6 @@ func networkStatuses(s *wukongScope) []v1alpha1.WukongNetworkStatus {
 	var out []v1alpha1.WukongNetworkStatus
 	for _, n := range s.networks {
 		st := v1alpha1.WukongNetworkStatus{Name: n.Name, Primary: n.Primary}
-		if n.Unsupported != "" {
-			st.Reason, st.Message = v1alpha1.ReasonNotSupportedYet, n.Unsupported
-		}
 		if n.refusal != nil {
 			st.Reason, st.Message = n.refusal.Reason, n.refusal.Message
 			st.CandidateUplinks = n.candidates
@@ -135,6 +132,8 @@ func hostVerdict(s *wukongScope, n *networkScope) Verdict {
 	}
 	st := n.host.Status
 	switch {
+	case n.choice.Observed:
+		return Verdict{State: Done} // hosts get nothing for it
 	case st.ObservedGeneration != n.host.Generation || !st.Provisioned:
 		return Verdict{State: Working, Reason: v1alpha1.ReasonNodeNetworkProgressing, Message: fmt.Sprintf("HostNetwork %s is about to be built on hosts", n.host.Name)}
 	case s.node != nil:

@@ -44,7 +44,7 @@ func conclude(s *wukongScope) {
 		st.RequestHash = s.objects.RequestHash
 	}
 	verdicts := []Verdict{
-		unsupported(s), setAddressesAllocated(s), setConflictFree(s), setNodeNetworkReady(s),
+		setAddressesAllocated(s), setConflictFree(s), setNodeNetworkReady(s),
 		setGuestNetworkReady(s), setVirtualMachineReady(s),
 	}
 	setGuestInSync(s)
@@ -80,16 +80,6 @@ func concludeInvalid(s *wukongScope) {
 	}
 	setVerdict(&st.Conditions, s.wukong.Generation, Verdict{State: Stalled, Reason: v1alpha1.ReasonInvalidSpec, Message: message})
 	st.Phase = v1alpha1.PhaseError
-}
-
-func unsupported(s *wukongScope) Verdict {
-	for _, n := range s.networks {
-		if n.Unsupported != "" {
-			return Verdict{State: Stalled, Reason: v1alpha1.ReasonNotSupportedYet,
-				Message: fmt.Sprintf("%s %q: %s; the other networks are served", n.Path, n.Name, n.Unsupported)}
-		}
-	}
-	return Verdict{State: Done}
 }
 
 func notices(s *wukongScope) []v1alpha1.FieldNotice {

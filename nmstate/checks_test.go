@@ -175,7 +175,7 @@ func TestCheckTargetAsksAboutEverythingThatTheRevisionTouches(t *testing.T) {
 				s.Interfaces[k].VLAN.BaseIface = "bond7"
 			}
 		}
-		s.Interfaces = append(slices.DeleteFunc(s.Interfaces, func(i Interface) bool { return i.Type == Ethernet }), port(a), port(b))
+		s.Interfaces = append(slices.DeleteFunc(s.Interfaces, func(i Interface) bool { return i.Type == AnyType }), port(a), port(b))
 		return s
 	}
 	mixed := State{Interfaces: append(untagged().Interfaces, tagged().Interfaces...)}

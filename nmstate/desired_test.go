@@ -21,9 +21,9 @@ func num(i int) *int { return &i }
 
 func yes() *bool { b := true; return &b }
 
-// port is a NIC that a bridge or bond takes.
+// port is a NIC, or a bond of the host, that a bridge or bond takes.
 func port(name string) Interface {
-	return Interface{Name: name, Type: Ethernet, State: Up, IPv4: &IP{}, IPv6: &IP{}}
+	return Interface{Name: name, Type: AnyType, State: Up, IPv4: &IP{}, IPv6: &IP{}}
 }
 
 func subInterface(base string, name string, id int) Interface {
@@ -70,11 +70,47 @@ func bonded() State {
 	return State{Interfaces: []Interface{bridge("br-db", "bond0.30"), vlan, bond, port("eth2"), port("eth1")}}
 }
 
+// switched has a bridge of Open vSwitch with a trunk, and one on a VLAN.
+func switched() State {
+	b, v := bridge("br-ovs", "eth1"), bridge("br-ovs5", "eth1.5")
+	for _, i := range []*Interface{&b, &v} {
+		i.Type, i.IPv4, i.IPv6 = OVSBridge, nil, nil
+	}
+	(*b.Bridge.Port)[0].VLAN = &PortVLAN{Mode: "trunk", TrunkTags: []TrunkTag{{Range: &VLANRange{Min: 200, Max: 210}}, {ID: num(101)}}}
+	(*v.Bridge.Port)[0].VLAN = nil
+	return State{Interfaces: []Interface{b, v, subInterface("eth1", "eth1.5", 5), port("eth1")}}
+}
+
+// nativeTrunk has a VLAN that travels untagged.
+func nativeTrunk() State {
+	s := trunk()
+	(*s.Interfaces[0].Bridge.Port)[0].VLAN = &PortVLAN{Mode: "trunk", Tag: num(150), EnableNative: yes(), TrunkTags: []TrunkTag{
+		{Range: &VLANRange{Min: 100, Max: 149}}, {Range: &VLANRange{Min: 151, Max: 199}}}}
+	return s
+}
+
+// functions has a NIC with virtual functions, below MACVTAPs on a VLAN.
+func functions() State {
+	nic := Interface{Name: "eth1", Type: Ethernet, State: Up, MTU: num(9000), Ethernet: &EthernetSection{SRIOV: &SRIOV{TotalVFs: 8}}}
+	return State{Interfaces: []Interface{nic, subInterface("eth1", "eth1.6", 6)}}
+}
+
+// trunkOnBond has a trunk over a bond with LACP.
+func trunkOnBond() State {
+	s := bonded()
+	bond := s.Interfaces[2]
+	bond.LinkAggregation = &Bond{Mode: "802.3ad", Options: map[string]string{"miimon": "100", "lacp_rate": "fast"}, Port: []string{"eth1", "eth2"}}
+	top := trunk().Interfaces[0]
+	(*top.Bridge.Port)[0].Name = "bond0"
+	return State{Interfaces: []Interface{top, bond, port("eth1"), port("eth2")}}
+}
+
 // shapes are the desired states that revisions are made of. Their golden files are what nmstatectl is asked about.
 func shapes() map[string]State {
 	mixed := State{Interfaces: append(untagged().Interfaces, tagged().Interfaces...)}
 	narrowed, _ := Between(mixed, tagged(), Proven)
 	withdrawn, _ := Between(bonded(), State{}, Proven)
+	withdrawnSwitch, _ := Between(switched(), State{}, Proven)
 	return map[string]State{
 		"untagged":             untagged(),
 		"vlan":                 tagged(),
@@ -83,6 +119,12 @@ func shapes() map[string]State {
 		"bond-with-vlan":       bonded(),
 		"removal-of-one":       narrowed,
 		"removal-of-all":       withdrawn,
+		"trunk-with-native":    nativeTrunk(),
+		"trunk-on-bond":        trunkOnBond(),
+		"ovs":                  switched(),
+		"functions":            functions(),
+		"macvtap-base":         {Interfaces: []Interface{port("eth1")}},
+		"removal-of-ovs":       withdrawnSwitch,
 		"bridge-without-ports": {Interfaces: []Interface{bridge("br-none")}},
 	}
 }

@@ -1,6 +1,7 @@
 package nmstate
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -38,10 +39,47 @@ func CheckTarget(in TargetCheck) *Refusal {
 			return r
 		}
 	}
-	if r := checkTrafficKept(in); r != nil {
-		return r
+	for _, check := range []func(TargetCheck) *Refusal{checkTrafficKept, checkVLANs, checkFunctions, checkBridgeMTU} {
+		if r := check(in); r != nil {
+			return r
+		}
 	}
-	return checkVLANs(in)
+	return nil
+}
+
+// checkFunctions refuses virtual functions of what is no NIC on the node: only there nmstate finds out.
+func checkFunctions(in TargetCheck) *Refusal {
+	for _, want := range in.Target.Canonical().Interfaces {
+		have, ok := in.Node.Interface(want.Name)
+		if want.State == Up && want.Ethernet != nil && ok && have.Type != Ethernet && have.Type != Veth {
+			return refuse(RefusedUplinkMissing, "%s is a %s on this node, and only a NIC has virtual functions: declare a HostUplink with the NIC for it; %s",
+				have.Name, have.Type, offer(in.Node))
+		}
+	}
+	return nil
+}
+
+// checkBridgeMTU compares the MTU of a bridge with that of its port, where the revision leaves the port's as it is: the bridge
+// would be made, and drop every larger frame.
+func checkBridgeMTU(in TargetCheck) *Refusal {
+	built := in.Target.Built()
+	for _, want := range in.Target.Canonical().Interfaces {
+		if want.State != Up || want.MTU == nil || want.Bridge == nil {
+			continue
+		}
+		for _, p := range want.Ports() {
+			entry, _ := in.Target.Lookup(p)
+			if port, ok := in.Node.Interface(p); ok && entry.MTU == nil && !slices.Contains(built, entry.Ref()) && port.MTU != 0 && port.MTU < *want.MTU {
+				return tooSmall(port, want)
+			}
+		}
+	}
+	return nil
+}
+
+func tooSmall(base NodeInterface, above Interface) *Refusal {
+	return refuse(RefusedUplinkMTU, "%s has MTU %d, and %s on it shall have %d: set a smaller mtu, or raise that of %s",
+		base.Name, base.MTU, above.Name, *above.MTU, base.Name)
 }
 
 type uplinkUse struct {
@@ -122,8 +160,7 @@ func checkMTU(in TargetCheck, want Interface) *Refusal {
 	if !ok || base.MTU == 0 || base.MTU >= *want.MTU {
 		return nil
 	}
-	return refuse(RefusedUplinkMTU, "%s has MTU %d, and %s on it shall have %d: set a smaller mtu, or raise that of %s",
-		base.Name, base.MTU, want.Name, *want.MTU, base.Name)
+	return tooSmall(base, want)
 }
 
 // Validate tells what makes the state impossible on any host, or nil. Renderers call it on what they made.
@@ -162,13 +199,13 @@ func (i Interface) validate() error {
 	case i.State != Up && i.State != Down && i.State != Absent:
 		return fmt.Errorf("interface %q: state %q must be up, down or absent", i.Name, i.State)
 	case i.State == Absent && !creates(i.Type):
-		return fmt.Errorf("interface %q: a %s is never made absent", i.Name, i.Type)
+		return fmt.Errorf("interface %q: what is %s is never made absent", i.Name, cmp.Or(string(i.Type), "there already"))
 	case i.VLAN != nil && (i.VLAN.ID < 1 || i.VLAN.ID > 4094):
 		return fmt.Errorf("interface %q: vlan.id %d must be 1 to 4094", i.Name, i.VLAN.ID)
 	case i.MTU != nil && *i.MTU < 68:
 		return fmt.Errorf("interface %q: mtu %d must be at least 68", i.Name, *i.MTU)
 	}
-	if i.Bridge == nil || i.Bridge.Port == nil {
+	if i.Bridge == nil || i.Bridge.Port == nil || i.Type != LinuxBridge {
 		return nil
 	}
 	for _, p := range *i.Bridge.Port {

@@ -11,6 +11,7 @@ import (
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/ipam"
+	"novasphere.dev/wukong-network/nmstate"
 )
 
 // Catalog is what platform teams have on offer: HostUplinks and HostNetworks, checked once, with everything that depends on
@@ -32,7 +33,7 @@ type pair struct{ uplink, network string }
 // Uplink is a HostUplink with what the catalog knows about it.
 type Uplink struct {
 	Object *v1alpha1.HostUplink
-	// Interface is the name of the uplink interface on hosts: the NIC, or the bond.
+	// Interface is the name of the uplink interface on hosts: a NIC or a bond that is there, or the bond that is built.
 	Interface string
 	// Problem is nil when revisions can be rendered for the uplink.
 	Problem *Problem
@@ -42,12 +43,18 @@ type Uplink struct {
 
 // HostNetwork is a HostNetwork with what the catalog knows about it.
 type HostNetwork struct {
-	Object  *v1alpha1.HostNetwork
+	Object *v1alpha1.HostNetwork
+	// Segment is the broadcast domain; the zero value for a trunk, which has one for each VLAN (On, SegmentText).
 	Segment ipam.Segment
-	// VLAN is the tag on the wire, 0 for untagged frames. It is not that of Segment where the fabric has a native VLAN.
+	// VLAN is the tag on the wire, 0 for untagged frames and for a trunk. It is not that of Segment where the fabric has a native
+	// VLAN.
 	VLAN int
-	// Bridge and NAD are the names of the bridge on hosts and of the attachments to it.
-	Bridge, NAD string
+	// vlans are the VLANs of a trunk, merged and in order.
+	vlans []nmstate.VLANRange
+	// Bridge is the name of the bridge on hosts; empty for types that have none.
+	Bridge string
+	// NAD is the name of the attachments; empty for a trunk, which has one for each VLAN, and where somebody else makes them.
+	NAD string
 	// MTU is the largest MTU that a guest can use, in bytes, or 0 when nothing says.
 	MTU int
 	// Problem is nil when the network can be used.
@@ -85,7 +92,7 @@ func NewCatalog(uplinks []v1alpha1.HostUplink, networks []v1alpha1.HostNetwork) 
 		c.uplinksByAge = append(c.uplinksByAge, u)
 	}
 	for i := range networks {
-		n := &HostNetwork{Object: &networks[i], Bridge: BridgeName(&networks[i]), NAD: NADName(networks[i].Name)}
+		n := &HostNetwork{Object: &networks[i]}
 		c.networks[n.Object.Name] = n
 		c.networksByAge = append(c.networksByAge, n)
 	}
@@ -107,6 +114,17 @@ func uplinkInterface(u *v1alpha1.HostUplink) string {
 		return string(u.Spec.Bond.Name)
 	}
 	return string(u.Spec.Interface)
+}
+
+// Interfaces gives the interfaces of hosts that the uplink has for itself: the uplink interface, and the ports of its bond.
+func (u *Uplink) Interfaces() []string {
+	out := []string{u.Interface}
+	if bond := u.Object.Spec.Bond; bond != nil {
+		for _, p := range bond.Ports {
+			out = append(out, string(p))
+		}
+	}
+	return out
 }
 
 // Uplinks gives all HostUplinks by name.
@@ -135,7 +153,7 @@ func (c *Catalog) HostNetwork(name string) (*HostNetwork, bool) {
 	return n, ok
 }
 
-// Segment gives the broadcast domain of a HostNetwork: a native VLAN of its fabric makes the untagged frames that VLAN.
+// Segment gives the broadcast domain of a HostNetwork that is no trunk: a native VLAN of its fabric makes the untagged frames that VLAN.
 func (c *Catalog) Segment(n *v1alpha1.HostNetwork) ipam.Segment {
 	return c.segment(n.Spec.PhysicalNetwork, n.Spec.VLAN)
 }

@@ -239,10 +239,14 @@ func (c *Catalog) uplinksOn(node labels.Set) []*Uplink {
 	var out []*Uplink
 	for _, u := range c.uplinksByAge {
 		selector, err := metav1.LabelSelectorAsSelector(&u.Object.Spec.NodeSelector)
-		if u.Problem != nil || err != nil || !selector.Matches(node) || fabrics[u.Object.Spec.PhysicalNetwork] || interfaces[u.Interface] {
+		if u.Problem != nil || err != nil || !selector.Matches(node) || fabrics[u.Object.Spec.PhysicalNetwork] ||
+			slices.ContainsFunc(u.Interfaces(), func(name string) bool { return interfaces[name] }) {
 			continue
 		}
-		fabrics[u.Object.Spec.PhysicalNetwork], interfaces[u.Interface] = true, true
+		fabrics[u.Object.Spec.PhysicalNetwork] = true
+		for _, name := range u.Interfaces() {
+			interfaces[name] = true
+		}
 		out = append(out, u)
 	}
 	return out

@@ -159,8 +159,8 @@ func input(t *testing.T, dir string) render.Input {
 		}
 	}
 	if nic, err := os.ReadFile(filepath.Join(dir, "stand-in")); err == nil {
-		uplink, network := render.StandIn(strings.TrimSpace(string(nic)))
-		in.HostUplinks, in.HostNetworks = append(in.HostUplinks, uplink), append(in.HostNetworks, network)
+		uplink, networks := render.StandIn(strings.TrimSpace(string(nic)))
+		in.HostUplinks, in.HostNetworks = append(in.HostUplinks, uplink), append(in.HostNetworks, networks...)
 	}
 	return in
 }

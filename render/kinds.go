@@ -53,9 +53,6 @@ func (n *HostNetwork) TopInterface(u *Uplink) string {
 	return u.Interface
 }
 
-// ranges gives the VLANs of a trunk, merged and in order.
-func (n *HostNetwork) ranges() []nmstate.VLANRange { return merged(n.Object.Spec.Trunk) }
-
 // merged gives the VLANs of ranges, in order, without overlaps and gaps between neighbours. Ranges that are none are left out.
 func merged(ranges []v1alpha1.TrunkRange) []nmstate.VLANRange {
 	sorted := slices.Clone(ranges)
@@ -93,7 +90,7 @@ func rangesText(ranges []nmstate.VLANRange) string {
 // SegmentText writes the segments of the network: fabric, fabric.100, or fabric.100-199,300 for a trunk.
 func (n *HostNetwork) SegmentText() string {
 	if n.Trunk() {
-		return string(n.Object.Spec.PhysicalNetwork) + "." + rangesText(n.ranges())
+		return string(n.Object.Spec.PhysicalNetwork) + "." + rangesText(n.vlans)
 	}
 	return n.Segment.String()
 }
@@ -106,9 +103,14 @@ func (n *HostNetwork) On(s ipam.Segment) bool {
 	return s.Fabric == string(n.Object.Spec.PhysicalNetwork) && n.carriesVLAN(s.VLAN)
 }
 
+// OpenOn says whether a namespace may use the network on a segment: the network is open to it, and so is the range of a trunk.
+func (n *HostNetwork) OpenOn(ns NamespaceInfo, s ipam.Segment) bool {
+	return n.On(s) && Allowed(n.Object, ns) && (!n.Trunk() || n.opens(ns, s.VLAN))
+}
+
 // carriesVLAN says whether a trunk has the VLAN in one of its ranges.
 func (n *HostNetwork) carriesVLAN(vlan int) bool {
-	return slices.ContainsFunc(n.ranges(), func(r nmstate.VLANRange) bool { return r.Min <= vlan && vlan <= r.Max })
+	return slices.ContainsFunc(n.vlans, func(r nmstate.VLANRange) bool { return r.Min <= vlan && vlan <= r.Max })
 }
 
 // openVLANs gives the VLANs of a trunk that a namespace may pick: of the ranges that are open to it, none where the network

@@ -74,7 +74,7 @@ func (p machineParts) instance() kubevirtv1.VirtualMachineInstanceSpec {
 	return out
 }
 
-// network attaches an interface to the pod network or to the bridge of its HostNetwork.
+// network attaches an interface to the pod network or to its HostNetwork.
 func (p machineParts) network(n *NIC) kubevirtv1.Network {
 	if n.Pod {
 		return kubevirtv1.Network{Name: n.Name, NetworkSource: kubevirtv1.NetworkSource{Pod: &kubevirtv1.PodNetwork{}}}
@@ -95,7 +95,7 @@ func (p machineParts) devices() kubevirtv1.Devices {
 			pod = true
 			nic.Masquerade = &kubevirtv1.InterfaceMasquerade{}
 		} else {
-			nic.Bridge = &kubevirtv1.InterfaceBridge{}
+			attach(&nic, n.Choice.Type)
 		}
 		out.Interfaces = append(out.Interfaces, nic)
 	}
@@ -120,6 +120,21 @@ func (p machineParts) devices() kubevirtv1.Devices {
 		out.GPUs = append(out.GPUs, kubevirtv1.GPU{Name: g.Name, DeviceName: g.DeviceName})
 	}
 	return out
+}
+
+// macvtapBinding is the network binding plugin of KubeVirt that takes over a MACVTAP of the pod.
+const macvtapBinding = "macvtap"
+
+// attach says how an interface of the guest gets what the attachment made in the pod.
+func attach(nic *kubevirtv1.Interface, kind v1alpha1.NetworkType) {
+	switch kind {
+	case v1alpha1.NetworkMacvlan:
+		nic.Binding = &kubevirtv1.PluginBinding{Name: macvtapBinding}
+	case v1alpha1.NetworkSRIOV:
+		nic.SRIOV = &kubevirtv1.InterfaceSRIOV{}
+	default:
+		nic.Bridge = &kubevirtv1.InterfaceBridge{}
+	}
 }
 
 func virtioDisk(name string) kubevirtv1.Disk {
@@ -193,11 +208,12 @@ func (p machineParts) affinity() *corev1.Affinity {
 	return &out
 }
 
-// networkLabels gives, by name, the label of each HostNetwork that the machine attaches to.
+// networkLabels gives, by name, the label of each HostNetwork that the machine attaches to. No node is labelled for one that is
+// only observed: the resource of its attachment finds the node.
 func (p machineParts) networkLabels() []corev1.NodeSelectorRequirement {
 	var names []string
 	for _, n := range p.nics {
-		if !n.Pod {
+		if !n.Pod && !n.Choice.Observed {
 			names = append(names, n.Choice.HostNetwork)
 		}
 	}

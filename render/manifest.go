@@ -68,9 +68,12 @@ func (o Output) Manifests() ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// StandIn gives one HostUplink on every node and a default untagged HostNetwork on it, open to every namespace, for trying
-// manifests of Wukongs where nothing else is declared.
-func StandIn(nic string) (v1alpha1.HostUplink, v1alpha1.HostNetwork) {
+// standInVLAN is that of the stand-in for type macvlan: the NIC itself is the port of a bridge already.
+const standInVLAN = 4094
+
+// StandIn gives one HostUplink on every node and two default HostNetworks on it, open to every namespace, for trying manifests of
+// Wukongs where nothing else is declared: an untagged one of type bridge, and one of type macvlan on a VLAN.
+func StandIn(nic string) (v1alpha1.HostUplink, []v1alpha1.HostNetwork) {
 	const name = "stand-in"
 	canary := int32(1)
 	unavailable := intstr.FromString("10%")
@@ -86,5 +89,8 @@ func StandIn(nic string) (v1alpha1.HostUplink, v1alpha1.HostNetwork) {
 		Spec: v1alpha1.HostNetworkSpec{PhysicalNetwork: name, Type: v1alpha1.NetworkBridge, Default: true,
 			AllowedNamespaces: &v1alpha1.AllowedNamespaces{Selector: &metav1.LabelSelector{}}},
 	}
-	return uplink, network
+	vlan := v1alpha1.VLANID(standInVLAN)
+	macvtaps := *network.DeepCopy()
+	macvtaps.Name, macvtaps.Spec.Type, macvtaps.Spec.VLAN = name+"-macvlan", v1alpha1.NetworkMacvlan, &vlan
+	return uplink, []v1alpha1.HostNetwork{network, macvtaps}
 }

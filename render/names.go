@@ -24,8 +24,15 @@ const (
 // PolicyName gives the name of the NodeNetworkConfigurationPolicy of a revision.
 func PolicyName(uplink, hash string) string { return "wukong-" + uplink + "-" + hash }
 
-// NADName gives the name of the NetworkAttachmentDefinition that leads to a HostNetwork, in every namespace that uses it.
+// NADName gives the name of the NetworkAttachmentDefinition that leads to a HostNetwork of one segment, in every namespace that
+// uses it.
 func NADName(hostNetwork string) string { return "wukong-" + hostNetwork }
+
+// TrunkNADName gives the name of the NetworkAttachmentDefinition that leads to one VLAN of a HostNetwork with a trunk. Its first
+// part has the VLAN, so that no HostNetwork has a NADName like it.
+func TrunkNADName(hostNetwork string, vlan int) string {
+	return "wukong" + strconv.Itoa(vlan) + "-" + hostNetwork
+}
 
 // LegacyNADName gives the name that NovaSphere's operator gave to the attachment of one network of one Wukong. It is
 // recognised and never made.

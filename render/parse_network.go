@@ -102,7 +102,9 @@ func (p *parser) network(i int, path *field.Path) Network {
 	out.MTU = p.mtu(path.Child("mtu"), in.MTU)
 	p.addressing(in.IPConfig, path.Child("ipConfig"), &out)
 	p.checkMTU(path.Child("mtu"), out)
-	p.unsupported(in, path, &out)
+	if in.IPConfig != nil && in.IPConfig.SourceRouting {
+		p.notice(path.Child("ipConfig", "sourceRouting"), "is not acted on yet: the guest answers by its routing table")
+	}
 	return out
 }
 
@@ -194,18 +196,6 @@ func (p *parser) checkMTU(path *field.Path, n Network) {
 	v6 := slices.ContainsFunc(n.Addresses, func(a Address) bool { return a.Explicit() && a.Prefix.Addr().Is6() })
 	if n.MTU != 0 && n.MTU < minMTUv6 && v6 {
 		p.invalid(path, n.MTU, fmt.Sprintf("is too small for IPv6: use at least %d bytes, or remove the IPv6 addresses", minMTUv6))
-	}
-}
-
-// unsupported marks a network that this version does not serve.
-func (p *parser) unsupported(in *v1alpha1.WukongNetwork, path *field.Path, out *Network) {
-	const skipped = ": the network gets no lease and no interface; the others are served"
-	if out.Type != "" && out.Type != v1alpha1.NetworkBridge {
-		out.Unsupported = fmt.Sprintf("networks of type %s are not available yet; use type bridge", out.Type)
-		p.notice(path.Child("type"), out.Unsupported+skipped)
-	}
-	if in.IPConfig != nil && in.IPConfig.SourceRouting && out.Unsupported == "" {
-		p.notice(path.Child("ipConfig", "sourceRouting"), "is not acted on yet: the guest answers by its routing table")
 	}
 }
 

@@ -31,7 +31,7 @@ func newPool(c *Catalog, o *v1alpha1.AddressPool) *Pool {
 	out := &Pool{Object: o, Segment: c.segment(spec.Segment.PhysicalNetwork, spec.Segment.VLAN)}
 	problem := out.read()
 	out.Problem = first(clusterNameProblem(o.Name), fabricProblem("spec.segment.physicalNetwork", spec.Segment.PhysicalNetwork),
-		vlanProblem("spec.segment.vlan", spec.Segment.VLAN), problem, selectorProblem(spec.AllowedNamespaces), cooldownProblem(spec.Cooldown))
+		vlanProblem("spec.segment.vlan", spec.Segment.VLAN), problem, selectorProblem("spec", spec.AllowedNamespaces), cooldownProblem(spec.Cooldown))
 	return out
 }
 

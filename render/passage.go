@@ -8,18 +8,14 @@ import (
 )
 
 // preserve leaves the addresses of bridges alone that may have taken over those of the uplink: nmstate keeps what an entry does
-// not mention, so the steady revision can be applied before and after the move. The uplink may be a bond, too.
+// not mention, so the steady revision can be applied before and after the move.
 func preserve(u *Uplink, state *nmstate.State) {
 	if u.Object.Spec.Protect != v1alpha1.ProtectPreserve {
 		return
 	}
 	for k := range state.Interfaces {
-		i := &state.Interfaces[k]
-		switch {
-		case i.Type == nmstate.LinuxBridge && slices.Contains(i.Ports(), u.Interface) && !filters(i):
+		if i := &state.Interfaces[k]; i.Type == nmstate.LinuxBridge && slices.Contains(i.Ports(), u.Interface) && !filters(i) {
 			i.IPv4, i.IPv6 = nil, nil
-		case i.Name == u.Interface && i.LinkAggregation == nil && i.Ethernet == nil:
-			i.Type = nmstate.AnyType
 		}
 	}
 }

@@ -191,26 +191,15 @@ func (p *planner) parse() {
 		if request == nil {
 			continue
 		}
-		p.notices(o, servedNotices(request))
+		p.notices(o, request.Notices)
 		p.wukongs = append(p.wukongs, &planned{object: o, request: request, since: w.CreationTimestamp.Time, choices: make([]Choice, len(request.Networks))})
 	}
-}
-
-// servedNotices are the notices of a request without those about networks that are not served, which are errors here.
-func servedNotices(r *Request) []v1alpha1.FieldNotice {
-	return slices.DeleteFunc(slices.Clone(r.Notices), func(f v1alpha1.FieldNotice) bool {
-		return slices.ContainsFunc(r.Networks, func(n Network) bool { return n.Unsupported != "" && strings.HasPrefix(f.Field, n.Path+".") })
-	})
 }
 
 // resolve finds the HostNetwork of every network.
 func (p *planner) resolve() {
 	for _, w := range p.wukongs {
 		for i, n := range w.request.Networks {
-			if n.Unsupported != "" {
-				p.find(w.object, SeverityError, Problem{Reason: v1alpha1.ReasonNotSupportedYet, Path: n.Path,
-					Message: n.Unsupported + ". The network gets no lease and no interface; the others are served"})
-			}
 			if !n.Served() {
 				continue
 			}

@@ -40,10 +40,10 @@ func TestAWukongGetsAllOfItsAddressesOrNone(t *testing.T) {
 		"no namespace means default":                      {[]v1alpha1.Wukong{asks("", "1", 1, x), asks("default", "2", 2, x)}, []string{"10.0.0.5 default/1"}},
 		"a Wukong that is given twice is one":             {[]v1alpha1.Wukong{asks("a", "1", 1, x), asks("a", "1", 2, y)}, []string{"10.0.0.5 a/1"}},
 	}
-	uplink, network := render.StandIn("eth1")
+	uplink, networks := render.StandIn("eth1")
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			out, findings := render.Plan(render.Input{Wukongs: c.wukongs, HostUplinks: []v1alpha1.HostUplink{uplink}, HostNetworks: []v1alpha1.HostNetwork{network}})
+			out, findings := render.Plan(render.Input{Wukongs: c.wukongs, HostUplinks: []v1alpha1.HostUplink{uplink}, HostNetworks: networks})
 			var got []string
 			for _, l := range out.Leases {
 				got = append(got, l.Address.Addr().String()+" "+l.Namespace+"/"+l.Wukong)
@@ -70,9 +70,9 @@ func errorsOf(findings []render.Finding) int {
 }
 
 func TestPlanLeavesItsInputAlone(t *testing.T) {
-	uplink, network := render.StandIn("eth1")
+	uplink, networks := render.StandIn("eth1")
 	in := render.Input{Wukongs: []v1alpha1.Wukong{asks("", "b", 1, "10.0.0.5/24"), asks("", "a", 1, "10.0.0.5/24"), asks("", "a", 1, "10.0.0.5/24")},
-		HostUplinks: []v1alpha1.HostUplink{uplink}, HostNetworks: []v1alpha1.HostNetwork{network}}
+		HostUplinks: []v1alpha1.HostUplink{uplink}, HostNetworks: networks}
 	before := []v1alpha1.Wukong{*in.Wukongs[0].DeepCopy(), *in.Wukongs[1].DeepCopy(), *in.Wukongs[2].DeepCopy()}
 	render.Plan(in)
 	if diff := cmp.Diff(before, in.Wukongs); diff != "" {

@@ -90,14 +90,28 @@ func (p *Pool) Open(ns NamespaceInfo) bool {
 	return p.Object.Spec.AllowedNamespaces == nil || lists(p.Object.Spec.AllowedNamespaces, ns)
 }
 
+// served says of a segment whether a usable HostNetwork leads to it.
+func (c *Catalog) served() func(ipam.Segment) bool {
+	segments, trunks := map[ipam.Segment]bool{}, []*HostNetwork{}
+	for _, n := range c.networksByAge {
+		switch {
+		case n.Problem != nil:
+		case n.Trunk():
+			trunks = append(trunks, n)
+		default:
+			segments[n.Segment] = true
+		}
+	}
+	return func(s ipam.Segment) bool {
+		return segments[s] || slices.ContainsFunc(trunks, func(n *HostNetwork) bool { return n.On(s) })
+	}
+}
+
 // warn tells of what several pools, or a pool and the catalog, say together. Of two pools the younger is told.
 func (p *Pools) warn() {
-	served := map[ipam.Segment]bool{}
-	for _, n := range p.catalog.HostNetworks() {
-		served[n.Segment] = served[n.Segment] || n.Problem == nil
-	}
+	served := p.catalog.served()
 	for _, pool := range p.byAge {
-		if pool.Problem == nil && !served[pool.Segment] {
+		if pool.Problem == nil && !served(pool.Segment) {
 			pool.Warnings = append(pool.Warnings, Problem{Reason: v1alpha1.ReasonHostNetworkNotFound, Path: "spec.segment",
 				Message: fmt.Sprintf("no HostNetwork serves segment %s, so nobody can use the addresses yet: declare one, or correct the segment", pool.Segment)})
 		}

@@ -69,9 +69,6 @@ type Network struct {
 	SourceRouting bool
 	// Primary: the guest's default route through this network is preferred to those through others.
 	Primary bool
-	// Unsupported says, to people, why this version does not serve the network, or is empty. Such a network has no lease, no
-	// attachment and no interface; the other networks of the Wukong are served.
-	Unsupported string
 }
 
 // Address is one static address of a network.
@@ -137,8 +134,8 @@ func (n Network) Static() bool { return len(n.Addresses) > 0 }
 // Explicit says whether the address is known: the Wukong names it, or it was taken from its pool.
 func (a Address) Explicit() bool { return a.Prefix.IsValid() }
 
-// Served says whether the network leads to a HostNetwork in this version: it then needs a Choice.
-func (n Network) Served() bool { return !n.Pod && n.Unsupported == "" }
+// Served says whether the network leads to a HostNetwork: it then needs a Choice.
+func (n Network) Served() bool { return !n.Pod }
 
 // NextHops are the gateways, next hops of routes and DNS servers that the Wukong names, sorted, each once. None of them is an
 // address for its own machine.

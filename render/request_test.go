@@ -278,7 +278,7 @@ func TestParseWukongReportsWhatHasNoEffect(t *testing.T) {
 			w.Spec.GuestConfig, w.Spec.CloudInitUser = v1alpha1.GuestConfigManual, &v1alpha1.CloudInitUser{Name: "a"}
 			w.Spec.Disks = []v1alpha1.Disk{{Name: "root", Size: "1Gi"}}
 		}, []string{"spec.cloudInitUser"}},
-		"a type that is not served":  {network(func(n *v1alpha1.WukongNetwork) { n.Type = v1alpha1.NetworkSRIOV }), []string{at + ".type"}},
+		"a type other than bridge":   {network(func(n *v1alpha1.WukongNetwork) { n.Type = v1alpha1.NetworkSRIOV }), nil},
 		"an address from a pool":     {ip(func(c *v1alpha1.IPConfig) { c.Address, c.Gateway, c.IPPool = nil, nil, "p" }), nil},
 		"policy routing":             {ip(func(c *v1alpha1.IPConfig) { c.SourceRouting = true }), []string{at + ".ipConfig.sourceRouting"}},
 		"static fields in mode dhcp": {ip(func(c *v1alpha1.IPConfig) { c.Mode = v1alpha1.IPModeDHCP }), []string{at + ".ipConfig.address", at + ".ipConfig.gateway"}},

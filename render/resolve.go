@@ -1,8 +1,10 @@
 package render
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -23,14 +25,24 @@ type Selection struct {
 	NADBridges map[string]string
 }
 
-// Choice is the HostNetwork that a network of a Wukong attaches to. The zero Choice is none.
+// Choice is the HostNetwork that a network of a Wukong attaches to, and for a trunk the VLAN of it. The zero Choice is none.
 type Choice struct {
 	// HostNetwork and UID identify it. UID is empty where it is not from a cluster.
 	HostNetwork string
 	UID         types.UID
 	Segment     ipam.Segment
+	// Type is the kind of attachment.
+	Type v1alpha1.NetworkType
+	// VLAN is the tag that the attachment sets, 0 for none: that of a trunk, or of a virtual function.
+	VLAN int
 	// Bridge is the bridge on hosts, NADName the attachment to it in the Wukong's namespace, CNIType that attachment's plugin.
 	Bridge, NADName, CNIType string
+	// ResourceName is the resource that a device plugin offers for the attachment, or empty.
+	ResourceName string
+	// ForeignNAD says that somebody else makes the attachment, so that none is rendered.
+	ForeignNAD bool
+	// Observed says that hosts get nothing for the network, so that no node is proved to have it.
+	Observed bool
 	// MTU is that of the network, in bytes, or 0 when nothing says.
 	MTU int
 }
@@ -65,30 +77,75 @@ func (c *Catalog) Resolve(in Selection) (Choice, *Refusal) {
 		n, refusal = c.selected(in, given)
 	}
 	if refusal == nil {
-		refusal = usable(in, n)
+		refusal = firstRefusal(usable(in, n), vlanRefusal(in, n), attachmentRefusal(in, n))
 	}
 	if refusal != nil {
 		return Choice{}, refusal
 	}
-	return choose(n), nil
+	return n.choice(in.Network), nil
 }
 
-// Choice gives the choice of a HostNetwork that was made before, whether or not it would be made again; false where there is
-// no such HostNetwork.
-func (c *Catalog) Choice(hostNetwork string) (Choice, bool) {
+// firstRefusal gives the first refusal that is one.
+func firstRefusal(refusals ...*Refusal) *Refusal {
+	for _, r := range refusals {
+		if r != nil {
+			return r
+		}
+	}
+	return nil
+}
+
+// Choice gives the choice that a network made before, whether or not it would be made again; false where there is no such
+// HostNetwork, or where it does not lead to that segment for the network.
+func (c *Catalog) Choice(hostNetwork, segment string, network Network) (Choice, bool) {
 	n, ok := c.networks[hostNetwork]
 	if !ok {
 		return Choice{}, false
 	}
-	return choose(n), true
+	out := n.choice(network)
+	return out, out.Segment.String() == segment
 }
 
-func choose(n *HostNetwork) Choice {
-	cni := n.Object.Spec.CNIType
-	if cni == "" {
-		cni = defaultCNI
+// choice is what a network of a Wukong gets of a HostNetwork.
+func (n *HostNetwork) choice(network Network) Choice {
+	out := Choice{HostNetwork: n.Object.Name, UID: n.Object.UID, Segment: n.Segment, Type: n.Type(), Bridge: n.Bridge, NADName: n.NAD,
+		ResourceName: n.resourceName(), ForeignNAD: n.foreignAttachments(), Observed: n.Observed(), MTU: n.MTU}
+	switch {
+	case n.Trunk():
+		// Inside a bridge that filters, the native VLAN is one like the others: it is untagged on the wire alone.
+		out.VLAN = n.vlanOf(network)
+		out.Segment = ipam.Segment{Fabric: string(n.Object.Spec.PhysicalNetwork), VLAN: out.VLAN}
+		out.NADName = TrunkNADName(n.Object.Name, out.VLAN)
+	case n.Type() == v1alpha1.NetworkSRIOV:
+		out.VLAN = n.VLAN
 	}
-	return Choice{HostNetwork: n.Object.Name, UID: n.Object.UID, Segment: n.Segment, Bridge: n.Bridge, NADName: n.NAD, CNIType: cni, MTU: n.MTU}
+	if out.ForeignNAD {
+		out.NADName = network.NADName
+	}
+	if n.Type() == v1alpha1.NetworkBridge {
+		out.CNIType = cmp.Or(n.Object.Spec.CNIType, defaultCNI)
+	}
+	return out
+}
+
+// vlanOf gives the VLAN of a trunk that a network of a Wukong picks, by its vlanId or by the name of an attachment that was made
+// here; 0 for none.
+func (n *HostNetwork) vlanOf(network Network) int {
+	if network.VLANID != 0 {
+		return network.VLANID
+	}
+	vlan, _ := n.trunkNAD(network.NADName)
+	return vlan
+}
+
+// trunkNAD gives the VLAN of a trunk that an attachment leads to, by the attachment's name.
+func (n *HostNetwork) trunkNAD(name string) (int, bool) {
+	digits, ok := strings.CutPrefix(strings.TrimSuffix(name, "-"+n.Object.Name), "wukong")
+	vlan, err := strconv.Atoi(digits)
+	if !ok || err != nil || !n.Trunk() || name != TrunkNADName(n.Object.Name, vlan) {
+		return 0, false
+	}
+	return vlan, n.carriesVLAN(vlan)
 }
 
 // selector is one given field, and what it selects.
@@ -108,18 +165,40 @@ func (c *Catalog) selectors(in Selection) []selector {
 		}
 	}
 	add("hostNetwork", net.HostNetwork, func(n *HostNetwork) bool { return n.Object.Name == net.HostNetwork })
-	add("nadName", net.NADName, func(n *HostNetwork) bool {
-		return n.NAD == net.NADName || n.HasBridge(in.NADBridges[net.NADName])
-	})
+	made := slices.ContainsFunc(c.networksByAge, func(n *HostNetwork) bool { return n.makesNAD(net.NADName) })
+	add("nadName", net.NADName, func(n *HostNetwork) bool { return n.makesNAD(net.NADName) || !made && n.hasNAD(in) })
 	add("bridgeName", net.BridgeName, func(n *HostNetwork) bool { return n.HasBridge(net.BridgeName) })
 	add("physicalInterface", net.PhysicalInterface, func(n *HostNetwork) bool { return c.hasInterface(n, net.PhysicalInterface) })
 	if net.VLANID != 0 {
-		add("vlanId", fmt.Sprint(net.VLANID), func(n *HostNetwork) bool { return n.Segment.VLAN == net.VLANID })
+		add("vlanId", fmt.Sprint(net.VLANID), func(n *HostNetwork) bool { return n.hasVLAN(net.VLANID) })
 	}
 	if len(out) > 0 {
 		add("type", string(net.Type), func(n *HostNetwork) bool { return networkType(n.Object) == net.Type })
 	}
 	return out
+}
+
+// makesNAD says whether an attachment of that name is one that is made here for the HostNetwork.
+func (n *HostNetwork) makesNAD(name string) bool {
+	_, ok := n.trunkNAD(name)
+	return ok || (name != "" && n.NAD == name)
+}
+
+// hasNAD says whether the attachment that a network gives, which was not made here, leads to the HostNetwork. One that leads to
+// no bridge is taken for that of virtual functions where the Wukong says that it wants some.
+func (n *HostNetwork) hasNAD(in Selection) bool {
+	name := in.Network.NADName
+	bridge, leads := in.NADBridges[name]
+	if leads {
+		return n.HasBridge(bridge)
+	}
+	wanted := in.Network.Type == v1alpha1.NetworkSRIOV || in.Network.HostNetwork == n.Object.Name
+	return n.foreignAttachments() && wanted
+}
+
+// hasVLAN says whether the network has a VLAN of the fabric.
+func (n *HostNetwork) hasVLAN(vlan int) bool {
+	return n.Segment.VLAN == vlan || n.carriesVLAN(vlan)
 }
 
 // HasBridge says whether a bridge, by its name on hosts, is that of the network or an alias of it.
@@ -143,6 +222,9 @@ func (c *Catalog) hasInterface(n *HostNetwork, name string) bool {
 // selected finds the one network that all given fields agree on.
 func (c *Catalog) selected(in Selection, given []selector) (*HostNetwork, *Refusal) {
 	candidates := c.candidates(in)
+	if refusal := misfit(in, candidates, given); refusal != nil {
+		return nil, refusal
+	}
 	for _, s := range given {
 		if !slices.ContainsFunc(candidates, s.matches) {
 			return nil, refuse(in, v1alpha1.ReasonHostNetworkNotFound, s.field, "%s", notFound(s))
@@ -159,7 +241,7 @@ func (c *Catalog) selected(in Selection, given []selector) (*HostNetwork, *Refus
 		return nil, refuse(in, v1alpha1.ReasonHostNetworkNotAllowed, given[0].field,
 			"%s selects a network that is not open to namespace %q: ask the platform team to list the namespace in the HostNetwork's allowedNamespaces", fields(given), in.Namespace.Name)
 	}
-	candidates = narrow(in, candidates)
+	candidates = narrow(in, open(in, candidates))
 	if len(candidates) > 1 {
 		return nil, refuse(in, v1alpha1.ReasonHostNetworkAmbiguous, given[0].field,
 			"%s matches %d HostNetworks (%s): say which one with hostNetwork", fields(given), len(candidates), listed(candidates))
@@ -185,14 +267,26 @@ func narrow(in Selection, candidates []*HostNetwork) []*HostNetwork {
 			return []*HostNetwork{n}
 		}
 	}
+	if in.Network.Type == "" {
+		candidates = plain(candidates)
+	}
 	if in.Network.PhysicalInterface == "" || in.Network.VLANID != 0 {
 		return candidates
 	}
-	untagged := slices.DeleteFunc(slices.Clone(candidates), func(n *HostNetwork) bool { return n.VLAN != 0 || len(n.Object.Spec.Trunk) > 0 })
+	untagged := slices.DeleteFunc(slices.Clone(candidates), func(n *HostNetwork) bool { return n.VLAN != 0 || n.Trunk() })
 	if len(untagged) == 1 {
 		return untagged
 	}
 	return candidates
+}
+
+// plain prefers networks of type bridge, which a Wukong that gives no type always meant.
+func plain(candidates []*HostNetwork) []*HostNetwork {
+	out := slices.DeleteFunc(slices.Clone(candidates), func(n *HostNetwork) bool { return n.Type() != v1alpha1.NetworkBridge })
+	if len(out) == 0 {
+		return candidates
+	}
+	return out
 }
 
 // unselected finds the network of a Wukong's network that gives nothing but perhaps its type.

@@ -31,7 +31,7 @@ type Revision struct {
 }
 
 // Revision gives the steady revision of an uplink: all its networks that are in use, by name, and nothing else. It is nil when
-// none of them is. Names of networks that other uplinks serve, or that cannot be built, are passed over. The error is a
+// none of them is. Names of networks that other uplinks serve, that cannot be built, or that are only observed, are passed over. The error is a
 // *UplinkError.
 func (c *Catalog) Revision(uplink *v1alpha1.HostUplink, inUse sets.Set[string]) (*Revision, error) {
 	u, ok := c.uplinks[uplink.Name]
@@ -43,19 +43,19 @@ func (c *Catalog) Revision(uplink *v1alpha1.HostUplink, inUse sets.Set[string]) 
 	}
 	var state nmstate.State
 	var names []string
-	untagged := false
+	use := uplinkUse{}
 	for _, n := range c.HostNetworks() {
-		if !inUse.Has(n.Object.Name) || !c.serves(u, n.Object) {
+		if !inUse.Has(n.Object.Name) || !c.serves(u, n.Object) || n.Observed() {
 			continue
 		}
 		names = append(names, n.Object.Name)
 		state.Interfaces = append(state.Interfaces, c.layers(u, n)...)
-		untagged = untagged || n.VLAN == 0
+		use.add(n)
 	}
 	if len(names) == 0 {
 		return nil, nil
 	}
-	state.Interfaces = append(state.Interfaces, nic(u, untagged)...)
+	state.Interfaces = append(state.Interfaces, use.entries(u)...)
 	preserve(u, &state)
 	if err := state.Validate(); err != nil {
 		return nil, &UplinkError{Uplink: uplink.Name, Problem: *invalidSpec("", "its networks do not fit together: %v", err)}
@@ -76,52 +76,6 @@ func newRevision(uplink string, state nmstate.State, networks []string) *Revisio
 	state = state.Canonical()
 	hash := state.Hash()
 	return &Revision{Uplink: uplink, Hash: hash, Name: PolicyName(uplink, hash), State: state, Raw: state.Marshal(), Networks: networks}
-}
-
-// nic gives the entry of the uplink's NIC. Below VLANs alone it is not listed, unless the uplink declares an MTU, so that a
-// NIC that carries the node's own traffic is not touched.
-func nic(u *Uplink, untagged bool) []nmstate.Interface {
-	mtu := u.Object.Spec.MTU
-	if !untagged && mtu == nil {
-		return nil
-	}
-	out := nmstate.Interface{Name: u.Interface, Type: nmstate.Ethernet, State: nmstate.Up, MTU: intPtr(mtu)}
-	if untagged {
-		// A port of a bridge cannot keep addresses.
-		out.IPv4, out.IPv6 = &nmstate.IP{}, &nmstate.IP{}
-	}
-	return []nmstate.Interface{out}
-}
-
-// layers gives what a network needs above the NIC: a VLAN sub-interface if it has a tag, and the bridge.
-func (c *Catalog) layers(u *Uplink, n *HostNetwork) []nmstate.Interface {
-	mtu := n.Object.Spec.MTU
-	if mtu == nil {
-		mtu = u.Object.Spec.MTU
-	}
-	var out []nmstate.Interface
-	port := u.Interface
-	if n.VLAN != 0 {
-		port = VLANInterfaceName(u.Interface, n.VLAN)
-		out = append(out, nmstate.Interface{Name: port, Type: nmstate.VLANType, State: nmstate.Up, MTU: intPtr(mtu),
-			IPv4: &nmstate.IP{}, IPv6: &nmstate.IP{}, VLAN: &nmstate.VLAN{BaseIface: u.Interface, ID: n.VLAN}})
-	}
-	stp := n.Object.Spec.Bridge != nil && n.Object.Spec.Bridge.STP
-	return append(out, nmstate.Interface{Name: n.Bridge, Type: nmstate.LinuxBridge, State: nmstate.Up, MTU: intPtr(mtu),
-		IPv4: &nmstate.IP{}, IPv6: &nmstate.IP{},
-		Bridge: &nmstate.Bridge{
-			Options: &nmstate.BridgeOptions{STP: &nmstate.STP{Enabled: stp}},
-			// An empty VLAN section keeps kubernetes-nmstate from turning VLAN filtering on.
-			Port: &[]nmstate.BridgePort{{Name: port, VLAN: &nmstate.PortVLAN{}}},
-		}})
-}
-
-func intPtr(v *int32) *int {
-	if v == nil {
-		return nil
-	}
-	out := int(*v)
-	return &out
 }
 
 // Policy is a NodeNetworkConfigurationPolicy without a status. The API package of kubernetes-nmstate that has the whole object

@@ -50,13 +50,13 @@ func TestRevisionShapes(t *testing.T) {
 		want   []string
 	}{
 		"an untagged network takes the NIC as its port": {uplink("u", "lab", "eth1"), []string{"lan"},
-			[]string{"eth1 ethernet up no-ip", "br-lan linux-bridge up no-ip"}},
+			[]string{"eth1  up no-ip", "br-lan linux-bridge up no-ip"}},
 		"below VLANs alone the NIC is not listed": {uplink("u", "lab", "eth1"), []string{"data"},
 			[]string{"eth1.100 vlan up no-ip", "br-data linux-bridge up no-ip"}},
 		"untagged and tagged share one entry of the NIC": {uplink("u", "lab", "eth1"), []string{"lan", "data", "jumbo"},
-			[]string{"eth1 ethernet up no-ip", "eth1.100 vlan up no-ip", "eth1.200 vlan up no-ip mtu2", "br-data linux-bridge up no-ip", "br-jumbo linux-bridge up no-ip mtu2", "br-lan linux-bridge up no-ip"}},
+			[]string{"eth1  up no-ip", "eth1.100 vlan up no-ip", "eth1.200 vlan up no-ip mtu2", "br-data linux-bridge up no-ip", "br-jumbo linux-bridge up no-ip mtu2", "br-lan linux-bridge up no-ip"}},
 		"the uplink's MTU is declared on every layer, below VLANs without touching addresses": {uplink("u", "lab", "eth1", uplinkMTU(9000)), []string{"data", "jumbo"},
-			[]string{"eth1 ethernet up mtu9", "eth1.100 vlan up no-ip mtu9", "eth1.200 vlan up no-ip mtu2", "br-data linux-bridge up no-ip mtu9", "br-jumbo linux-bridge up no-ip mtu2"}},
+			[]string{"eth1  up mtu9", "eth1.100 vlan up no-ip mtu9", "eth1.200 vlan up no-ip mtu2", "br-data linux-bridge up no-ip mtu9", "br-jumbo linux-bridge up no-ip mtu2"}},
 		"a native VLAN travels untagged": {uplink("u", "lab", "eth1", native(100)), []string{"data"},
 			nil}, // the untagged network is older by name and has that segment
 		"networks of another fabric are passed over": {uplink("u", "lab", "eth1"), []string{"other", "unknown"}, nil},
@@ -85,7 +85,7 @@ func TestRevisionShapes(t *testing.T) {
 
 func TestAVLANThatIsNativeIsBuiltUntagged(t *testing.T) {
 	c := render.NewCatalog([]v1alpha1.HostUplink{uplink("u", "lab", "eth1", native(100))}, []v1alpha1.HostNetwork{hostNetwork("data", "lab", vlan(100))})
-	want := []string{"eth1 ethernet up no-ip", "br-data linux-bridge up no-ip"}
+	want := []string{"eth1  up no-ip", "br-data linux-bridge up no-ip"}
 	if diff := cmp.Diff(want, shape(revision(t, c, "u", "data").State)); diff != "" {
 		t.Errorf("interfaces (-want +got):\n%s", diff)
 	}
@@ -135,9 +135,9 @@ func TestRemovalRevisions(t *testing.T) {
 		want    []string
 	}{
 		"a network more needs no removal":           {lan, both, nil},
-		"a VLAN less is taken away beside the rest": {both, lan, []string{"eth1 ethernet up no-ip", "eth1.100 vlan absent", "br-data linux-bridge absent", "br-lan linux-bridge up no-ip"}},
-		"the untagged network less frees the NIC":   {both, data, []string{"eth1 ethernet up no-ip", "eth1.100 vlan up no-ip", "br-data linux-bridge up no-ip", "br-lan linux-bridge absent"}},
-		"everything is taken back":                  {both, nil, []string{"eth1 ethernet up no-ip", "eth1.100 vlan absent", "br-data linux-bridge absent", "br-lan linux-bridge absent"}},
+		"a VLAN less is taken away beside the rest": {both, lan, []string{"eth1  up no-ip", "eth1.100 vlan absent", "br-data linux-bridge absent", "br-lan linux-bridge up no-ip"}},
+		"the untagged network less frees the NIC":   {both, data, []string{"eth1  up no-ip", "eth1.100 vlan up no-ip", "br-data linux-bridge up no-ip", "br-lan linux-bridge absent"}},
+		"everything is taken back":                  {both, nil, []string{"eth1  up no-ip", "eth1.100 vlan absent", "br-data linux-bridge absent", "br-lan linux-bridge absent"}},
 		"a NIC that was not listed is left alone":   {data, nil, []string{"eth1.100 vlan absent", "br-data linux-bridge absent"}},
 	}
 	for name, tc := range cases {

@@ -71,17 +71,13 @@ func Wukong(req *Request, choices []Choice, opts Options) (Objects, error) {
 	return out, nil
 }
 
-// deliver decides the interfaces of a guest. Networks that this version does not serve get none: every interface that
-// cloud-init is told of must exist.
+// deliver decides the interfaces of a guest.
 func deliver(req *Request, choices []Choice, opts Options) ([]NIC, error) {
 	if len(choices) != len(req.Networks) {
 		return nil, fmt.Errorf("Wukong %s/%s has %d networks and %d choices", req.Namespace, req.Name, len(req.Networks), len(choices))
 	}
 	var out []NIC
 	for i, n := range req.Networks {
-		if n.Unsupported != "" {
-			continue
-		}
 		nic := NIC{Network: n, Address: macOf(req, n, opts)}
 		if n.Served() {
 			if !choices[i].Chosen() {
@@ -123,7 +119,7 @@ func macOf(req *Request, n Network, opts Options) string {
 func attachments(namespace string, nics []NIC) ([]nadv1.NetworkAttachmentDefinition, error) {
 	var out []nadv1.NetworkAttachmentDefinition
 	for _, n := range nics {
-		if n.Pod || slices.ContainsFunc(out, func(d nadv1.NetworkAttachmentDefinition) bool { return d.Name == n.Choice.NADName }) {
+		if n.Pod || n.Choice.ForeignNAD || slices.ContainsFunc(out, func(d nadv1.NetworkAttachmentDefinition) bool { return d.Name == n.Choice.NADName }) {
 			continue
 		}
 		nad, err := NAD(namespace, n.Choice)

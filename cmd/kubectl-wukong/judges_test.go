@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"novasphere.dev/wukong-network/e2e/parts"
+	"novasphere.dev/wukong-network/nmstate"
 )
 
 // samplesDir holds the manifests that users try first.
@@ -46,10 +47,7 @@ func TestNmstateAcceptsEveryPolicyOfTheSamples(t *testing.T) {
 					continue
 				}
 				states++
-				if _, err := judge.GenerateConf(t.Context(), object.Spec.DesiredState); err != nil {
-					t.Error(err)
-				}
-				if err := judge.Validate(t.Context(), object.Spec.DesiredState, nil); err != nil {
+				if err := judge.Validate(t.Context(), object.Spec.DesiredState, nodeWith(t, object.Spec.DesiredState)); err != nil {
 					t.Error(err)
 				}
 			}
@@ -58,6 +56,37 @@ func TestNmstateAcceptsEveryPolicyOfTheSamples(t *testing.T) {
 			}
 		})
 	}
+}
+
+// nodeWith is the state of a node that has, as NICs, every interface that a desired state uses and does not make.
+func nodeWith(t *testing.T, desired []byte) []byte {
+	t.Helper()
+	state, err := nmstate.Parse(desired, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mtu := 1500
+	node := nmstate.State{Interfaces: []nmstate.Interface{}}
+	add := func(name string) {
+		if _, there := node.Lookup(name); !there && !slices.Contains(names(state.Built()), name) {
+			node.Interfaces = append(node.Interfaces, nmstate.Interface{Name: name, Type: nmstate.Ethernet, State: nmstate.Up, MTU: &mtu})
+		}
+	}
+	for _, i := range state.Interfaces {
+		add(i.Name)
+		if i.VLAN != nil {
+			add(i.VLAN.BaseIface)
+		}
+	}
+	return node.Marshal()
+}
+
+func names(refs []nmstate.InterfaceRef) []string {
+	var out []string
+	for _, r := range refs {
+		out = append(out, r.Name)
+	}
+	return out
 }
 
 // TestNetplanAcceptsEveryNetworkOfTheSamples asks the real netplan generator about what is delivered and about -o netplan.

@@ -130,9 +130,9 @@ func (f *renderFlags) read(std streams) (*manifests.Set, error) {
 	}
 	set.Input.ClusterName = f.clusterName
 	if f.uplink != "" {
-		uplink, network := render.StandIn(f.uplink)
+		uplink, networks := render.StandIn(f.uplink)
 		set.Input.HostUplinks = append(set.Input.HostUplinks, uplink)
-		set.Input.HostNetworks = append(set.Input.HostNetworks, network)
+		set.Input.HostNetworks = append(set.Input.HostNetworks, networks...)
 	}
 	return set, nil
 }

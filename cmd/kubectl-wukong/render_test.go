@@ -220,11 +220,13 @@ error: Wukong team-a/web: last (R)
 
 // TestStandInIsOneThatTheAPIServerAccepts checks what --uplink stands for.
 func TestStandInIsOneThatTheAPIServerAccepts(t *testing.T) {
-	uplink, network := render.StandIn("eth1")
+	uplink, networks := render.StandIn("eth1")
 	if problems := manifests.Check("HostUplink", uplink); problems != nil {
 		t.Errorf("HostUplink: %q", problems)
 	}
-	if problems := manifests.Check("HostNetwork", network); problems != nil {
-		t.Errorf("HostNetwork: %q", problems)
+	for _, network := range networks {
+		if problems := manifests.Check("HostNetwork", network); problems != nil {
+			t.Errorf("HostNetwork %s: %q", network.Name, problems)
+		}
 	}
 }

@@ -85,12 +85,17 @@ var declarations = map[string]declaration{
 	"a namespace that is none":         {"", replaced(aNetwork, "provision", `allowedNamespaces: {names: ["*"]}, provision`), "", "", []string{"spec.allowedNamespaces.names[0]"}},
 
 	// What is valid and not acted on yet.
-	"a bond":                   uplinkProblem(`{physicalNetwork: NAME, nodeSelector: {matchLabels: {role: odd}}, bond: {name: bond0, mode: active-backup, ports: [eth1]}}`, v1alpha1.ReasonNotSupportedYet, "spec.bond"),
 	"somebody's policy":        uplinkProblem(replaced(anUplink, "eth1", "eth1, management: External"), v1alpha1.ReasonNotSupportedYet, "spec.management"),
-	"a trunk":                  networkProblem(replaced(aNetwork, "provision", "trunk: [{min: 1, max: 4094}], provision"), v1alpha1.ReasonNotSupportedYet, "spec.trunk"),
-	"a network of ovs":         networkProblem(replaced(aNetwork, "provision", "type: ovs, provision"), v1alpha1.ReasonNotSupportedYet, "spec.type"),
-	"a network of sriov":       networkProblem(replaced(aNetwork, "provision", "type: sriov, provision"), v1alpha1.ReasonNotSupportedYet, "spec.type"),
 	"a network without uplink": {"", aNetwork, "HostNetwork", v1alpha1.ReasonNoUplink, []string{"declare one"}},
+
+	// Bonds and kinds of networks that cannot be.
+	"an option of another mode of bonding": uplinkProblem(`{physicalNetwork: NAME, nodeSelector: {matchLabels: {role: odd}}, bond: {name: bond0, mode: active-backup, ports: [eth1], options: {lacp_rate: fast}}}`,
+		v1alpha1.ReasonInvalidSpec, "spec.bond.options[lacp_rate]", "802.3ad", "active-backup"),
+	"virtual functions of a bond": {`{physicalNetwork: NAME, nodeSelector: {matchLabels: {role: odd}}, bond: {name: bond0, mode: active-backup, ports: [eth1]}}`,
+		replaced(aNetwork, "provision", "type: sriov, sriov: {totalVFs: 4}, provision"), "HostNetwork", v1alpha1.ReasonInvalidSpec, []string{"spec.sriov.totalVFs", "bond0"}},
+	"a trunk of MACVTAPs":                {"", replaced(aNetwork, "provision", "type: macvlan, trunk: [{min: 1, max: 2}], provision"), "", "", []string{"trunk needs type bridge or ovs"}},
+	"the neighbour's NIC as trunk":       {"", replaced(replaced(aNetwork, "physicalNetwork: NAME", "physicalNetwork: good"), "provision", "trunk: [{min: 100, max: 110}], provision"), "HostNetwork", v1alpha1.ReasonUplinkPortTaken, []string{"spec.trunk", "good", "older"}},
+	"the neighbour's NIC below MACVTAPs": {"", replaced(replaced(aNetwork, "physicalNetwork: NAME", "physicalNetwork: good"), "provision", "type: macvlan, provision"), "HostNetwork", v1alpha1.ReasonUplinkPortTaken, []string{"spec.vlan", "good", "older"}},
 
 	// Networks that do not fit beside others.
 	"the neighbour's bridge":  networkProblem(replaced(aNetwork, "br-NAME", "br-good"), v1alpha1.ReasonBridgeNameTaken, "spec.bridge.name", "br-good", "another bridge name"),

@@ -31,9 +31,6 @@ func refused(spec string, words ...string) complaint { return complaint{spec, ""
 func invalid(spec, path string, words ...string) complaint {
 	return complaint{spec, v1alpha1.ReasonInvalidSpec, append(words, path+": ")}
 }
-func notYet(spec, path string) complaint {
-	return complaint{spec, v1alpha1.ReasonNotSupportedYet, []string{path, "not available yet; "}}
-}
 
 // one is a spec with one network on the network that works.
 func one(ipConfig string) string {
@@ -103,10 +100,15 @@ var complaints = map[string]complaint{
 	"a VLAN that is a text":                  refused(`{networks: [{name: a, vlanId: "100"}]}`, "vlanId"),
 	"more networks than a machine has slots": refused(`{networks: [`+strings.Repeat("{name: a}, ", 65)+`]}`, "spec.networks"),
 
-	// What is valid and not acted on yet.
-	"macvlan":                  notYet(`{networks: [{name: a, type: macvlan, ipConfig: {mode: static, address: 192.0.2.9/24}}]}`, "spec.networks[0]"),
-	"ovs":                      notYet(`{networks: [{name: a, type: ovs, ipConfig: {mode: static, address: 192.0.2.9/24}}]}`, "spec.networks[0]"),
-	"sriov with a VLAN (W-12)": notYet(`{networks: [{name: a, type: sriov, vlanId: 5, ipConfig: {mode: static, address: 192.0.2.9/24}}]}`, "spec.networks[0]"),
+	// Types that nobody declared a network of.
+	"macvlan": {`{networks: [{name: a, type: macvlan, ipConfig: {mode: static, address: 192.0.2.9/24}}]}`, v1alpha1.ReasonHostNetworkNotFound,
+		[]string{"spec.networks[0]", "default of type macvlan"}},
+	"ovs": {`{networks: [{name: a, type: ovs, ipConfig: {mode: static, address: 192.0.2.9/24}}]}`, v1alpha1.ReasonHostNetworkNotFound,
+		[]string{"spec.networks[0]", "default of type ovs"}},
+	"sriov with a VLAN (W-12)": {`{networks: [{name: a, type: sriov, vlanId: 5, ipConfig: {mode: static, address: 192.0.2.9/24}}]}`, v1alpha1.ReasonHostNetworkNotFound,
+		[]string{"spec.networks[0].vlanId", "no HostNetwork has VLAN 5"}},
+	"an untagged network with a VLAN": {`{networks: [{name: a, hostNetwork: good, vlanId: 5}]}`, v1alpha1.ReasonHostNetworkAmbiguous,
+		[]string{"spec.networks[0].vlanId", "remove vlanId"}},
 
 	// What selects a HostNetwork.
 	"a network that nobody declared": {`{networks: [{name: a, hostNetwork: other}]}`, v1alpha1.ReasonHostNetworkNotFound, []string{"spec.networks[0].hostNetwork"}},

@@ -124,6 +124,10 @@ func (p *planner) rowPlace(c *claim, r Row) {
 			c.unknown = fmt.Sprintf("%s: there is no HostNetwork %q", c.line, r.HostNetwork)
 			return
 		}
+		if n.Trunk() {
+			c.unknown = fmt.Sprintf("%s: HostNetwork %q carries several VLANs (%s): name the segment instead", c.line, r.HostNetwork, n.SegmentText())
+			return
+		}
 		c.segment, c.hostNetwork = n.Segment, r.HostNetwork
 	case r.Pool != "":
 		pool, ok := p.facts.Pools.Pool(r.Pool)

@@ -73,6 +73,9 @@ func NewHostMapping(c *render.Catalog, text string) (Mapping, error) {
 	if !ok {
 		return Mapping{}, fmt.Errorf("there is no HostNetwork %q: correct the name, or declare it", name)
 	}
+	if n.Trunk() {
+		return Mapping{}, fmt.Errorf("HostNetwork %q carries several VLANs (%s): name the segment of one with --segment", name, n.SegmentText())
+	}
 	return Mapping{Attachment: attachment, Segment: n.Segment, HostNetwork: name}, nil
 }
 
@@ -167,10 +170,13 @@ func (p *planner) bridged(namespace, name string) place {
 	}
 	segment := found[0].Segment
 	for _, n := range found {
-		if n.Segment != segment {
+		if n.Segment != segment || n.Trunk() != found[0].Trunk() {
 			return place{unknown: fmt.Sprintf("bridge %s is that of HostNetworks %s and %s, on different segments: %s",
 				to.Bridge, found[0].Object.Name, n.Object.Name, ask)}
 		}
+	}
+	if found[0].Trunk() {
+		return onTrunk(found[0], key, to, ask)
 	}
 	if to.VLAN != 0 {
 		// A port of an untagged bridge that tags is on that VLAN of the fabric.
@@ -181,6 +187,15 @@ func (p *planner) bridged(namespace, name string) place {
 		return place{segment: ipam.Segment{Fabric: segment.Fabric, VLAN: to.VLAN}}
 	}
 	return place{segment: segment, hostNetwork: found[0].Object.Name}
+}
+
+// onTrunk gives the place of an attachment to a trunk: the VLAN that it tags says on which of its segments.
+func onTrunk(n *render.HostNetwork, key string, to Attachment, ask string) place {
+	segment := ipam.Segment{Fabric: string(n.Object.Spec.PhysicalNetwork), VLAN: to.VLAN}
+	if !n.On(segment) {
+		return place{unknown: fmt.Sprintf("attachment %s tags VLAN %d, and HostNetwork %s carries %s: %s", key, to.VLAN, n.Object.Name, n.SegmentText(), ask)}
+	}
+	return place{segment: segment, hostNetwork: n.Object.Name}
 }
 
 // covered finds the one segment whose pools cover an address.

@@ -158,6 +158,10 @@ func (p *planner) networkFor(name string, groups []*group) (v1alpha1.WukongNetwo
 	if out.HostNetwork, problem = p.hostNetworkOf(groups); problem != "" {
 		return out, problem
 	}
+	if n, ok := p.facts.Catalog.HostNetwork(out.HostNetwork); ok && n.Trunk() {
+		vlan := int32(groups[0].segment.VLAN)
+		out.VLANID = &vlan
+	}
 	gateways := map[bool]bool{} // by family, true is IPv4: a default route of each
 	for i, g := range groups {
 		if g.segment != groups[0].segment {
@@ -223,7 +227,7 @@ func (p *planner) hostNetworkOf(groups []*group) (name, problem string) {
 	segment, namespace := groups[0].segment, groups[0].owner.namespace
 	var open []string
 	for _, n := range p.facts.Catalog.HostNetworks() {
-		if n.Segment == segment && n.Problem == nil && render.Allowed(n.Object, p.namespace(namespace)) {
+		if n.Problem == nil && n.OpenOn(p.namespace(namespace), segment) {
 			open = append(open, n.Object.Name)
 		}
 	}

@@ -119,7 +119,7 @@ func macOf(w *v1alpha1.Wukong, n render.Network) string {
 func (p *planner) placeOf(w *v1alpha1.Wukong, n render.Network) place {
 	if st := statusOf(w, n); st != nil {
 		host, known := p.facts.Catalog.HostNetwork(st.HostNetwork)
-		if s, err := ipam.ParseSegment(st.Segment); err == nil && (!known || host.Segment == s) {
+		if s, err := ipam.ParseSegment(st.Segment); err == nil && (!known || host.On(s)) {
 			return place{segment: s, hostNetwork: st.HostNetwork}
 		}
 	}

@@ -20,9 +20,9 @@ func FuzzRead(f *testing.F) {
 		if err != nil {
 			return
 		}
-		uplink, network := render.StandIn("eth1")
+		uplink, networks := render.StandIn("eth1")
 		set.Input.HostUplinks = append(set.Input.HostUplinks, uplink)
-		set.Input.HostNetworks = append(set.Input.HostNetworks, network)
+		set.Input.HostNetworks = append(set.Input.HostNetworks, networks...)
 		plan, findings := render.Plan(set.Input)
 		if _, err := plan.Manifests(); err != nil {
 			t.Error(err)
