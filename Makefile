@@ -12,7 +12,7 @@ ARGS ?=
 
 .PHONY: help
 help: ## List the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ##@ For users
 
@@ -39,6 +39,10 @@ test: controlplane judges check-generated lint ## Run all that CI runs
 .PHONY: throughput
 throughput: controlplane ## Lease up to 10,000 pool addresses, and compare with a bare client
 	WUKONG_THROUGHPUT=1 $(GO) test -timeout 30m -count=1 -v -run 'TestAddressesAreLeased' ./e2e/addresses
+
+.PHONY: e2e
+e2e: controlplane judges ## Run revisions on real kernels: network namespaces, bridges, nmstatectl (root)
+	$(GO) test -timeout 5m -count=1 -v ./e2e/kernel
 
 .PHONY: lint
 lint: ## Check format, code and import directions
