@@ -27,7 +27,7 @@ func (n *Namespace) Ping(to netip.Addr, patience time.Duration) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	deadline := time.Now().Add(patience)
 	for sequence := uint16(1); time.Now().Before(deadline); sequence++ {
 		request := echo(uint16(os.Getpid()), sequence)
