@@ -58,7 +58,8 @@ func TestTheKernelBuildsEveryShape(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel() // a refused shape is verified for five seconds
 			f := fabricForTest(t, ctl)
-			n := join(t, f, NIC{Name: "eth0", Address: nodeOwn, Gateway: gateway.Addr()}, NIC{Name: "eth1"})
+			n := join(t, f, NIC{Name: "eth0", Address: nodeOwn, Gateway: gateway.Addr()},
+				NIC{Name: "eth1"}, NIC{Name: "eth2"})
 			desired, err := n.Resolve(t.Context(), shapeOf(t, name))
 			if err != nil {
 				t.Fatal(err)
@@ -125,15 +126,6 @@ func apply(t *testing.T, n *Node, policy []byte) {
 	if objection, err := n.Apply(t.Context(), desired); err != nil || objection != "" {
 		t.Fatalf("%v %s", err, objection)
 	}
-}
-
-func shapeOf(t *testing.T, name string) []byte {
-	t.Helper()
-	policy, err := os.ReadFile(filepath.Join("testdata", "shapes", name+".yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return policy
 }
 
 const movedBack = `
