@@ -7,6 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
+	"strings"
+	"time"
 
 	"novasphere.dev/wukong-network/e2e/parts"
 )
@@ -80,6 +83,18 @@ func (f *Fabric) plug(ctx context.Context, into *Namespace, nic string) error {
 	return run(ctx, into, [][]string{{"link", "set", nic, "up"}})
 }
 
+// awaitCarrier waits until a NIC passes frames.
+func (n *Namespace) awaitCarrier(ctx context.Context, nic string) error {
+	for range 1000 {
+		out, err := n.IP(ctx, "-brief", "link", "show", "dev", nic, "up")
+		if err != nil || slices.Contains(strings.Fields(out), "UP") {
+			return err
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return fmt.Errorf("%s has no carrier", nic)
+}
+
 // NIC is a NIC of a node. Address is none, or the one it has; a Gateway is the next hop of the default route.
 type NIC struct {
 	Name    string
@@ -96,7 +111,7 @@ func (f *Fabric) Join(ctx context.Context, nics ...NIC) (*Node, error) {
 	n := &Node{Namespace: space, fabric: f, nics: map[string]bool{}}
 	for _, nic := range nics {
 		n.nics[nic.Name] = true
-		if err := f.plug(ctx, space, nic.Name); err != nil {
+		if err := errors.Join(f.plug(ctx, space, nic.Name), space.awaitCarrier(ctx, nic.Name)); err != nil {
 			return nil, err
 		}
 		var steps [][]string

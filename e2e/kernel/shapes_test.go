@@ -10,7 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/yaml"
 )
 
@@ -152,9 +151,7 @@ func TestTheNodesAddressMovesToTheBridgeAndBack(t *testing.T) {
 		t.Error(err)
 	}
 	apply(t, n, []byte(movedBack))
-	if diff := cmp.Diff(before, linksOf(t, n)); diff != "" {
-		t.Errorf("the node is not as it was (-before +after):\n%s", diff)
-	}
+	asBefore(t, "the node", before, n)
 	if err := n.Ping(peer.Addr(), patience); err != nil {
 		t.Error(err)
 	}
