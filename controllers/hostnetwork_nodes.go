@@ -3,7 +3,6 @@ package controllers
 import (
 	"context"
 	"fmt"
-	"reflect"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -23,7 +22,7 @@ func (r *HostNetworkReconciler) observe(_ context.Context, s *hostNetworkScope) 
 		}
 		target, _ := s.catalog.Revision(u.Object, inUse) // an uplink without one has its own status
 		for i := range s.nodes {
-			s.observeNode(u.Object, target, &s.nodes[i])
+			s.observeNode(u, target, &s.nodes[i])
 		}
 	}
 	return nil
@@ -43,27 +42,91 @@ func networksProvisioned(s *hostNetworkScope) sets.Set[string] {
 	return out.Delete(s.network.Name)
 }
 
-// observeNode looks at one node through one uplink. A node has the network on three proofs: its label, the proof of the
-// revision that it is on, and that this revision says about the network what is declared now.
-func (s *hostNetworkScope) observeNode(u *v1alpha1.HostUplink, target *render.Revision, node *corev1.Node) {
+// observeNode looks at one node through one uplink. A node has the network on these proofs: its label, which is set on evidence
+// and taken off when something speaks against it; and, unless somebody else builds the network, the proof of the revision that
+// the node is on, and that this revision says about the network what is declared now.
+func (s *hostNetworkScope) observeNode(u *render.Uplink, target *render.Revision, node *corev1.Node) {
 	labelled := node.Labels[v1alpha1.NetworkLabelPrefix+s.network.Name] == v1alpha1.NetworkLabelValue
-	m := marksOf(node, u.Name)
+	if s.known.Observed() || u.Object.Spec.Management == v1alpha1.ManagementExternal {
+		if labelled && selects(u.Object, node) {
+			s.ready++
+		}
+		return
+	}
+	m := marksOf(node, u.Object.Name)
 	if m.held() == "" {
 		return
 	}
-	state, known := s.stateOf(u, m.held())
-	if labelled || (known && mentions(state, s.known.Bridge)) {
+	r := s.onRevision(u, target, m.held())
+	if labelled || r.holds {
 		s.holders++
 	}
-	if !labelled || !known || target == nil || m.Revision == "" || m.Applied != m.Revision || !selects(u, node) {
+	if !r.alike || m.Revision == "" || m.Applied != m.Revision || !selects(u.Object, node) {
 		return
 	}
-	if hasFailed(s.enactments.of(render.PolicyName(u.Name, m.Revision), node.Name)) {
+	e := s.enactments.of(render.PolicyName(u.Object.Name, m.Revision), node.Name)
+	if hasFailed(e) {
 		return
 	}
-	if builtAlike(state, target.State, s.known.Bridge) {
+	if found := s.driftOn(u, r.state, node.Name, e); len(found) > 0 {
+		s.drifts = append(s.drifts, v1alpha1.NodeProblem{Node: node.Name, Progress: v1alpha1.NodeApplied,
+			Reason: v1alpha1.ReasonNodeDrifted, Message: clip(fmt.Sprintf("HostUplink %s: %s", u.Object.Name, drifted(found)))})
+		return
+	}
+	if labelled {
 		s.ready++
 	}
+}
+
+// driftOn gives what a node shows otherwise than its revision says of what the network stands on.
+func (s *hostNetworkScope) driftOn(u *render.Uplink, state nmstate.State, node string, e *nmstate.Enactment) []nmstate.Difference {
+	report := s.states[node]
+	if report == nil {
+		return nil
+	}
+	found := nmstate.DifferencesOf(state, report.Node, s.known.TopInterface(u))
+	if len(found) == 0 {
+		return nil
+	}
+	wait, counts := outdates(report, e, s.now)
+	if wait > 0 && (s.requeue == 0 || wait < s.requeue) {
+		s.requeue = wait
+	}
+	if !counts {
+		return nil
+	}
+	return found
+}
+
+// revisionKey names a revision of an uplink.
+type revisionKey struct{ uplink, hash string }
+
+// heldRevision is what a revision that nodes hold means for the network.
+type heldRevision struct {
+	// holds: it builds the network, or takes it away.
+	holds bool
+	// alike: it says about the network what is declared now.
+	alike bool
+	state nmstate.State
+}
+
+// onRevision reads a revision. Thousands of nodes are on one, so that each is read once.
+func (s *hostNetworkScope) onRevision(u *render.Uplink, target *render.Revision, hash string) heldRevision {
+	key := revisionKey{u.Object.Name, hash}
+	if r, seen := s.revisions[key]; seen {
+		return r
+	}
+	var r heldRevision
+	if state, known := s.stateOf(u.Object, hash); known {
+		r.state = state
+		r.holds = s.catalog.Carries(u, s.known, state) || s.takesAway(u, state)
+		r.alike = target != nil && s.catalog.BuiltAlike(u, s.known, state, target.State)
+	}
+	if s.revisions == nil {
+		s.revisions = map[revisionKey]heldRevision{}
+	}
+	s.revisions[key] = r
+	return r
 }
 
 // stateOf gives the content of a policy of the uplink, if it is intact.
@@ -76,37 +139,21 @@ func (s *hostNetworkScope) stateOf(u *v1alpha1.HostUplink, hash string) (nmstate
 	return p.state, p.intact
 }
 
-// mentions says whether a revision builds or takes away the bridge.
-func mentions(state nmstate.State, bridge string) bool {
-	_, listed := state.Lookup(bridge)
-	return listed
+// takesAway says whether a revision takes the network's bridge or VLAN away.
+func (s *hostNetworkScope) takesAway(u *render.Uplink, state nmstate.State) bool {
+	top := s.known.TopInterface(u)
+	return slices.ContainsFunc(state.Removed(), func(r nmstate.InterfaceRef) bool { return r.Name == top })
 }
 
-// builtAlike says whether two states build a bridge, and what lies below it, in the same way.
-func builtAlike(a, b nmstate.State, bridge string) bool {
-	if !builds(a, bridge) || !builds(b, bridge) {
-		return false
-	}
-	return reflect.DeepEqual(stack(a, bridge), stack(b, bridge))
-}
-
-func stack(s nmstate.State, name string) []nmstate.Interface {
-	top, ok := s.Lookup(name)
-	if !ok {
-		return nil
-	}
-	out := []nmstate.Interface{top}
-	for _, port := range top.Ports() {
-		out = append(out, stack(s, port)...)
-	}
-	return out
-}
-
-// problemsOn gathers the first problems of nodes from the uplinks that serve the network.
-func problemsOn(uplinks []*v1alpha1.HostUplink) []v1alpha1.NodeProblem {
-	var out []v1alpha1.NodeProblem
+// problemsOn gathers the first problems of nodes from the uplinks that serve the network. Of nodes that drifted only those
+// count whose drift is about the network.
+func problemsOn(uplinks []*v1alpha1.HostUplink, drifts []v1alpha1.NodeProblem) []v1alpha1.NodeProblem {
+	out := slices.Clone(drifts)
 	for _, u := range uplinks {
 		for _, p := range u.Status.Problems {
+			if p.Reason == v1alpha1.ReasonNodeDrifted && u.Spec.Management != v1alpha1.ManagementExternal {
+				continue
+			}
 			p.Message = clip(fmt.Sprintf("HostUplink %s: %s", u.Name, p.Message))
 			out = append(out, p)
 		}

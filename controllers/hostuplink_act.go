@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/log"
@@ -48,11 +49,20 @@ func (r *HostUplinkReconciler) replaceEdited(ctx context.Context, s *uplinkScope
 	return nil
 }
 
-// wanted says whether a node holds the revision, or goes to it.
+// wanted says whether a node holds the revision, or goes to it; or may come back with it, or be rolled back to it.
 func (s *uplinkScope) wanted(hash string) bool {
+	if s.uplink.DeletionTimestamp.IsZero() && s.remembered(render.PolicyName(s.uplink.Name, hash)) {
+		return true
+	}
 	return (s.target != nil && s.target.Hash == hash) || slices.ContainsFunc(s.members, func(m *member) bool {
-		return marksOf(m.node, s.uplink.Name).held() == hash || (m.next != nil && m.next.Hash == hash)
+		return m.marks.held() == hash || (m.next != nil && m.next.Hash == hash)
 	})
+}
+
+// remembered says whether a departed node had the policy, or it is the last good one while the uplink is in use.
+func (s *uplinkScope) remembered(policy string) bool {
+	return slices.ContainsFunc(s.departed, func(d v1alpha1.DepartedNode) bool { return d.Revision == policy }) ||
+		(s.target != nil && s.before != nil && s.before.Status.LastGoodRevision == policy)
 }
 
 // createNeeded makes the policies that nodes move to, and those that somebody deleted under nodes that are on them.
@@ -133,6 +143,11 @@ func (r *HostUplinkReconciler) moveNodes(ctx context.Context, s *uplinkScope) er
 			r.tell(ctx, s, note.kind, note.reason, "%s", note.message)
 		}
 	}
+	for _, node := range s.strays() {
+		if _, err := r.nodes.write(ctx, node, s.strayEdit(node)); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -146,6 +161,9 @@ func normal(reason, format string, args ...any) note {
 // markFor gives the marks that the plan asks for on one node, or those that it has.
 func (s *uplinkScope) markFor(m *member) (marks, note) {
 	name := m.node.Name
+	if s.external() && m.marks.held() != "" {
+		return marks{}, normal(v1alpha1.ReasonNodeMoved, "node %s is left to policy %s, with what is built there", name, s.uplink.Spec.ExternalPolicy)
+	}
 	for _, move := range s.plan.Moves {
 		if move.Node == name {
 			return s.markMove(m, move)
@@ -153,7 +171,7 @@ func (s *uplinkScope) markFor(m *member) (marks, note) {
 	}
 	for _, proof := range s.plan.Proofs {
 		if proof.Node == name {
-			return marks{Revision: proof.Revision, Applied: proof.Revision},
+			return marks{Revision: proof.Revision, Applied: proof.Revision, Repaired: m.marks.Repaired},
 				normal(v1alpha1.ReasonNodeApplied, "node %s has %s", name, render.PolicyName(s.uplink.Name, proof.Revision))
 		}
 	}
@@ -162,7 +180,17 @@ func (s *uplinkScope) markFor(m *member) (marks, note) {
 			return marks{Renewing: retry.Revision}, normal(v1alpha1.ReasonNodeRetried, "node %s is asked to try again: %s", name, m.rollout.Message)
 		}
 	}
-	return marksOf(m.node, s.uplink.Name), note{}
+	for _, repair := range s.plan.Repairs {
+		if repair.Node == name {
+			return marks{Renewing: repair.Revision, Repaired: s.now},
+				normal(v1alpha1.ReasonNodeRepaired, "node %s is asked to carry out its revision once more: %s", name, drifted(m.drift))
+		}
+	}
+	after := marksOf(m.node, s.uplink.Name)
+	if !after.Repaired.IsZero() && len(m.drift) == 0 && m.rollout.Outcome == nmstate.OutcomeApplied && s.reached(after.Repaired.Add(s.calm)) {
+		after.Repaired = time.Time{} // it has been well for long enough: the next drift is another one
+	}
+	return after, note{}
 }
 
 func (s *uplinkScope) markMove(m *member, move nmstate.Move) (marks, note) {
@@ -177,7 +205,11 @@ func (s *uplinkScope) markMove(m *member, move nmstate.Move) (marks, note) {
 	if p, exists := s.policies[move.To]; !exists || !p.intact {
 		return marksOf(m.node, s.uplink.Name), note{} // the policy cannot be made yet
 	}
-	return marks{Revision: move.To, Since: s.now},
+	after := marks{Revision: move.To, Since: s.now}
+	if move.To == m.marks.Renewing {
+		after.Repaired = m.marks.Repaired
+	}
+	return after,
 		normal(v1alpha1.ReasonNodeMoved, "node %s is moved to %s", name, render.PolicyName(s.uplink.Name, move.To))
 }
 
@@ -189,41 +221,16 @@ func (s *uplinkScope) leftBehind(m *member) string {
 	return interfaceNames(nmstate.Leftovers(s.without(m.had), nmstate.State{}, nmstate.Unproven))
 }
 
-// edit turns marks into a change of the node, with the labels by which machines find the networks: set on proof, and taken off
-// in the same write that moves the node to a revision without the network.
+// edit turns marks into a change of the node, with the labels by which machines find the networks: they are taken off in the
+// same write that moves the node to a revision without the network.
 func (s *uplinkScope) edit(m *member, after marks) nodeEdit {
 	var edit nodeEdit
 	before := marksOf(m.node, s.uplink.Name)
 	if after != before {
 		edit.mark(s.uplink.Name, after)
 	}
-	if before.held() == "" && after.held() == "" {
-		return edit
-	}
-	state := m.had
-	if after.held() != before.held() {
-		state, _ = s.stateOf(after.held())
-	}
-	has := s.networksIn(state)
-	for _, name := range networkLabels(m.node) {
-		if s.decides(name) && !slices.Contains(has, name) {
-			edit.label(v1alpha1.NetworkLabelPrefix+name, "")
-		}
-	}
-	proven := after.Revision != "" && after.Applied == after.Revision && !m.rollout.Outcome.Failed() && m.rollout.Outcome != nmstate.OutcomeStale
-	if proven {
-		for _, name := range has {
-			edit.label(v1alpha1.NetworkLabelPrefix+name, v1alpha1.NetworkLabelValue)
-		}
-	}
+	s.labelNetworks(m, after, &edit)
 	return edit
-}
-
-// decides says whether the label of a network is this uplink's to set on its nodes: networks of its fabric, and networks that
-// no longer exist.
-func (s *uplinkScope) decides(network string) bool {
-	n, exists := s.catalog.HostNetwork(network)
-	return !exists || n.Object.Spec.PhysicalNetwork == s.uplink.Spec.PhysicalNetwork
 }
 
 // deleteUnneeded deletes policies that no node is on, and none goes to.

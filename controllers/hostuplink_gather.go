@@ -25,6 +25,7 @@ func (r *HostUplinkReconciler) gather(ctx context.Context, s *uplinkScope) error
 	if s.nodes, err = r.nodes.list(ctx); err != nil {
 		return err
 	}
+	s.departed = s.departedNodes(r.sightings.missed(s))
 	s.nmstateGone = !r.components.Has(Nmstate)
 	if s.nmstateGone {
 		return nil
@@ -35,7 +36,7 @@ func (r *HostUplinkReconciler) gather(ctx context.Context, s *uplinkScope) error
 	if s.enactments, err = listEnactments(ctx, r.Client); err != nil {
 		return err
 	}
-	if s.policies, s.foreign, err = r.listPolicies(ctx, s.uplink, s.catalog.Uplinks()); err != nil {
+	if err = r.listPolicies(ctx, s); err != nil {
 		return err
 	}
 	return r.findMissing(ctx, s)
@@ -57,7 +58,7 @@ func listCatalog(ctx context.Context, c client.Reader) (*render.Catalog, error) 
 // is taken back, so its absence must be true.
 func (r *HostUplinkReconciler) findMissing(ctx context.Context, s *uplinkScope) error {
 	for i := range s.nodes {
-		hash := marksOf(&s.nodes[i], s.uplink.Name).held()
+		hash := s.marks(&s.nodes[i]).held()
 		if _, ok := s.policies[hash]; ok || hash == "" {
 			continue
 		}

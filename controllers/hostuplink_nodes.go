@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -22,6 +23,10 @@ type member struct {
 	// next is the revision that the node goes to, or is on; nil is none.
 	next      *render.Revision
 	enactment *nmstate.Enactment
+	// rivalled: another HostUplink keeps this one from the node.
+	rivalled bool
+	// drift is what the node shows otherwise than the revision that it was proved to have.
+	drift []nmstate.Difference
 	// abandoned: an engineer gave the node up, so that it goes without giving back what was built.
 	abandoned bool
 	rollout   nmstate.RolloutNode
@@ -29,7 +34,7 @@ type member struct {
 
 // member judges one node; nil where the uplink has nothing to do with it.
 func (r *HostUplinkReconciler) member(s *uplinkScope, node *corev1.Node) *member {
-	m := &member{node: node, marks: marksOf(node, s.uplink.Name), matches: selects(s.uplink, node)}
+	m := &member{node: node, marks: s.marks(node), matches: selects(s.uplink, node)}
 	if !m.matches && m.marks.held() == "" {
 		return nil
 	}
@@ -38,7 +43,18 @@ func (r *HostUplinkReconciler) member(s *uplinkScope, node *corev1.Node) *member
 	s.place(m)
 	s.fate(m)
 	s.route(m)
+	s.findDrift(m)
+	n.Repair = s.mayRepair(m)
 	r.timing(s, m)
+	return m
+}
+
+// marks are those of a node. One that came back without any still has what it left with.
+func (s *uplinkScope) marks(node *corev1.Node) marks {
+	m := marksOf(node, s.uplink.Name)
+	if m.held() == "" {
+		m.Renewing = s.departedWith(node.Name)
+	}
 	return m
 }
 
@@ -101,6 +117,7 @@ func (s *uplinkScope) route(m *member) {
 	n := &m.rollout
 	want := s.target
 	blocking := rivalOn(m.node, s.known, s.catalog.Uplinks())
+	m.rivalled = blocking != nil
 	held := n.Current != "" || n.Renewing != ""
 	if !m.matches || (blocking != nil && blocking.claims && held) {
 		want = nil
@@ -124,17 +141,21 @@ func (s *uplinkScope) route(m *member) {
 	n.Lingering = n.Current != m.next.Hash && s.enactments.of(m.next.Name, m.node.Name) != nil
 }
 
-// removal gives the revision by which the node gives back what want lacks, or nil.
+// removal gives the revision by which the node gives back what want lacks, or moves its own addresses, or nil.
 func (s *uplinkScope) removal(m *member, want *render.Revision) *render.Revision {
 	n := m.rollout
-	if n.Current == "" && n.Renewing == "" {
+	held := n.Current != "" || n.Renewing != ""
+	if want == nil && !held {
 		return nil
 	}
-	proof := nmstate.Unproven
+	passage := nmstate.Passage{Current: m.had, Retained: s.catalog.Retained(s.known, m.had)}
 	if n.Current != "" && (n.Proof == n.Current || n.Outcome == nmstate.OutcomeApplied) {
-		proof = nmstate.Proven
+		passage.Proof = nmstate.Proven
 	}
-	via, needed := render.RemovalRevision(s.uplink.Name, want, s.without(m.had), proof)
+	if state := s.states[n.Name]; state != nil {
+		passage.Node = state.Node
+	}
+	via, needed := render.PassageRevision(s.uplink.Name, want, passage)
 	if !needed {
 		return nil
 	}
@@ -142,24 +163,12 @@ func (s *uplinkScope) removal(m *member, want *render.Revision) *render.Revision
 	return via
 }
 
-// without leaves out what networks build that are to stay on hosts when they go (reclaimPolicy Retain).
+// without leaves out what is to stay on hosts when its network goes.
 func (s *uplinkScope) without(state nmstate.State) nmstate.State {
-	retained := map[string]bool{}
-	for _, n := range s.catalog.HostNetworks() {
-		if n.Object.Spec.PhysicalNetwork == s.uplink.Spec.PhysicalNetwork && n.Object.Spec.ReclaimPolicy == v1alpha1.ReclaimRetain && !taken(n) {
-			retained[n.Bridge] = true
-		}
-	}
-	for _, i := range state.Interfaces {
-		if retained[i.Name] {
-			for _, port := range i.Ports() {
-				retained[port] = true // a NIC among them is never taken away anyhow
-			}
-		}
-	}
+	retained := s.catalog.Retained(s.known, state)
 	var out nmstate.State
 	for _, i := range state.Interfaces {
-		if !retained[i.Name] {
+		if !slices.Contains(retained, i.Name) {
 			out.Interfaces = append(out.Interfaces, i)
 		}
 	}
@@ -175,6 +184,9 @@ func (s *uplinkScope) check(m *member) *nmstate.Refusal {
 		}
 	}
 	in := nmstate.TargetCheck{Target: m.next.State, NodeAddresses: internalAddresses(m.node), Own: append(m.had.Built(), m.had.Removed()...)}
+	if lists(s.uplink, v1alpha1.AdoptAnnotation, m.node.Name) {
+		in.Own = append(in.Own, m.next.State.Built()...)
+	}
 	if state := s.states[m.node.Name]; state != nil {
 		in.Node = state.Node
 	}
@@ -190,6 +202,7 @@ func (r *HostUplinkReconciler) timing(s *uplinkScope, m *member) {
 		if state := s.states[n.Name]; state != nil && state.LastUpdate.After(failedAt(m.enactment)) {
 			due = failedAt(m.enactment).Add(r.Config.RetryAfter / 10)
 		}
+		n.RetryAsked = lists(s.uplink, v1alpha1.RetryAnnotation, n.Name)
 		n.RetryDue = s.reached(due)
 	case n.Current != "" && !n.Outcome.Final():
 		since := m.marks.Since

@@ -22,9 +22,13 @@ func (r *HostUplinkReconciler) publish(ctx context.Context, s *uplinkScope) erro
 		return nil
 	}
 	s.report()
+	if wait := r.pace.keepProgress(s.before, s.uplink, s.now); wait > 0 {
+		s.again(wait)
+	}
 	if err := patchStatus(ctx, r.Client, s.before, s.uplink); err != nil {
 		return client.IgnoreNotFound(err)
 	}
+	r.tellDeparted(ctx, s)
 	announce(r.Events, s.uplink, s.before.Status.Conditions, s.uplink.Status.Conditions)
 	return nil
 }
@@ -37,6 +41,9 @@ func (s *uplinkScope) report() {
 		status.Interface = s.known.Interface
 		status.NotActedOn = s.known.Notices
 	}
+	if s.catalog != nil {
+		status.Departed = s.departed
+	}
 	if s.verdict == nil || s.plan.Nodes != nil {
 		status.Revision, status.Networks = "", nil
 		if s.target != nil {
@@ -48,6 +55,7 @@ func (s *uplinkScope) report() {
 			status.NodesSummary = summary(status.Nodes)
 		}
 		status.Problems = problemsOf(s)
+		status.LastGoodRevision = s.lastGood(status.Nodes)
 	}
 	verdict := s.verdict
 	if verdict == nil {
@@ -55,6 +63,17 @@ func (s *uplinkScope) report() {
 		verdict = &v
 	}
 	setVerdict(&status.Conditions, s.uplink.Generation, *verdict)
+}
+
+// lastGood is the declared revision once every eligible node has it, and the one before until then.
+func (s *uplinkScope) lastGood(c v1alpha1.NodeCounts) string {
+	switch {
+	case s.declared == nil:
+		return ""
+	case !s.rolledBack() && c.Applied > 0 && c.Applied == eligible(c):
+		return s.declared.Name
+	}
+	return s.before.Status.LastGoodRevision
 }
 
 // countNodes counts the nodes that the selector matches, by progress.
@@ -76,14 +95,21 @@ func countNodes(s *uplinkScope) v1alpha1.NodeCounts {
 			c.LeftOut++
 		case nmstate.ProgressWaiting:
 			c.Waiting++
-		case nmstate.ProgressApplying, nmstate.ProgressRetrying:
+		case nmstate.ProgressApplying:
 			c.Applying++
+		case nmstate.ProgressRetrying:
+			c.Retrying++
 		case nmstate.ProgressApplied:
 			c.Applied++
 		case nmstate.ProgressFailing:
 			c.Failing++
 		case nmstate.ProgressUnknown:
 			c.Unknown++
+		}
+	}
+	for _, m := range s.members {
+		if matches[m.node.Name] && len(m.drift) > 0 {
+			c.Drifted++
 		}
 	}
 	return c
@@ -111,21 +137,36 @@ func problemsOf(s *uplinkScope) []v1alpha1.NodeProblem {
 			p.Reason, p.Message = cmp.Or(p.Reason, v1alpha1.ReasonNodeNetworkProgressing), advised(members[n.Name], n)
 		case nmstate.ProgressLeftOut, nmstate.ProgressUnknown:
 		default:
-			refused := members[n.Name].rollout.Refused
+			m := members[n.Name]
+			refused := m.rollout.Refused
 			if n.Reason == nmstate.NodeNotReady || n.Reason == nmstate.NodeLingering {
 				break
 			}
-			if n.Progress != nmstate.ProgressApplied || refused == nil {
+			switch {
+			case n.Progress == nmstate.ProgressApplied && len(m.drift) > 0:
+				p.Reason, p.Message = v1alpha1.ReasonNodeDrifted, drifted(m.drift)
+			case n.Progress == nmstate.ProgressApplied && refused != nil:
+				// The node has the revision and keeps it, and would not get it today.
+				p.Reason, p.Message = refused.Reason, refused.Message
+			default:
 				continue
 			}
-			// The node has the revision and keeps it, and would not get it today.
-			p.Reason, p.Message = refused.Reason, refused.Message
 		}
 		p.Message = clip(p.Message)
 		out = append(out, p)
 	}
 	slices.SortFunc(out, func(a, b v1alpha1.NodeProblem) int { return strings.Compare(a.Node, b.Node) })
 	return out[:min(len(out), maxProblems)]
+}
+
+// drifted says in one line what a node shows otherwise, the worst first.
+func drifted(found []nmstate.Difference) string {
+	worst := slices.IndexFunc(found, func(d nmstate.Difference) bool { return d.Broken })
+	line := found[max(worst, 0)].Message
+	if more := len(found) - 1; more > 0 {
+		line += fmt.Sprintf(", and %d more", more)
+	}
+	return line
 }
 
 // advised adds to the one meaningful line of a failure where all of it is to be found.
@@ -150,6 +191,10 @@ func uplinkVerdict(s *uplinkScope) Verdict {
 		return Verdict{Stalled, v1alpha1.ReasonNodeNetworkDegraded, s.blame(nmstate.ProgressFailing, c)}
 	case s.overdue():
 		return Verdict{Stalled, v1alpha1.ReasonNodeNetworkDegraded, s.blame(nmstate.ProgressUnknown, c)}
+	case c.Drifted > 0 && s.target != nil && s.external():
+		return Verdict{Stalled, v1alpha1.ReasonNodeDrifted, fmt.Sprintf("%s; have policy %s build it (%s)", s.blameDrift(), s.uplink.Spec.ExternalPolicy, configured(c))}
+	case c.Drifted > 0 && s.target != nil:
+		return s.driftVerdict(c)
 	case removing > 0 && s.target == nil:
 		return Verdict{Working, v1alpha1.ReasonRemoving, fmt.Sprintf("%d nodes give back what was built%s", removing, s.because())}
 	case !s.uplink.DeletionTimestamp.IsZero():
@@ -160,12 +205,26 @@ func uplinkVerdict(s *uplinkScope) Verdict {
 		return Verdict{Done, v1alpha1.ReasonNotInUse, "no HostNetwork in use needs this uplink, so hosts are not touched"}
 	case eligible(c) == 0:
 		return Verdict{Stalled, v1alpha1.ReasonNoEligibleNodes, fmt.Sprintf("none of %d nodes passes the checks: %s", c.Matching, s.blame(nmstate.ProgressLeftOut, c))}
+	case s.rolledBack():
+		return Verdict{Stalled, v1alpha1.ReasonRolledBack, fmt.Sprintf("%s with the last good revision; %s was refused and is not rolled out: change what is declared, or take the annotation %s off",
+			configured(c), s.declared.Name, v1alpha1.RollbackAnnotation)}
+	case s.refusedInVain():
+		return Verdict{Stalled, v1alpha1.ReasonRolledBack, fmt.Sprintf("annotation %s refuses the revision, and there is no other good one to go back to: change what is declared, or take it off (%s)",
+			v1alpha1.RollbackAnnotation, configured(c))}
 	case c.Applied < eligible(c) || removing > 0:
 		return Verdict{Working, v1alpha1.ReasonNodeNetworkProgressing, configured(c) + s.because()}
 	case c.LeftOut > 0:
 		return Verdict{Done, v1alpha1.ReasonNodesLeftOut, fmt.Sprintf("%s; %d left out: %s", configured(c), c.LeftOut, s.blame(nmstate.ProgressLeftOut, c))}
 	}
 	return Verdict{Done, v1alpha1.ReasonApplied, configured(c)}
+}
+
+// rolledBack says whether nodes go to the last good revision instead of the declared one.
+func (s *uplinkScope) rolledBack() bool { return s.declared != nil && s.target != s.declared }
+
+// refusedInVain says whether an engineer refused what is declared and nothing else is known to be good.
+func (s *uplinkScope) refusedInVain() bool {
+	return s.declared != nil && !s.rolledBack() && s.uplink.Annotations[v1alpha1.RollbackAnnotation] == s.declared.Name
 }
 
 func configured(c v1alpha1.NodeCounts) string { return summary(c) + " nodes configured" }
@@ -204,6 +263,28 @@ func (s *uplinkScope) first(progress nmstate.Progress) *nmstate.NodeProgress {
 		return nil
 	}
 	return &s.plan.Nodes[i]
+}
+
+// driftVerdict is the outcome for nodes that no longer show what was built.
+func (s *uplinkScope) driftVerdict(c v1alpha1.NodeCounts) Verdict {
+	line := s.blameDrift()
+	if slices.ContainsFunc(s.members, func(m *member) bool { return m.rollout.Repair }) {
+		return Verdict{Working, v1alpha1.ReasonNodeDrifted, fmt.Sprintf("%s; it is repaired (%s)", line, configured(c))}
+	}
+	if slices.ContainsFunc(s.members, func(m *member) bool { return len(m.drift) > 0 && !m.marks.Repaired.IsZero() }) {
+		return Verdict{Stalled, v1alpha1.ReasonNodeDrifted, fmt.Sprintf("%s; it drifted again after a repair: find out what undoes it there (%s)", line, configured(c))}
+	}
+	return Verdict{Stalled, v1alpha1.ReasonNodeDrifted, fmt.Sprintf("%s; undo that on the node, or set repairDrift on its HostNetwork (%s)", line, configured(c))}
+}
+
+// blameDrift names the first node that drifted, and what it shows.
+func (s *uplinkScope) blameDrift() string {
+	for _, m := range s.members {
+		if len(m.drift) > 0 {
+			return fmt.Sprintf("%s: %s", m.node.Name, drifted(m.drift))
+		}
+	}
+	return ""
 }
 
 // overdue says whether a handler has been silent for too long.

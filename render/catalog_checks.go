@@ -85,10 +85,6 @@ func (c *Catalog) checkUplinks() {
 		spec := &u.Object.Spec
 		u.Problem = first(clusterNameProblem(u.Object.Name), fabricProblem("spec.physicalNetwork", spec.PhysicalNetwork), uplinkKindProblem(spec),
 			mtuProblem(spec.MTU), vlanProblem("spec.nativeVlan", spec.NativeVLAN), nodeSelectorProblem(spec))
-		if spec.Protect == v1alpha1.ProtectPreserve {
-			u.Notices = append(u.Notices, v1alpha1.FieldNotice{Field: "spec.protect",
-				Message: "Preserve is not acted on yet: nodes whose uplink carries their address or default route are left out, as with Refuse"})
-		}
 		if u.Problem != nil {
 			continue
 		}
@@ -118,8 +114,8 @@ func vlanText(vlan int) string {
 
 func uplinkKindProblem(spec *v1alpha1.HostUplinkSpec) *Problem {
 	switch {
-	case spec.Management == v1alpha1.ManagementExternal:
-		return notYet("spec.management", "External is not available yet, so nothing is done for this uplink: use Managed")
+	case spec.Management == v1alpha1.ManagementExternal && spec.ExternalPolicy == "":
+		return invalidSpec("spec.externalPolicy", "give the name of the NodeNetworkConfigurationPolicy to observe, or set management: Managed")
 	case spec.Bond != nil && spec.Interface != "":
 		return invalidSpec("spec.bond", "give either interface or bond")
 	case spec.Bond != nil:
@@ -146,7 +142,6 @@ func (c *Catalog) checkNetworks() {
 		spec := &n.Object.Spec
 		n.Segment = c.Segment(n.Object)
 		n.VLAN = c.tag(n)
-		n.Notices = networkNotices(spec)
 		n.Problem = first(clusterNameProblem(n.Object.Name), fabricProblem("spec.physicalNetwork", spec.PhysicalNetwork), vlanProblem("spec.vlan", spec.VLAN),
 			mtuProblem(spec.MTU), networkKindProblem(spec), bridgeProblem(n), selectorProblem(spec.AllowedNamespaces))
 		if n.Problem == nil {
@@ -186,17 +181,6 @@ func networkKindProblem(spec *v1alpha1.HostNetworkSpec) *Problem {
 		return invalidSpec("spec.cniType", "%q is not known: use bridge or cnv-bridge", shown(spec.CNIType))
 	}
 	return nil
-}
-
-func networkNotices(spec *v1alpha1.HostNetworkSpec) []v1alpha1.FieldNotice {
-	var out []v1alpha1.FieldNotice
-	add := func(field, message string) {
-		out = append(out, v1alpha1.FieldNotice{Field: field, Message: message})
-	}
-	if spec.RepairDrift {
-		add("spec.repairDrift", "is not acted on yet: nodes that lose what was built are not repaired by themselves")
-	}
-	return out
 }
 
 func bridgeProblem(n *HostNetwork) *Problem {
