@@ -13,7 +13,7 @@ NODES ?= 5000
 
 .PHONY: help
 help: ## List the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ##@ For users
 
@@ -45,6 +45,10 @@ throughput: controlplane ## Lease up to 10,000 pool addresses, and compare with 
 .PHONY: rollout
 rollout: controlplane ## Roll a network out over 5,000 nodes, and count what is written (NODES=1000: fewer)
 	WUKONG_ROLLOUT_NODES=$(NODES) $(GO) test -timeout 40m -count=1 -v -run 'TestRolloutOverManyNodes' ./e2e/rollouts
+
+.PHONY: e2e
+e2e: controlplane judges ## Run revisions on real kernels: network namespaces, bridges, nmstatectl (root)
+	$(GO) test -timeout 5m -count=1 -v ./e2e/kernel
 
 .PHONY: lint
 lint: ## Check format, code and import directions

@@ -13,6 +13,7 @@ require (
 	go.yaml.in/yaml/v3 v3.0.6 // positions of fields in manifests, for findings
 	go4.org/netipx v0.0.0-20231129151722-fdeea329fbba // ranges of addresses
 	golang.org/x/mod v0.37.0 // module versions, for the cache of real parts
+	golang.org/x/sys v0.47.0 // network namespaces, for revisions on a real kernel
 	golang.org/x/term v0.45.0 // progress on a terminal
 	k8s.io/api v0.37.2 // Kubernetes types
 	k8s.io/apiextensions-apiserver v0.37.2 // the schema checks of the API server, offline
@@ -86,7 +87,6 @@ require (
 	golang.org/x/net v0.57.0 // indirect
 	golang.org/x/oauth2 v0.36.0 // indirect
 	golang.org/x/sync v0.22.0 // indirect
-	golang.org/x/sys v0.47.0 // indirect
 	golang.org/x/text v0.40.0 // indirect
 	golang.org/x/time v0.15.0 // indirect
 	golang.org/x/tools v0.47.0 // indirect

@@ -9,6 +9,10 @@
 // The simulator judges the software under test, so it imports none of its packages: it reads desired states as plain
 // maps. It is no CNI, no kubelet and no scheduler, and it times nothing like the real handler does: see Options.
 //
-// Reading order: lab.go (what a test or the demo can do), enact.go (what a handler does about one policy), and the pure files that
-// it asks: conditions.go, rollout.go, desired.go, host.go, apply.go, state.go, message.go.
+// Where a node's host is not simulated but real, NodeSpec.Machine stands in for it; captures are evaluated by the real
+// nmstatectl, see Captures.
+//
+// Reading order: lab.go (what a test or the demo can do), members.go (nodes that come, go and return), control.go (nodes that
+// fail, hang, are slow), enact.go (what a handler does about one policy), and the pure files that it asks: conditions.go,
+// rollout.go, desired.go, host.go, lease.go, apply.go, options.go, state.go, message.go.
 package lab

@@ -1,8 +1,12 @@
 package lab
 
 import (
+	"context"
+	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -235,5 +239,54 @@ func TestCapturesMoveTheNodesAddressAndStayAsTheyWereTakenFirst(t *testing.T) {
 	}
 	if got := s.CutOffs(s.node(1)); got != 0 {
 		t.Errorf("%d cut-offs, want none", got)
+	}
+}
+
+// box is a Machine that has one thing to say about everything.
+type box struct {
+	mu        sync.Mutex
+	objection string
+	applied   []map[string]any
+}
+
+func (b *box) State(context.Context) (map[string]any, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return map[string]any{"interfaces": []any{map[string]any{"name": fmt.Sprintf("eth%d", len(b.applied)), "type": "ethernet"}}}, nil
+}
+
+func (b *box) Apply(_ context.Context, desired map[string]any) (string, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.applied = append(b.applied, desired)
+	return b.objection, nil
+}
+
+func TestAMachineIsShownAndChangedInPlaceOfAHost(t *testing.T) {
+	for name, c := range map[string]struct{ objection, want string }{
+		"it can":    {"", "TFFFF"},
+		"it cannot": {"PluginFailure: Operation not supported", "FTFFF"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t, "box", 0, Options{Attempts: 2})
+			b := &box{objection: c.objection}
+			if err := s.AddNode(t.Context(), NodeSpec{Name: s.node(1), Labels: map[string]string{"stage": "box"}, Machine: b}); err != nil {
+				t.Fatal(err)
+			}
+			s.apply("box", plainBridge, nil)
+			s.await(1, "box", c.want)
+			if m := find(s.enactment(1, "box").Status.Conditions, "Failing").Message; !strings.Contains(m, c.objection) {
+				t.Errorf("message: %s", m)
+			}
+			becomes(t, "the machine's own state shown", true, func() bool {
+				interfaces, _, _ := unstructured.NestedSlice(s.networkState(1).Object, "status", "currentState", "interfaces")
+				b.mu.Lock()
+				defer b.mu.Unlock()
+				return text(mappings(interfaces)[0], "name") == fmt.Sprintf("eth%d", len(b.applied))
+			})
+			if err := s.Unplug(s.node(1), "eth0"); err == nil || s.Host(s.node(1)) != nil {
+				t.Errorf("the lab has a host of its own for it: %v", err)
+			}
+		})
 	}
 }
