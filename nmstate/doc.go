@@ -13,5 +13,6 @@
 //   - outcome.go: one NodeNetworkConfigurationEnactment to one word, and headline.go: its message to one line.
 //   - checks.go: may this node get this revision?
 //   - rollout.go and planner.go: which node moves to which revision now?
+//   - differences.go: what does a node show otherwise than its revision asked for?
 //   - observed.go and segment.go: which addresses nodes hold, and on which broadcast domain.
 package nmstate

@@ -44,6 +44,24 @@ type NodeInterface struct {
 	Parent string
 	// Ports are those of a bridge or a bond, sorted. A bridge also reports the interfaces of running machines.
 	Ports []string
+	// PortFilters are the VLAN filters of a bridge's ports, in the order of the report; a port without one is left out.
+	PortFilters []PortFilter
+	// BondMode is the mode of a bond, such as 802.3ad, or empty where it is not reported.
+	BondMode string
+	// TotalVFs is how many virtual functions a NIC has; zero where none are reported.
+	TotalVFs int
+}
+
+// PortFilter says which VLANs pass a port of a bridge.
+type PortFilter struct {
+	Port string
+	// Mode is access or trunk.
+	Mode string
+	// Tag is the VLAN of untagged frames, or zero. On a trunk it counts only with Native.
+	Tag    int
+	Native bool
+	// Tagged are the VLANs of a trunk, in the order of the report.
+	Tagged []VLANRange
 }
 
 // Route is a default route of a node.
@@ -107,6 +125,11 @@ func (n Node) DeepCopy() Node {
 	for k := range out.Interfaces {
 		out.Interfaces[k].Addresses = slices.Clone(out.Interfaces[k].Addresses)
 		out.Interfaces[k].Ports = slices.Clone(out.Interfaces[k].Ports)
+		out.Interfaces[k].PortFilters = slices.Clone(out.Interfaces[k].PortFilters)
+		for f := range out.Interfaces[k].PortFilters {
+			filter := &out.Interfaces[k].PortFilters[f]
+			filter.Tagged = slices.Clone(filter.Tagged)
+		}
 	}
 	out.DefaultRoutes = slices.Clone(n.DefaultRoutes)
 	out.DNSServers = slices.Clone(n.DNSServers)

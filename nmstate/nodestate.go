@@ -16,6 +16,7 @@ const (
 	maxInterfaces    = 4096
 	maxAddresses     = 8192
 	maxPorts         = 4096
+	maxPortVLANs     = 16384
 	maxRoutes        = 256
 	maxDNSServers    = 64
 	maxSkipped       = 20
@@ -44,6 +45,8 @@ type stateReader struct {
 	node      Node
 	addresses int
 	ports     int
+	// portVLANs counts the VLANs and ranges of VLANs of port filters.
+	portVLANs int
 	// prefixes are the addresses of the interface that is being read.
 	prefixes []netip.Prefix
 	// words and macs are what many interfaces say alike, so that it is kept once; MAC addresses by how they are written.
@@ -99,7 +102,7 @@ func (p *stateReader) readState(c *cursor) {
 
 func (p *stateReader) readInterfaces(c *cursor) {
 	// Of two lists the last counts.
-	p.node, p.addresses, p.ports = Node{}, 0, 0
+	p.node, p.addresses, p.ports, p.portVLANs = Node{}, 0, 0, 0
 	isNull := c.peek() == 'n'
 	if !c.open('[') {
 		if !isNull {
@@ -138,7 +141,7 @@ func (p *stateReader) readInterface(k int, c *cursor) (NodeInterface, bool) {
 		member{"name", &f.name}, member{"type", &f.kind}, member{"state", &f.state}, member{"mac-address", &f.mac},
 		member{"mtu", &f.mtu}, member{"controller", &f.controller}, member{"ipv4", &f.v4}, member{"ipv6", &f.v6},
 		member{"vlan", &f.vlan}, member{"mac-vlan", &f.macVLAN}, member{"mac-vtap", &f.macVTap},
-		member{"bridge", &f.bridge}, member{"link-aggregation", &f.bond}, member{"vrf", &f.vrf},
+		member{"bridge", &f.bridge}, member{"link-aggregation", &f.bond}, member{"vrf", &f.vrf}, member{"ethernet", &f.ethernet},
 	)
 	if !ok {
 		p.skip("interfaces[%d] is not an object", k)
@@ -164,7 +167,7 @@ func (p *stateReader) readInterface(k int, c *cursor) (NodeInterface, bool) {
 
 // interfaceTexts are the members of an interface, as texts.
 type interfaceTexts struct {
-	name, kind, state, mac, mtu, controller, v4, v6, vlan, macVLAN, macVTap, bridge, bond, vrf []byte
+	name, kind, state, mac, mtu, controller, v4, v6, vlan, macVLAN, macVTap, bridge, bond, vrf, ethernet []byte
 }
 
 func (p *stateReader) readIP(i *NodeInterface, v4, v6 []byte) {
@@ -216,6 +219,13 @@ func (p *stateReader) readSections(i *NodeInterface, f *interfaceTexts) {
 	}
 	slices.Sort(i.Ports)
 	i.Ports = slices.Compact(i.Ports)
+	var mode, functions, total []byte
+	if members(f.bond, member{"mode", &mode}) {
+		i.BondMode = p.word(mode)
+	}
+	members(f.ethernet, member{"sr-iov", &functions})
+	members(functions, member{"total-vfs", &total})
+	i.TotalVFs = max(0, number(total))
 }
 
 // readPorts reads names, objects with a name, and the bonds inside an Open vSwitch bridge. Each level of nesting is scanned
@@ -232,17 +242,44 @@ func (p *stateReader) readPorts(i *NodeInterface, section []byte, depth int) {
 			p.truncate("more than %d ports are reported", maxPorts)
 			return
 		}
-		var name, bond []byte
-		text, isObject := c.members(member{"name", &name}, member{"link-aggregation", &bond})
+		var name, bond, vlan []byte
+		text, isObject := c.members(member{"name", &name}, member{"link-aggregation", &bond}, member{"vlan", &vlan})
 		if !isObject {
 			name = text
 		}
 		if name := p.interfaceName(name); name != "" {
 			p.ports++
 			i.Ports = append(i.Ports, name)
+			p.readPortFilter(i, name, vlan)
 		}
 		p.readPorts(i, bond, depth-1)
 	}
+}
+
+// readPortFilter reads the VLANs of a port; without a mode there is no filter.
+func (p *stateReader) readPortFilter(i *NodeInterface, port string, vlan []byte) {
+	var mode, tag, native, tagged []byte
+	members(vlan, member{"mode", &mode}, member{"tag", &tag}, member{"enable-native", &native}, member{"trunk-tags", &tagged})
+	f := PortFilter{Port: port, Mode: p.word(mode), Tag: max(0, number(tag)), Native: isTrue(native)}
+	if f.Mode == "" {
+		return
+	}
+	c := cursor{data: tagged}
+	for ok := c.open('['); ok && c.more(']'); {
+		if p.portVLANs == maxPortVLANs {
+			p.truncate("more than %d VLANs of ports are reported", maxPortVLANs)
+			break
+		}
+		p.portVLANs++
+		var id, span, lowest, highest []byte
+		c.members(member{"id", &id}, member{"id-range", &span})
+		if members(span, member{"min", &lowest}, member{"max", &highest}) {
+			f.Tagged = append(f.Tagged, VLANRange{Min: number(lowest), Max: number(highest)})
+			continue
+		}
+		f.Tagged = append(f.Tagged, VLANRange{Min: number(id), Max: number(id)})
+	}
+	i.PortFilters = append(i.PortFilters, f)
 }
 
 func (p *stateReader) readRoutes(routes []byte) {
@@ -338,11 +375,11 @@ func addr(raw []byte) (netip.Addr, bool) {
 	return a.WithZone(""), true
 }
 
-// word gives a short lowercase word, such as a type or a state.
+// word gives a short lowercase word, such as a type, a state or a mode.
 func (p *stateReader) word(raw []byte) string {
 	s := chars(raw)
 	if len(s) > 32 || bytes.ContainsFunc(s, func(r rune) bool {
-		return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-'
+		return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' && r != '.'
 	}) {
 		return "unknown"
 	}

@@ -52,9 +52,9 @@ func TestParseNodeStateKeepsWhatDecisionsNeed(t *testing.T) {
 			VLANBase: "eth0", VLANID: 66, Addresses: prefixes("10.66.0.101/24")},
 		"eth2": {Name: "eth2", Type: Ethernet, State: Up, MAC: "52:55:00:d1:57:01", MTU: 1500, Controller: "br-flat"},
 		"br-flat": {Name: "br-flat", Type: LinuxBridge, State: Up, MAC: "52:55:00:d1:57:01", MTU: 1500,
-			Ports: []string{"eth2", "vethab12cd34"}},
+			Ports: []string{"eth2", "vethab12cd34"}, PortFilters: []PortFilter{{Port: "vethab12cd34", Mode: "access", Tag: 1}}},
 		"bond0": {Name: "bond0", Type: BondType, State: Up, MAC: "52:55:00:d1:59:01", MTU: 9000,
-			Addresses: prefixes("10.70.0.101/24"), Ports: []string{"eth4", "eth5"}},
+			Addresses: prefixes("10.70.0.101/24"), Ports: []string{"eth4", "eth5"}, BondMode: "802.3ad"},
 		"mvlan0": {Name: "mvlan0", Type: MACVLAN, State: Up, Parent: "bond0", Addresses: prefixes("10.71.0.9/24")},
 	}
 	for name, want := range cases {

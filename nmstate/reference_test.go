@@ -115,13 +115,34 @@ func (p mapReader) readSections(i *NodeInterface, f map[string]json.RawMessage) 
 		}
 	}
 	for _, key := range []string{"bridge", "link-aggregation", "vrf"} {
-		i.Ports = append(i.Ports, p.portsOf(f[key], maxStack)...)
+		i.Ports = append(i.Ports, p.portsOf(i, f[key], maxStack)...)
 	}
 	slices.Sort(i.Ports)
 	i.Ports = slices.Compact(i.Ports)
+	if bond, ok := object(f["link-aggregation"]); ok {
+		i.BondMode = p.word(bond["mode"])
+	}
+	ethernet, _ := object(f["ethernet"])
+	functions, _ := object(ethernet["sr-iov"])
+	i.TotalVFs = max(0, number(functions["total-vfs"]))
 }
 
-func (p mapReader) portsOf(section json.RawMessage, depth int) []string {
+func (p mapReader) filterOf(port string, vlan json.RawMessage) PortFilter {
+	f, _ := object(vlan)
+	out := PortFilter{Port: port, Mode: p.word(f["mode"]), Tag: max(0, number(f["tag"])), Native: isTrue(f["enable-native"])}
+	tags, _ := list(f["trunk-tags"])
+	for _, raw := range tags {
+		tag, _ := object(raw)
+		r := VLANRange{Min: number(tag["id"]), Max: number(tag["id"])}
+		if span, ok := object(tag["id-range"]); ok {
+			r = VLANRange{Min: number(span["min"]), Max: number(span["max"])}
+		}
+		out.Tagged = append(out.Tagged, r)
+	}
+	return out
+}
+
+func (p mapReader) portsOf(i *NodeInterface, section json.RawMessage, depth int) []string {
 	if depth == 0 {
 		return nil
 	}
@@ -135,8 +156,11 @@ func (p mapReader) portsOf(section json.RawMessage, depth int) []string {
 		}
 		if name := p.interfaceName(entry); name != "" {
 			out = append(out, name)
+			if filter := p.filterOf(name, port["vlan"]); filter.Mode != "" {
+				i.PortFilters = append(i.PortFilters, filter)
+			}
 		}
-		out = append(out, p.portsOf(port["link-aggregation"], depth-1)...)
+		out = append(out, p.portsOf(i, port["link-aggregation"], depth-1)...)
 	}
 	return out
 }
@@ -233,16 +257,30 @@ func (r reports) ports(depth int) string {
 		if depth == 0 || r.IntN(3) == 0 {
 			return r.name()
 		}
-		return r.object("name", r.name(), "link-aggregation", r.ports(depth-1))
+		return r.object("name", r.name(), "link-aggregation", r.ports(depth-1), "vlan", r.filter())
 	}))
 }
+
+func (r reports) vlan() string { return r.oneOf(`0`, `7`, `"9"`, `4095`, `-1`, `1.5`) }
+
+func (r reports) filter() string {
+	return r.object("mode", r.oneOf(`"access"`, `"trunk"`, `"T"`, `""`), "tag", r.vlan(), "enable-native", r.flag(), "trunk-tags", r.list(func() string {
+		return r.object("id", r.vlan(), "id-range", r.object("min", r.vlan(), "max", r.vlan()))
+	}))
+}
+
+func (r reports) bond() string {
+	return r.object("mode", r.oneOf(`"802.3ad"`, `"active-backup"`, `1`, `"A B"`), "port", r.list(r.name))
+}
+
+func (r reports) functions() string { return r.object("sr-iov", r.object("total-vfs", r.vlan())) }
 
 func (r reports) iface() string {
 	return r.object("name", r.name(), "type", r.oneOf(`"vlan"`, `"ethernet"`, `"linux-bridge"`, `"A B"`), "state", r.oneOf(`"up"`, `"down"`),
 		"mac-address", r.oneOf(`"02:00:00:00:00:01"`, `"02-00-00-00-00-AB"`, `"x"`), "mtu", r.oneOf(`1500`, `"1500"`, `1.5`),
 		"controller", r.name(), "ipv4", r.family(), "ipv6", r.family(), "vlan", r.object("base-iface", r.name(), "id", `7`),
 		"mac-vlan", r.object("base-iface", r.name()), "mac-vtap", r.object("base-iface", r.name()),
-		"bridge", r.ports(3), "link-aggregation", r.ports(0), "vrf", r.ports(0))
+		"bridge", r.ports(3), "link-aggregation", r.bond(), "vrf", r.ports(0), "ethernet", r.functions())
 }
 
 func (r reports) route() string {
@@ -266,13 +304,13 @@ func assertAsByMaps(t *testing.T, raw []byte) {
 
 func TestReadingInOnePassFindsWhatReadingByMapsFinds(t *testing.T) {
 	r := reports{rand.New(rand.NewPCG(1, 2))}
-	var interfaces, addresses, ports, routes, skipped int
+	var interfaces, addresses, ports, filters, routes, skipped int
 	for range 1_000 {
 		raw := []byte(r.state())
 		assertAsByMaps(t, raw)
 		n := ParseNodeState(raw)
 		for _, i := range n.Interfaces {
-			addresses, ports = addresses+len(i.Addresses), ports+len(i.Ports)
+			addresses, ports, filters = addresses+len(i.Addresses), ports+len(i.Ports), filters+len(i.PortFilters)
 		}
 		interfaces, routes, skipped = interfaces+len(n.Interfaces), routes+len(n.DefaultRoutes), skipped+len(n.Skipped)
 		// Cut, it is no JSON.
@@ -281,8 +319,8 @@ func TestReadingInOnePassFindsWhatReadingByMapsFinds(t *testing.T) {
 			return
 		}
 	}
-	if min(interfaces, addresses, ports, routes, skipped) < 500 {
-		t.Errorf("%d interfaces, %d addresses, %d ports, %d routes, %d lines skipped: the reports are too poor to tell much",
-			interfaces, addresses, ports, routes, skipped)
+	if min(interfaces, addresses, ports, filters, routes, skipped) < 500 {
+		t.Errorf("%d interfaces, %d addresses, %d ports, %d filters, %d routes, %d lines skipped: the reports are too poor to tell much",
+			interfaces, addresses, ports, filters, routes, skipped)
 	}
 }
