@@ -143,6 +143,7 @@ func (r *HostNetworkReconciler) letGo(ctx context.Context, s *hostNetworkScope) 
 	}
 	log.FromContext(ctx).Info("host network is gone from all nodes")
 	s.before = nil // nothing is left to publish to
+	r.pace.forget(s.network.UID)
 	return release(ctx, r.Client, s.network)
 }
 

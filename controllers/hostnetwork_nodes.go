@@ -3,7 +3,6 @@ package controllers
 import (
 	"context"
 	"fmt"
-	"reflect"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -23,7 +22,7 @@ func (r *HostNetworkReconciler) observe(_ context.Context, s *hostNetworkScope) 
 		}
 		target, _ := s.catalog.Revision(u.Object, inUse) // an uplink without one has its own status
 		for i := range s.nodes {
-			s.observeNode(u.Object, target, &s.nodes[i])
+			s.observeNode(u, target, &s.nodes[i])
 		}
 	}
 	return nil
@@ -45,23 +44,23 @@ func networksProvisioned(s *hostNetworkScope) sets.Set[string] {
 
 // observeNode looks at one node through one uplink. A node has the network on three proofs: its label, the proof of the
 // revision that it is on, and that this revision says about the network what is declared now.
-func (s *hostNetworkScope) observeNode(u *v1alpha1.HostUplink, target *render.Revision, node *corev1.Node) {
+func (s *hostNetworkScope) observeNode(u *render.Uplink, target *render.Revision, node *corev1.Node) {
 	labelled := node.Labels[v1alpha1.NetworkLabelPrefix+s.network.Name] == v1alpha1.NetworkLabelValue
-	m := marksOf(node, u.Name)
+	m := marksOf(node, u.Object.Name)
 	if m.held() == "" {
 		return
 	}
-	state, known := s.stateOf(u, m.held())
-	if labelled || (known && mentions(state, s.known.Bridge)) {
+	state, known := s.stateOf(u.Object, m.held())
+	if labelled || (known && (s.catalog.Carries(u, s.known, state) || s.takesAway(u, state))) {
 		s.holders++
 	}
-	if !labelled || !known || target == nil || m.Revision == "" || m.Applied != m.Revision || !selects(u, node) {
+	if !labelled || !known || target == nil || m.Revision == "" || m.Applied != m.Revision || !selects(u.Object, node) {
 		return
 	}
-	if hasFailed(s.enactments.of(render.PolicyName(u.Name, m.Revision), node.Name)) {
+	if hasFailed(s.enactments.of(render.PolicyName(u.Object.Name, m.Revision), node.Name)) {
 		return
 	}
-	if builtAlike(state, target.State, s.known.Bridge) {
+	if s.catalog.BuiltAlike(u, s.known, state, target.State) {
 		s.ready++
 	}
 }
@@ -76,30 +75,10 @@ func (s *hostNetworkScope) stateOf(u *v1alpha1.HostUplink, hash string) (nmstate
 	return p.state, p.intact
 }
 
-// mentions says whether a revision builds or takes away the bridge.
-func mentions(state nmstate.State, bridge string) bool {
-	_, listed := state.Lookup(bridge)
-	return listed
-}
-
-// builtAlike says whether two states build a bridge, and what lies below it, in the same way.
-func builtAlike(a, b nmstate.State, bridge string) bool {
-	if !builds(a, bridge) || !builds(b, bridge) {
-		return false
-	}
-	return reflect.DeepEqual(stack(a, bridge), stack(b, bridge))
-}
-
-func stack(s nmstate.State, name string) []nmstate.Interface {
-	top, ok := s.Lookup(name)
-	if !ok {
-		return nil
-	}
-	out := []nmstate.Interface{top}
-	for _, port := range top.Ports() {
-		out = append(out, stack(s, port)...)
-	}
-	return out
+// takesAway says whether a revision takes the network's bridge or VLAN away.
+func (s *hostNetworkScope) takesAway(u *render.Uplink, state nmstate.State) bool {
+	top := s.known.TopInterface(u)
+	return slices.ContainsFunc(state.Removed(), func(r nmstate.InterfaceRef) bool { return r.Name == top })
 }
 
 // problemsOn gathers the first problems of nodes from the uplinks that serve the network.

@@ -18,7 +18,9 @@ func (r *HostNetworkReconciler) publish(ctx context.Context, s *hostNetworkScope
 		return nil
 	}
 	s.report()
-	r.pace.keepCount(s)
+	if wait := r.pace.keepCounts(s.before, s.network, s.now); wait > 0 && (s.requeue == 0 || wait < s.requeue) {
+		s.requeue = wait
+	}
 	if err := patchStatus(ctx, r.Client, s.before, s.network); err != nil {
 		return client.IgnoreNotFound(err)
 	}

@@ -6,7 +6,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/sets"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/render"
@@ -125,42 +124,6 @@ func TestHostNetworkVerdict(t *testing.T) {
 			test.change(s)
 			if diff := cmp.Diff(test.want, networkVerdict(s)); diff != "" {
 				t.Errorf("verdict (-want +got):\n%s", diff)
-			}
-		})
-	}
-}
-
-// Ready is true only on evidence of the current generation, and of the revision that the node is on.
-func TestANetworkIsBuiltAlikeOnlyWithEverythingBelowIt(t *testing.T) {
-	u := testUplink()
-	revision := func(networks ...v1alpha1.HostNetwork) *render.Revision {
-		names := sets.New[string]()
-		for _, n := range networks {
-			names.Insert(n.Name)
-		}
-		r, err := render.NewCatalog([]v1alpha1.HostUplink{*u}, networks).Revision(u, names)
-		if err != nil || r == nil {
-			t.Fatalf("revision: %v %v", r, err)
-		}
-		return r
-	}
-	mtu := int32(1400)
-	wider := testNetwork("blue", 100)
-	wider.Spec.MTU = &mtu
-	base := revision(testNetwork("blue", 100)).State
-	for name, test := range map[string]struct {
-		other *render.Revision
-		want  bool
-	}{
-		"another network beside it changes nothing": {revision(testNetwork("blue", 100), testNetwork("green", 200)), true},
-		"another MTU":                {revision(wider), false},
-		"another VLAN below":         {revision(testNetwork("blue", 101)), false},
-		"a revision that lacks it":   {revision(testNetwork("green", 200)), false},
-		"the same network, untagged": {revision(testNetwork("blue", 0)), false},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if got := builtAlike(base, test.other.State, "br-blue"); got != test.want {
-				t.Errorf("alike: %v, want %v", got, test.want)
 			}
 		})
 	}

@@ -48,11 +48,20 @@ func (r *HostUplinkReconciler) replaceEdited(ctx context.Context, s *uplinkScope
 	return nil
 }
 
-// wanted says whether a node holds the revision, or goes to it.
+// wanted says whether a node holds the revision, or goes to it; or may come back with it, or be rolled back to it.
 func (s *uplinkScope) wanted(hash string) bool {
+	if s.uplink.DeletionTimestamp.IsZero() && s.remembered(render.PolicyName(s.uplink.Name, hash)) {
+		return true
+	}
 	return (s.target != nil && s.target.Hash == hash) || slices.ContainsFunc(s.members, func(m *member) bool {
-		return marksOf(m.node, s.uplink.Name).held() == hash || (m.next != nil && m.next.Hash == hash)
+		return m.marks.held() == hash || (m.next != nil && m.next.Hash == hash)
 	})
+}
+
+// remembered says whether a departed node had the policy, or it is the last good one while the uplink is in use.
+func (s *uplinkScope) remembered(policy string) bool {
+	return slices.ContainsFunc(s.departed, func(d v1alpha1.DepartedNode) bool { return d.Revision == policy }) ||
+		(s.target != nil && s.before != nil && s.before.Status.LastGoodRevision == policy)
 }
 
 // createNeeded makes the policies that nodes move to, and those that somebody deleted under nodes that are on them.

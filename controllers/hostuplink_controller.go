@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	nmstatev1 "github.com/nmstate/kubernetes-nmstate/api/v1"
@@ -30,6 +31,8 @@ type HostUplinkReconciler struct {
 
 	components *Components
 	nodes      *nodeWriter
+	sightings  sightings
+	pace       pace
 }
 
 // +kubebuilder:rbac:groups=vm.novasphere.dev,resources=hostuplinks,verbs=get;list;watch;patch
@@ -54,8 +57,10 @@ type uplinkScope struct {
 	policies    map[string]policy // ours, by hash
 	foreign     []foreignPolicy
 	nmstateGone bool
+	departed    []v1alpha1.DepartedNode
 
 	// Set by decide.
+	declared *render.Revision            // what is declared: the target unless it was rolled back
 	target   *render.Revision            // nil: nothing is to be built
 	rendered map[string]*render.Revision // by hash: the target, and the removals that nodes pass through
 	members  []*member                   // by name of node
@@ -78,6 +83,7 @@ const lookAgain = 500 * time.Millisecond
 func (r *HostUplinkReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	u := &v1alpha1.HostUplink{}
 	if err := r.Get(ctx, req.NamespacedName, u); err != nil {
+		r.sightings.forget(req.Name)
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	if !u.DeletionTimestamp.IsZero() && !controllerutil.ContainsFinalizer(u, v1alpha1.Finalizer) {
@@ -85,7 +91,7 @@ func (r *HostUplinkReconciler) Reconcile(ctx context.Context, req ctrl.Request) 
 	}
 	s := &uplinkScope{uplink: u.DeepCopy(), now: r.Config.Clock.Now(), rendered: map[string]*render.Revision{}}
 	for _, step := range []func(context.Context, *uplinkScope) error{
-		r.hold, r.gather, r.decide, r.replaceEdited, r.createNeeded, r.moveNodes, r.deleteUnneeded, r.letGo,
+		r.hold, r.spareHosts, r.gather, r.decide, r.mayTakeBack, r.replaceEdited, r.createNeeded, r.moveNodes, r.deleteUnneeded, r.answer, r.letGo,
 	} {
 		if err := step(ctx, s); errors.Is(err, errStop) {
 			break
@@ -121,6 +127,38 @@ func (r *HostUplinkReconciler) hold(ctx context.Context, s *uplinkScope) error {
 	}
 	s.before = s.uplink.DeepCopy()
 	return nil
+}
+
+// spareHosts lets a HostUplink go, and hosts as they are, when it is deleted together with its definition.
+func (r *HostUplinkReconciler) spareHosts(ctx context.Context, s *uplinkScope) error {
+	if s.uplink.DeletionTimestamp.IsZero() {
+		return nil
+	}
+	leaving, err := definitionsLeaving(ctx, r.Live)
+	if err != nil || !leaving {
+		return err
+	}
+	log.FromContext(ctx).Info("the definitions are being deleted: hosts stay as they are")
+	s.before = nil // nothing is left to publish to
+	if err := release(ctx, r.Client, s.uplink); err != nil {
+		return err
+	}
+	return errStop
+}
+
+// mayTakeBack stops before anything is taken from hosts while the definitions of our kinds are being deleted: HostNetworks and
+// Wukongs that go with them say nothing about what hosts should have.
+func (r *HostUplinkReconciler) mayTakeBack(ctx context.Context, s *uplinkScope) error {
+	if !slices.ContainsFunc(s.plan.Moves, func(m nmstate.Move) bool { return m.Removes || m.To == "" }) {
+		return nil
+	}
+	leaving, err := definitionsLeaving(ctx, r.Live)
+	if err != nil || !leaving {
+		return err
+	}
+	s.verdict = &Verdict{Stalled, v1alpha1.ReasonDefinitionsRemoved,
+		"the definitions of HostUplink, HostNetwork or Wukong are being deleted, so hosts stay as they are: apply them again (config/crd) to go on"}
+	return errStop
 }
 
 // hold adds the finalizer to an object that is not being deleted.
@@ -161,6 +199,7 @@ func (r *HostUplinkReconciler) letGo(ctx context.Context, s *uplinkScope) error 
 	}
 	log.FromContext(ctx).Info("host uplink is gone from all nodes")
 	s.before = nil // nothing is left to publish to
+	r.pace.forget(s.uplink.UID)
 	return release(ctx, r.Client, s.uplink)
 }
 

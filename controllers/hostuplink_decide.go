@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -57,12 +56,14 @@ func (s *uplinkScope) aim(inUse sets.Set[string]) error {
 	if deleted && len(s.inUseBy) == 0 {
 		return nil
 	}
-	if dropped := s.dropped(inUse, target); dropped != nil {
+	s.declared, s.target = target, target
+	if good := s.rollBack(target); good != nil {
+		s.target = good
+	} else if dropped := s.dropped(inUse, target); dropped != nil {
 		s.verdict = dropped
 		return errStop
 	}
-	s.target = target
-	s.render(target)
+	s.render(s.target)
 	return nil
 }
 
@@ -113,15 +114,14 @@ func (s *uplinkScope) stateOf(hash string) (nmstate.State, bool) {
 	return p.state, ok && p.intact
 }
 
-// networksIn gives the HostNetworks of the fabric that a state builds, sorted. It is told from the bridges, which nobody can
-// edit without changing the name of the revision.
+// networksIn gives the HostNetworks of the fabric that a state provides, sorted.
 func (s *uplinkScope) networksIn(state nmstate.State) []string {
 	var out []string
 	for _, n := range s.catalog.HostNetworks() {
 		if n.Object.Spec.PhysicalNetwork != s.uplink.Spec.PhysicalNetwork || taken(n) {
 			continue
 		}
-		if builds(state, n.Bridge) {
+		if s.catalog.Carries(s.known, n, state) {
 			out = append(out, n.Object.Name)
 		}
 	}
@@ -133,13 +133,9 @@ func taken(n *render.HostNetwork) bool {
 	return n.Problem != nil && n.Problem.Reason == v1alpha1.ReasonBridgeNameTaken
 }
 
-func builds(state nmstate.State, bridge string) bool {
-	return slices.Contains(state.Built(), nmstate.InterfaceRef{Name: bridge, Type: nmstate.LinuxBridge})
-}
-
 // rollout gathers what the plan depends on.
 func (s *uplinkScope) rollout() nmstate.Rollout {
-	in := nmstate.Rollout{Canary: 1, MaxUnavailable: intstr.FromString("10%"), Paused: s.uplink.Spec.Paused}
+	in := nmstate.Rollout{Canary: 1, MaxUnavailable: intstr.FromString("10%"), Paused: s.uplink.Spec.Paused || s.refusedInVain()}
 	if c := s.uplink.Spec.Rollout.Canary; c != nil {
 		in.Canary = int(*c)
 	}
@@ -200,14 +196,4 @@ func (s *uplinkScope) decideWithoutNmstate() error {
 	}
 	s.plan = nmstate.PlanRollout(s.rollout())
 	return nil
-}
-
-// abandoned says whether an engineer gave the node up.
-func abandoned(u *v1alpha1.HostUplink, node string) bool {
-	for _, name := range strings.Split(u.Annotations[v1alpha1.AbandonAnnotation], ",") {
-		if name = strings.TrimSpace(name); name == node || name == "*" {
-			return true
-		}
-	}
-	return false
 }

@@ -25,6 +25,7 @@ func (r *HostUplinkReconciler) gather(ctx context.Context, s *uplinkScope) error
 	if s.nodes, err = r.nodes.list(ctx); err != nil {
 		return err
 	}
+	s.departed = s.departedNodes(r.sightings.missed(s))
 	s.nmstateGone = !r.components.Has(Nmstate)
 	if s.nmstateGone {
 		return nil
@@ -57,7 +58,7 @@ func listCatalog(ctx context.Context, c client.Reader) (*render.Catalog, error) 
 // is taken back, so its absence must be true.
 func (r *HostUplinkReconciler) findMissing(ctx context.Context, s *uplinkScope) error {
 	for i := range s.nodes {
-		hash := marksOf(&s.nodes[i], s.uplink.Name).held()
+		hash := s.marks(&s.nodes[i]).held()
 		if _, ok := s.policies[hash]; ok || hash == "" {
 			continue
 		}

@@ -29,7 +29,7 @@ type member struct {
 
 // member judges one node; nil where the uplink has nothing to do with it.
 func (r *HostUplinkReconciler) member(s *uplinkScope, node *corev1.Node) *member {
-	m := &member{node: node, marks: marksOf(node, s.uplink.Name), matches: selects(s.uplink, node)}
+	m := &member{node: node, marks: s.marks(node), matches: selects(s.uplink, node)}
 	if !m.matches && m.marks.held() == "" {
 		return nil
 	}
@@ -39,6 +39,15 @@ func (r *HostUplinkReconciler) member(s *uplinkScope, node *corev1.Node) *member
 	s.fate(m)
 	s.route(m)
 	r.timing(s, m)
+	return m
+}
+
+// marks are those of a node. One that came back without any still has what it left with.
+func (s *uplinkScope) marks(node *corev1.Node) marks {
+	m := marksOf(node, s.uplink.Name)
+	if m.held() == "" {
+		m.Renewing = s.departedWith(node.Name)
+	}
 	return m
 }
 
@@ -147,13 +156,8 @@ func (s *uplinkScope) without(state nmstate.State) nmstate.State {
 	retained := map[string]bool{}
 	for _, n := range s.catalog.HostNetworks() {
 		if n.Object.Spec.PhysicalNetwork == s.uplink.Spec.PhysicalNetwork && n.Object.Spec.ReclaimPolicy == v1alpha1.ReclaimRetain && !taken(n) {
-			retained[n.Bridge] = true
-		}
-	}
-	for _, i := range state.Interfaces {
-		if retained[i.Name] {
-			for _, port := range i.Ports() {
-				retained[port] = true // a NIC among them is never taken away anyhow
+			for _, name := range s.catalog.Interfaces(s.known, n, state) {
+				retained[name] = true // a NIC among them is never taken away anyhow
 			}
 		}
 	}
@@ -175,6 +179,9 @@ func (s *uplinkScope) check(m *member) *nmstate.Refusal {
 		}
 	}
 	in := nmstate.TargetCheck{Target: m.next.State, NodeAddresses: internalAddresses(m.node), Own: append(m.had.Built(), m.had.Removed()...)}
+	if lists(s.uplink, v1alpha1.AdoptAnnotation, m.node.Name) {
+		in.Own = append(in.Own, m.next.State.Built()...)
+	}
 	if state := s.states[m.node.Name]; state != nil {
 		in.Node = state.Node
 	}
@@ -190,7 +197,7 @@ func (r *HostUplinkReconciler) timing(s *uplinkScope, m *member) {
 		if state := s.states[n.Name]; state != nil && state.LastUpdate.After(failedAt(m.enactment)) {
 			due = failedAt(m.enactment).Add(r.Config.RetryAfter / 10)
 		}
-		n.RetryDue = s.reached(due)
+		n.RetryDue = lists(s.uplink, v1alpha1.RetryAnnotation, n.Name) || s.reached(due)
 	case n.Current != "" && !n.Outcome.Final():
 		since := m.marks.Since
 		if since.IsZero() && m.enactment != nil {

@@ -22,9 +22,13 @@ func (r *HostUplinkReconciler) publish(ctx context.Context, s *uplinkScope) erro
 		return nil
 	}
 	s.report()
+	if wait := r.pace.keepProgress(s.before, s.uplink, s.now); wait > 0 {
+		s.again(wait)
+	}
 	if err := patchStatus(ctx, r.Client, s.before, s.uplink); err != nil {
 		return client.IgnoreNotFound(err)
 	}
+	r.tellDeparted(ctx, s)
 	announce(r.Events, s.uplink, s.before.Status.Conditions, s.uplink.Status.Conditions)
 	return nil
 }
@@ -37,6 +41,9 @@ func (s *uplinkScope) report() {
 		status.Interface = s.known.Interface
 		status.NotActedOn = s.known.Notices
 	}
+	if s.catalog != nil {
+		status.Departed = s.departed
+	}
 	if s.verdict == nil || s.plan.Nodes != nil {
 		status.Revision, status.Networks = "", nil
 		if s.target != nil {
@@ -48,6 +55,7 @@ func (s *uplinkScope) report() {
 			status.NodesSummary = summary(status.Nodes)
 		}
 		status.Problems = problemsOf(s)
+		status.LastGoodRevision = s.lastGood(status.Nodes)
 	}
 	verdict := s.verdict
 	if verdict == nil {
@@ -55,6 +63,17 @@ func (s *uplinkScope) report() {
 		verdict = &v
 	}
 	setVerdict(&status.Conditions, s.uplink.Generation, *verdict)
+}
+
+// lastGood is the declared revision once every eligible node has it, and the one before until then.
+func (s *uplinkScope) lastGood(c v1alpha1.NodeCounts) string {
+	switch {
+	case s.declared == nil:
+		return ""
+	case !s.rolledBack() && c.Applied > 0 && c.Applied == eligible(c):
+		return s.declared.Name
+	}
+	return s.before.Status.LastGoodRevision
 }
 
 // countNodes counts the nodes that the selector matches, by progress.
@@ -76,8 +95,10 @@ func countNodes(s *uplinkScope) v1alpha1.NodeCounts {
 			c.LeftOut++
 		case nmstate.ProgressWaiting:
 			c.Waiting++
-		case nmstate.ProgressApplying, nmstate.ProgressRetrying:
+		case nmstate.ProgressApplying:
 			c.Applying++
+		case nmstate.ProgressRetrying:
+			c.Retrying++
 		case nmstate.ProgressApplied:
 			c.Applied++
 		case nmstate.ProgressFailing:
@@ -160,12 +181,26 @@ func uplinkVerdict(s *uplinkScope) Verdict {
 		return Verdict{Done, v1alpha1.ReasonNotInUse, "no HostNetwork in use needs this uplink, so hosts are not touched"}
 	case eligible(c) == 0:
 		return Verdict{Stalled, v1alpha1.ReasonNoEligibleNodes, fmt.Sprintf("none of %d nodes passes the checks: %s", c.Matching, s.blame(nmstate.ProgressLeftOut, c))}
+	case s.rolledBack():
+		return Verdict{Stalled, v1alpha1.ReasonRolledBack, fmt.Sprintf("%s with the last good revision; %s was refused and is not rolled out: change what is declared, or take the annotation %s off",
+			configured(c), s.declared.Name, v1alpha1.RollbackAnnotation)}
+	case s.refusedInVain():
+		return Verdict{Stalled, v1alpha1.ReasonRolledBack, fmt.Sprintf("annotation %s refuses the revision, and there is no other good one to go back to: change what is declared, or take it off (%s)",
+			v1alpha1.RollbackAnnotation, configured(c))}
 	case c.Applied < eligible(c) || removing > 0:
 		return Verdict{Working, v1alpha1.ReasonNodeNetworkProgressing, configured(c) + s.because()}
 	case c.LeftOut > 0:
 		return Verdict{Done, v1alpha1.ReasonNodesLeftOut, fmt.Sprintf("%s; %d left out: %s", configured(c), c.LeftOut, s.blame(nmstate.ProgressLeftOut, c))}
 	}
 	return Verdict{Done, v1alpha1.ReasonApplied, configured(c)}
+}
+
+// rolledBack says whether nodes go to the last good revision instead of the declared one.
+func (s *uplinkScope) rolledBack() bool { return s.declared != nil && s.target != s.declared }
+
+// refusedInVain says whether an engineer refused what is declared and nothing else is known to be good.
+func (s *uplinkScope) refusedInVain() bool {
+	return s.declared != nil && !s.rolledBack() && s.uplink.Annotations[v1alpha1.RollbackAnnotation] == s.declared.Name
 }
 
 func configured(c v1alpha1.NodeCounts) string { return summary(c) + " nodes configured" }

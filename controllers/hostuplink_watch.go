@@ -53,7 +53,7 @@ func SetupHostUplink(mgr manager.Manager, cfg Config, components *Components) er
 		if err := watchAll(c, mgr, every, declared, &nmstatev1.NodeNetworkConfigurationPolicy{}); err != nil {
 			return err
 		}
-		if err := watchAll(c, mgr, handler.TypedEnqueueRequestsFromMapFunc(r.uplinkOfEnactment), predicate.Funcs{}, &nmstate.Enactment{}); err != nil {
+		if err := watchAll(c, mgr, gathered(enactmentPace, uplinkOfEnactment), predicate.Funcs{}, &nmstate.Enactment{}); err != nil {
 			return err
 		}
 		return lookAtAll(c, r.everyUplink)
@@ -69,7 +69,7 @@ func (r *HostUplinkReconciler) uplinksOfFabric(ctx context.Context, o client.Obj
 	return r.requests(ctx, func(u *v1alpha1.HostUplink) bool { return u.Spec.PhysicalNetwork == fabric })
 }
 
-func (r *HostUplinkReconciler) uplinkOfEnactment(_ context.Context, o client.Object) []reconcile.Request {
+func uplinkOfEnactment(_ context.Context, o client.Object) []reconcile.Request {
 	if name, ok := uplinkOfPolicy(o.GetLabels()[nmstate.PolicyLabel]); ok {
 		return []reconcile.Request{{NamespacedName: client.ObjectKey{Name: name}}}
 	}

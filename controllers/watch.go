@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -50,6 +51,20 @@ func requestsFor(ctx context.Context, c client.Reader, list client.ObjectList, o
 		return nil
 	})
 	return out
+}
+
+// gathered queues what requests gives for an object a while after its event, so that many events in a row are one reconcile.
+func gathered(pause time.Duration, requests handler.MapFunc) handler.TypedEventHandler[client.Object, reconcile.Request] {
+	later := func(ctx context.Context, o client.Object, q queue) {
+		for _, request := range requests(ctx, o) {
+			q.AddAfter(request, pause)
+		}
+	}
+	return handler.TypedFuncs[client.Object, reconcile.Request]{
+		CreateFunc: func(ctx context.Context, e event.CreateEvent, q queue) { later(ctx, e.Object, q) },
+		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q queue) { later(ctx, e.ObjectNew, q) },
+		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q queue) { later(ctx, e.Object, q) },
+	}
 }
 
 type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]

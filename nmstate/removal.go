@@ -7,7 +7,7 @@ import (
 
 // creates says whether listing such an interface makes it; a NIC is there already, or is not.
 func creates(t InterfaceType) bool {
-	return t == LinuxBridge || t == VLANType || t == BondType
+	return t == LinuxBridge || t == OVSBridge || t == VLANType || t == BondType
 }
 
 // Built gives what the state creates: the bridges, VLANs and bonds that it wants up, sorted; never a NIC.
@@ -76,13 +76,13 @@ const (
 
 // Removal gives target plus what makes the leftovers go: an absent entry for each, and each former port up without
 // addresses, because a NIC that leaves a bridge would else stay down. What target lists itself it decides itself, and a NIC
-// is never made absent.
+// or anything of the cluster's own network is never made absent.
 //
 // ports are the interfaces, NICs or bonds of the host, that were ports of a leftover.
 func Removal(target State, leftovers, ports []InterfaceRef) State {
 	out := target.Canonical()
 	for _, r := range leftovers {
-		if _, listed := out.Lookup(r.Name); listed || !creates(r.Type) {
+		if _, listed := out.Lookup(r.Name); listed || !creates(r.Type) || ownedNames[r.Name] {
 			continue
 		}
 		out.Interfaces = append(out.Interfaces, Interface{Name: r.Name, Type: r.Type, State: Absent})

@@ -54,7 +54,7 @@ func TestBetweenGivesBackExactlyWhatTheTargetLacks(t *testing.T) {
 	}
 }
 
-func TestRemovalNeverMakesANICAbsent(t *testing.T) {
+func TestRemovalNeverMakesANICOrTheNetworkOfTheClusterAbsent(t *testing.T) {
 	leftovers := []InterfaceRef{{"eth1", Ethernet}, {"veth7", Veth}, {"br-flat", LinuxBridge}, {"br-ex", OVSBridge}}
 	got := Removal(State{}, leftovers, []InterfaceRef{{"eth1", Ethernet}})
 	want := State{Interfaces: []Interface{port("eth1"), absent("br-flat", LinuxBridge)}}

@@ -45,7 +45,7 @@ func (h *Host) Apply(desired map[string]any) (*Host, error) {
 
 // check holds nmstate's objections that need the current state.
 func (h *Host) check(up []map[string]any) error {
-	for _, objections := range []func([]map[string]any) error{h.checkTypes, h.checkControllers, h.checkPorts, h.checkStack} {
+	for _, objections := range []func([]map[string]any) error{h.checkTypes, h.checkControllers, h.checkPorts, h.checkStack, h.checkKinds} {
 		if err := objections(up); err != nil {
 			return err
 		}
@@ -100,7 +100,8 @@ func (h *Host) checkPorts(up []map[string]any) error {
 		}
 	}
 	for _, w := range up {
-		if _, isPort := controllers[text(w, "name")]; isPort && (enabled(w, "ipv4") || enabled(w, "ipv6")) {
+		_, isPort := controllers[text(w, "name")]
+		if isPort && text(w, "type") != "ovs-interface" && (enabled(w, "ipv4") || enabled(w, "ipv6")) {
 			return invalid("Interface %s cannot have IP enabled as it is attached to a controller where IP is not allowed",
 				text(w, "name"))
 		}
@@ -147,6 +148,7 @@ func (h *Host) merge(wanted map[string]any) {
 			delete(section, "address")
 		}
 	}
+	forgetStatic(current, wanted)
 	overlay(current, wanted)
 	current["state"] = "up"
 	h.interfaces[name] = current
@@ -155,6 +157,16 @@ func (h *Host) merge(wanted map[string]any) {
 		if target != "" {
 			h.enlist(target, name)
 			h.enslave(name, target)
+		}
+	}
+}
+
+// forgetStatic leaves no static IPv4 address where DHCP is turned on, and no dynamic one that a captured state repeats.
+func forgetStatic(current, wanted map[string]any) {
+	if dhcp, _ := dig(wanted, "ipv4", "dhcp").(bool); dhcp {
+		delete(wanted["ipv4"].(map[string]any), "address")
+		if section, ok := current["ipv4"].(map[string]any); ok {
+			delete(section, "address")
 		}
 	}
 }
@@ -180,7 +192,7 @@ func (h *Host) attach(wanted map[string]any, asked map[string]bool) {
 	name := text(wanted, "name")
 	for _, other := range h.Names() {
 		if text(h.interfaces[other], "controller") == name && !slices.Contains(ports, other) {
-			delete(h.interfaces[other], "controller")
+			h.free(other)
 			if !asked[other] {
 				h.idle(other)
 			}
@@ -209,13 +221,28 @@ func (h *Host) enslave(port, controller string) {
 
 // release takes an interface out of its controller.
 func (h *Host) release(port string) {
-	delete(h.interfaces[port], "controller")
+	h.free(port)
 	h.unlist(port, "")
 }
 
-// idle is what becomes of a former port: NetworkManager leaves it down unless something asks for it.
+// free ends that an interface is a port: it has its own MAC again.
+func (h *Host) free(port string) {
+	iface := h.interfaces[port]
+	delete(iface, "controller")
+	if mac := iface["permanent-mac-address"]; mac != nil {
+		iface["mac-address"] = mac
+		delete(iface, "permanent-mac-address")
+	}
+}
+
+// idle is what becomes of a former port: NetworkManager leaves it down unless something asks for it, and an OVS internal
+// port goes with its bridge.
 func (h *Host) idle(port string) {
 	iface := h.interfaces[port]
+	if text(iface, "type") == "ovs-interface" {
+		delete(h.interfaces, port)
+		return
+	}
 	if iface["ipv4"] == nil {
 		iface["ipv4"], iface["ipv6"] = map[string]any{"enabled": false}, map[string]any{"enabled": false}
 		iface["state"] = "down"
@@ -275,7 +302,7 @@ func (h *Host) remove(name string) {
 	delete(h.guests, name)
 	for _, other := range h.Names() {
 		if text(h.interfaces[other], "controller") == name {
-			delete(h.interfaces[other], "controller")
+			h.free(other)
 			h.idle(other)
 		}
 	}
@@ -297,6 +324,10 @@ func (h *Host) bringDown(name string) {
 // complete fills in what the kernel and NetworkManager choose by themselves.
 func (h *Host) complete(name string) {
 	iface := h.interfaces[name]
+	if text(iface, "type") == "ovs-bridge" {
+		h.completeOVS(iface)
+		return
+	}
 	ports, _ := portsOf(iface)
 	below, _ := dig(iface, "vlan", "base-iface").(string)
 	if below == "" && len(ports) > 0 {
@@ -321,9 +352,11 @@ func (h *Host) complete(name string) {
 	}
 	switch text(iface, "type") {
 	case "linux-bridge":
-		options := map[string]any{"stp": map[string]any{"enabled": true}, "group-forward-mask": int64(0),
-			"mac-ageing-time": int64(300), "multicast-snooping": true}
-		fill(iface, "bridge", map[string]any{"options": options, "port": []any{}})
+		completeBridge(iface)
+	case "bond":
+		h.completeBond(iface)
+	case "ethernet":
+		h.completeVFs(name)
 	case "vlan":
 		fill(iface, "vlan", map[string]any{"protocol": "802.1q", "registration-protocol": "none",
 			"reorder-headers": true, "loose-binding": false})

@@ -1,8 +1,11 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
+	"time"
 )
 
 // Readiness is what a node's Ready condition says.
@@ -24,10 +27,13 @@ func (l *Lab) handler(node string) (*handler, error) {
 	return h, nil
 }
 
-// Host returns what a node's network really is, whatever its NodeNetworkState says. It is nil for an unknown node.
+// Host returns what a node's network really is, whatever its NodeNetworkState says. It is nil for an unknown node, and
+// for one with a Machine.
 func (l *Lab) Host(node string) *Host {
-	h, err := l.handler(node)
-	if err != nil {
+	l.mu.Lock()
+	h := cmp.Or(l.handlers[node], l.lost[node])
+	l.mu.Unlock()
+	if h == nil {
 		return nil
 	}
 	return h.snapshot()
@@ -38,15 +44,20 @@ func (l *Lab) Fail(node string, fault Fault) error {
 	return l.with(node, Event{Kind: NodeBroken, Message: fault.Gone + fault.Error}, func(h *handler) { h.fault = &fault })
 }
 
-// Repair ends Fail and Hang. What failed already stays failed: the handler does not try again by itself.
+// Repair ends Fail, Hang and Linger. What failed already stays failed: the handler does not try again by itself.
 func (l *Lab) Repair(node string) error {
-	return l.with(node, Event{Kind: NodeRepaired}, func(h *handler) {
-		h.fault = nil
+	lingered := false
+	err := l.with(node, Event{Kind: NodeRepaired}, func(h *handler) {
+		h.fault, lingered, h.lingering = nil, h.lingering, false
 		if h.hung != nil {
 			close(h.hung)
 			h.hung = nil
 		}
 	})
+	if err != nil || !lingered {
+		return err
+	}
+	return l.catchUp(node)
 }
 
 // Hang makes a node's applies never end: its enactments stay in progress until Repair.
@@ -56,6 +67,46 @@ func (l *Lab) Hang(node string) error {
 			h.hung = make(chan struct{})
 		}
 	})
+}
+
+// Slow makes each of a node's applies take that long; zero is as long as the lab's options say.
+func (l *Lab) Slow(node string, applyTime time.Duration) error {
+	return l.with(node, Event{Kind: NodeSlowed, Message: applyTime.String()}, func(h *handler) { h.applyTime = applyTime })
+}
+
+// Linger makes a node's enactments outlive their policies, as they do when a handler misses a deletion. Repair ends it,
+// and then those go whose policy is gone.
+func (l *Lab) Linger(node string) error {
+	return l.with(node, Event{Kind: NodeLingers}, func(h *handler) { h.lingering = true })
+}
+
+func (h *handler) lingers() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.lingering
+}
+
+// catchUp makes a node look at those policies of which only its enactment is left.
+func (l *Lab) catchUp(node string) error {
+	h, err := l.handler(node)
+	if err != nil {
+		return err
+	}
+	ctx := context.Background()
+	mine, err := l.store.enactments(ctx, nodeLabel, node)
+	if err != nil {
+		return err
+	}
+	names, err := l.store.policyNames(ctx)
+	if err != nil {
+		return err
+	}
+	for _, e := range mine {
+		if name := e.Metadata.Labels[policyLabel]; !slices.Contains(names, name) {
+			h.look(name)
+		}
+	}
+	return nil
 }
 
 // with changes a handler's behaviour and tells of it.
@@ -172,6 +223,9 @@ func (l *Lab) hardware(node, what string, operation func(*Host) *Host) error {
 	h, err := l.handler(node)
 	if err != nil {
 		return err
+	}
+	if h.spec.Machine != nil {
+		return fmt.Errorf("lab: node %s has a Machine: change that instead", node)
 	}
 	h.change(operation)
 	l.tell(Event{Kind: HardwareChanged, Node: node, Message: what})

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,10 +19,13 @@ func (h *handler) reconcile(ctx context.Context, name string) (again bool, err e
 	if err := h.reachable(ctx); err != nil {
 		return false, err
 	}
-	store, mine := h.lab.store, enactmentName(h.spec.Name, name)
+	store := h.lab.store
 	p, err := store.policy(ctx, name)
 	if apierrors.IsNotFound(err) {
-		return false, store.deleteEnactment(ctx, mine)
+		if h.lingers() {
+			return false, nil
+		}
+		return false, h.forget(ctx, name)
 	}
 	if err != nil {
 		return false, err
@@ -38,7 +42,7 @@ func (h *handler) reconcile(ctx context.Context, name string) (again bool, err e
 		return false, err
 	}
 	if !labels.SelectorFromSet(p.Spec.NodeSelector).Matches(labels.Set(node.Labels)) {
-		return false, store.deleteEnactment(ctx, mine) // the host keeps what it has
+		return false, h.forget(ctx, name) // the host keeps what it has
 	}
 	e, before, err := h.prepare(ctx, node, p)
 	if err != nil || e == nil {
@@ -61,7 +65,7 @@ func (h *handler) reconcile(ctx context.Context, name string) (again bool, err e
 // prepare makes sure that the enactment exists and holds what this generation asks of this node. It returns it, and the
 // conditions that it had before, or nil when the desired state cannot be worked out.
 func (h *handler) prepare(ctx context.Context, node *corev1.Node, p *policy) (*enactment, []Condition, error) {
-	desired, err := h.render(p)
+	desired, err := h.render(ctx, p)
 	var before []Condition
 	fill := func(s *enactmentStatus) {
 		before = s.Conditions
@@ -87,20 +91,6 @@ func (h *handler) prepare(ctx context.Context, node *corev1.Node, p *policy) (*e
 		return nil, nil, writeErr
 	}
 	return e, before, nil
-}
-
-func (h *handler) render(p *policy) (map[string]any, error) {
-	switch {
-	case len(p.Spec.Capture) == 0:
-		return p.Spec.DesiredState, nil
-	case h.lab.opts.Capture == nil:
-		return nil, errCapture
-	}
-	desired, err := h.lab.opts.Capture(p.Spec.Capture, p.Spec.DesiredState, h.snapshot().State())
-	if err != nil {
-		return nil, err
-	}
-	return plain(desired)
 }
 
 // claim takes one of the policy's slots, or notes on the enactment why there is none.
@@ -213,7 +203,10 @@ func (h *handler) note(ctx context.Context, p *policy, at phase, message string)
 
 // apply changes the host. A non-empty message says why it did not work; an error, that the handler was stopped.
 func (h *handler) apply(ctx context.Context, desired map[string]any) (message string, err error) {
-	if err := h.sleep(ctx, h.lab.opts.ApplyTime); err != nil {
+	h.mu.Lock()
+	takes := cmp.Or(h.applyTime, h.lab.opts.ApplyTime)
+	h.mu.Unlock()
+	if err := h.sleep(ctx, takes); err != nil {
 		return "", err
 	}
 	h.mu.Lock()
@@ -221,6 +214,9 @@ func (h *handler) apply(ctx context.Context, desired map[string]any) (message st
 	h.mu.Unlock()
 	if err := await(ctx, hung); err != nil {
 		return "", err
+	}
+	if h.spec.Machine != nil {
+		return h.applyTo(ctx, h.spec.Machine, desired)
 	}
 	before, after, cause := h.reconfigure(desired)
 	switch {

@@ -22,6 +22,8 @@ const (
 	NodeBroken      EventKind = "NodeBroken"
 	NodeRepaired    EventKind = "NodeRepaired"
 	NodeHung        EventKind = "NodeHung"
+	NodeSlowed      EventKind = "NodeSlowed"
+	NodeLingers     EventKind = "NodeLingers" // enactments of deleted policies stay
 	HandlerStarted  EventKind = "HandlerStarted"
 	HandlerStopped  EventKind = "HandlerStopped"
 	HandlerError    EventKind = "HandlerError" // the simulation itself met an error and tries again

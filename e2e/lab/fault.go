@@ -3,7 +3,7 @@ package lab
 // Fault makes a node's applies fail until Repair.
 type Fault struct {
 	// Gone names an interface that is missing on the host although its NodeNetworkState still shows it, so that whatever
-	// needs it fails as nmstate really fails.
+	// needs it fails as nmstate really fails. Not for a node with a Machine.
 	Gone string
 	// Error, without Gone, is nmstate's complaint about anything that is applied, as "Kind: text"; for example
 	// "VerificationError: Verification failure: br-blue.interface.mtu desire '9000', current '1500'".
@@ -18,7 +18,7 @@ func (f *Fault) strike(host *Host, desired map[string]any) string {
 		return ""
 	}
 	cause := f.Error
-	if f.Gone != "" {
+	if f.Gone != "" && host != nil {
 		cause = ""
 		if _, err := host.unplugged(f.Gone).Apply(desired); err != nil {
 			cause = err.Error()
@@ -32,11 +32,14 @@ func (f *Fault) strike(host *Host, desired map[string]any) string {
 	return cause
 }
 
+// unplugged is the type of a NIC that leaves: so remove takes it away instead of only down.
+const unplugged = "unplugged"
+
 // unplugged returns the host without a NIC and without the VLANs on top of it.
 func (h *Host) unplugged(nic string) *Host {
 	out := h.clone()
 	if iface, ok := out.interfaces[nic]; ok {
-		iface["type"] = "unplugged" // so that remove takes it away instead of only down
+		iface["type"] = unplugged
 		out.remove(nic)
 		out.route(nil)
 	}

@@ -21,9 +21,12 @@ type handler struct {
 	mu        sync.Mutex // guards what follows
 	host      *Host
 	fault     *Fault
-	hung      chan struct{} // closed when a hang ends; nil when there is none
-	offline   chan struct{} // closed when the node can be reached again; nil when it can
-	published []byte        // the state last written
+	hung      chan struct{}             // closed when a hang ends; nil when there is none
+	offline   chan struct{}             // closed when the node can be reached again; nil when it can
+	published []byte                    // the state last written
+	applyTime time.Duration             // of one apply; zero is that of the options
+	lingering bool                      // enactments of deleted policies stay
+	captured  map[string]map[string]any // policy -> the state that its captures were evaluated against
 	queue     workqueue.TypedRateLimitingInterface[string]
 	stop      context.CancelFunc // nil while the handler is down
 	done      chan struct{}      // closed when the handler has stopped

@@ -24,6 +24,11 @@ type NIC struct {
 	Addresses []netip.Prefix
 	// Gateways, at most one per family, become default routes over this NIC.
 	Gateways []netip.Addr
+	// DHCP is the lease that a DHCP server holds for the NIC's MAC, instead of Addresses: the NIC is set to DHCP, and
+	// whatever has its MAC and reaches the server through it gets that address. Gateways are part of the lease.
+	DHCP netip.Prefix
+	// VFs is how many virtual functions the NIC can have; zero is a NIC without SR-IOV.
+	VFs int64
 }
 
 // Host is the network of one simulated node: what is really there. Interfaces are kept as nmstate describes them.
@@ -33,11 +38,15 @@ type Host struct {
 	routes     []map[string]any
 	dns        map[string]any
 	guests     map[string][]string // bridge -> veths of pods and VMs, which nmstate ignores
+	leases     []lease             // what DHCP servers know
+	vfs        map[string]int64    // NIC -> how many virtual functions it can have
+	noOVS      bool
 }
 
 // newHost builds the network that a node has before anything is enacted on it.
 func newHost(spec NodeSpec) (*Host, error) {
-	h := &Host{interfaces: map[string]map[string]any{}, dns: map[string]any{}, guests: map[string][]string{}}
+	h := &Host{interfaces: map[string]map[string]any{}, dns: map[string]any{}, guests: map[string][]string{},
+		vfs: map[string]int64{}, noOVS: spec.NoOVS}
 	h.interfaces["lo"] = map[string]any{
 		"name": "lo", "type": "loopback", "state": "up", "mtu": int64(65536), "mac-address": "00:00:00:00:00:00",
 		"ipv4": ipSection([]netip.Prefix{netip.MustParsePrefix("127.0.0.1/8")}),
@@ -84,15 +93,29 @@ func (h *Host) plug(node string, nic NIC) {
 	}
 	iface["ipv4"] = ipSection(slices.DeleteFunc(slices.Clone(nic.Addresses), func(p netip.Prefix) bool { return p.Addr().Is6() }))
 	iface["ipv6"] = ipSection(slices.DeleteFunc(slices.Clone(nic.Addresses), func(p netip.Prefix) bool { return p.Addr().Is4() }))
-	h.interfaces[nic.Name] = iface
-	for _, gateway := range nic.Gateways {
-		destination := "0.0.0.0/0"
-		if gateway.Is6() {
-			destination = "::/0"
-		}
-		h.routes = append(h.routes, map[string]any{"destination": destination, "next-hop-address": gateway.String(),
-			"next-hop-interface": nic.Name, "metric": int64(100), "table-id": int64(254)})
+	if delete(h.vfs, nic.Name); nic.VFs > 0 {
+		h.vfs[nic.Name] = nic.VFs
+		overlay(iface, map[string]any{"ethernet": map[string]any{"sr-iov": map[string]any{"total-vfs": int64(0), "vfs": []any{}}}})
 	}
+	h.interfaces[nic.Name] = iface
+	h.leases = slices.DeleteFunc(h.leases, func(l lease) bool { return l.nic == nic.Name })
+	if nic.DHCP.IsValid() {
+		iface["ipv4"] = map[string]any{"enabled": true, "dhcp": true}
+		h.leases = append(h.leases, lease{nic.Name, text(iface, "mac-address"), nic.DHCP, nic.Gateways})
+		return
+	}
+	for _, gateway := range nic.Gateways {
+		h.routes = append(h.routes, defaultRoute(gateway, nic.Name))
+	}
+}
+
+func defaultRoute(gateway netip.Addr, over string) map[string]any {
+	destination := "0.0.0.0/0"
+	if gateway.Is6() {
+		destination = "::/0"
+	}
+	return map[string]any{"destination": destination, "next-hop-address": gateway.String(),
+		"next-hop-interface": over, "metric": int64(100), "table-id": int64(254)}
 }
 
 func ipSection(addresses []netip.Prefix) map[string]any {
@@ -120,8 +143,10 @@ func derivedMAC(parts ...string) string {
 
 // Interface returns a copy of one interface in nmstate's form, and whether it exists.
 func (h *Host) Interface(name string) (map[string]any, bool) {
-	iface, ok := h.interfaces[name]
-	return clone(iface), ok
+	if _, ok := h.interfaces[name]; !ok {
+		return nil, false
+	}
+	return h.withLease(name), true
 }
 
 // Names returns the names of all interfaces, sorted, without the veths that nmstate ignores.
@@ -135,10 +160,10 @@ func (h *Host) Ports(name string) []string {
 
 // Addresses returns the addresses of one interface, or none while it is not up.
 func (h *Host) Addresses(name string) []netip.Prefix {
-	iface := h.interfaces[name]
-	if text(iface, "state") != "up" {
+	if text(h.interfaces[name], "state") != "up" {
 		return nil
 	}
+	iface := h.withLease(name)
 	var out []netip.Prefix
 	for _, family := range []string{"ipv4", "ipv6"} {
 		for _, address := range mappings(dig(iface, family, "address")) {
@@ -164,7 +189,8 @@ func (h *Host) Holds(address netip.Addr) bool {
 }
 
 func (h *Host) clone() *Host {
-	out := &Host{interfaces: map[string]map[string]any{}, dns: clone(h.dns), guests: map[string][]string{}}
+	out := &Host{interfaces: map[string]map[string]any{}, dns: clone(h.dns), guests: map[string][]string{},
+		leases: slices.Clone(h.leases), vfs: maps.Clone(h.vfs), noOVS: h.noOVS}
 	for name, iface := range h.interfaces {
 		out.interfaces[name] = clone(iface)
 	}

@@ -40,6 +40,13 @@ func TestTheRealNmstatectlAcceptsTheStates(t *testing.T) {
 		"a node with an access bridge":    {spec: worker(), steps: []string{accessBridge}, desired: accessBridge, guests: "br-v100"},
 		"a node with a trunk bridge":      {spec: worker(), steps: []string{trunkBridge}, desired: trunkBridge},
 		"a node whose bridge was removed": {spec: worker(), steps: []string{trunkBridge, `{interfaces: [{name: br-trunk, type: linux-bridge, state: absent}]}`}, desired: trunkBridge},
+		"a node with a native trunk":      {spec: worker(), steps: []string{nativeTrunk}, desired: nativeTrunk},
+		"a node with an OVS bridge":       {spec: worker(), steps: []string{ovsBridge}, desired: ovsBridge},
+		"a node with virtual functions": {spec: virtualWorker(), steps: []string{`{interfaces: [{name: eth2, type: ethernet, state: up, ethernet: {sr-iov: {total-vfs: 2}}}]}`},
+			desired: `{interfaces: [{name: eth2, type: ethernet, state: up, ethernet: {sr-iov: {total-vfs: 1}}}]}`},
+		"a node with DHCP":                   {spec: dynamicWorker(), desired: dynamicBridge},
+		"a node whose bridge has the lease":  {spec: dynamicWorker(), steps: []string{dynamicBridge}, desired: dynamicBridge},
+		"a node whose bond is known by name": {spec: bonded, desired: `{interfaces: [{name: bond0, state: up}, {name: bond0.8, type: vlan, state: up, vlan: {base-iface: bond0, id: 8}}]}`},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -66,6 +73,9 @@ func TestTheRealNmstatectlAcceptsTheStates(t *testing.T) {
 
 func TestTheRealNmstatectlObjectsInTheSameWords(t *testing.T) {
 	judge := parts.NmstatectlForTest(t)
+	port := func(vlan string) string {
+		return `{interfaces: [{name: br1, type: linux-bridge, state: up, bridge: {port: [{name: eth1, vlan: ` + vlan + `}]}}]}`
+	}
 	for name, desired := range map[string]string{
 		"a NIC that does not exist":  `{interfaces: [{name: eth9, type: ethernet, state: up}]}`,
 		"a port that does not exist": `{interfaces: [{name: br1, type: linux-bridge, state: up, bridge: {port: [{name: eth9}]}}]}`,
@@ -75,9 +85,16 @@ func TestTheRealNmstatectlObjectsInTheSameWords(t *testing.T) {
 		"a port with an address": `{interfaces: [
 			{name: eth1, type: ethernet, state: up, ipv4: {enabled: true, dhcp: true}},
 			{name: br1, type: linux-bridge, state: up, bridge: {port: [{name: eth1}]}}]}`,
-		"an MTU above what the NIC carries": `{interfaces: [{name: eth1, type: ethernet, state: up, mtu: 9001}]}`,
-		"an unknown controller":             `{interfaces: [{name: eth1, type: ethernet, state: up, controller: br9}]}`,
-		"an interface without a type":       `{interfaces: [{name: foo0, state: up}]}`,
+		"an MTU above what the NIC carries":     `{interfaces: [{name: eth1, type: ethernet, state: up, mtu: 9001}]}`,
+		"an unknown controller":                 `{interfaces: [{name: eth1, type: ethernet, state: up, controller: br9}]}`,
+		"an interface without a type":           `{interfaces: [{name: foo0, state: up}]}`,
+		"a bond without a mode":                 `{interfaces: [{name: bond1, type: bond, state: up, link-aggregation: {port: [eth1]}}]}`,
+		"a trunk without tags":                  port("{mode: trunk}"),
+		"a trunk with a tag that is not native": port("{mode: trunk, tag: 5, trunk-tags: [{id: 7}]}"),
+		"a trunk with a tag twice":              port("{mode: trunk, trunk-tags: [{id-range: {min: 5, max: 9}}, {id: 7}]}"),
+		"an access port with trunk tags":        port("{mode: access, tag: 5, trunk-tags: [{id: 7}]}"),
+		"an access port with a native VLAN":     port("{mode: access, tag: 5, enable-native: true}"),
+		"a MAC on an OVS bridge":                `{interfaces: [{name: ovs1, type: ovs-bridge, state: up, mac-address: "52:54:00:00:00:77", bridge: {port: [{name: eth1}]}}]}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := host(t, worker())

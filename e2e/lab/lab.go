@@ -31,8 +31,9 @@ type Options struct {
 	StateRefresh time.Duration
 	// Release is the handler to behave as: V087 unless said.
 	Release Release
-	// Capture evaluates a policy's captures against the current state and returns the desired state. Without it such
-	// policies fail on every node.
+	// Capture evaluates a policy's captures against the current state and returns the desired state: Captures does, with
+	// the real nmstatectl. Without it such policies fail on every node. It is given the state that the node had when it
+	// first met the policy, because handlers evaluate captures once and keep them with the enactment.
 	Capture func(capture map[string]string, desired, current map[string]any) (map[string]any, error)
 }
 
@@ -70,6 +71,12 @@ type NodeSpec struct {
 	// Existing is a further state in nmstate's YAML, applied to the NICs before the node joins: bonds, VLANs, bridges
 	// that are there already.
 	Existing string
+	// ApplyTime is how long this node works on one apply: Options.ApplyTime unless said. Slow changes it later.
+	ApplyTime time.Duration
+	// NoOVS is a node on which Open vSwitch does not run.
+	NoOVS bool
+	// Machine is the host of this node; NICs, DNS, Existing and NoOVS are not looked at then. One is simulated unless said.
+	Machine Machine
 }
 
 // Lab simulates the nodes of one cluster.
@@ -81,6 +88,7 @@ type Lab struct {
 
 	mu       sync.Mutex // guards what follows
 	handlers map[string]*handler
+	lost     map[string]*handler // of nodes that LoseNode took
 	cutOffs  map[string]int
 	running  context.Context // nil until Start
 	stop     context.CancelFunc
@@ -100,7 +108,7 @@ func New(cfg *rest.Config, opts Options) (*Lab, error) {
 		return nil, fmt.Errorf("lab: client: %w", err)
 	}
 	return &Lab{cfg: cfg, opts: opts.withDefaults(), store: store{c}, events: make(chan Event, eventBuffer),
-		handlers: map[string]*handler{}, cutOffs: map[string]int{}}, nil
+		handlers: map[string]*handler{}, lost: map[string]*handler{}, cutOffs: map[string]int{}}, nil
 }
 
 // Start runs the handlers of all nodes, and of those that join later, until the context ends or Stop.
@@ -140,45 +148,4 @@ func (l *Lab) Stop() {
 		h.halt()
 	}
 	l.watching.Wait()
-}
-
-// AddNode makes a node join: its Node, the Pod of its handler, its NodeNetworkState. Its handler runs at once if the
-// lab does.
-func (l *Lab) AddNode(ctx context.Context, spec NodeSpec) error {
-	host, err := newHost(spec)
-	if err != nil {
-		return err
-	}
-	h := &handler{lab: l, spec: spec, host: host, poke: make(chan struct{}, 1)}
-	if err := l.store.createNode(ctx, spec); err != nil {
-		return fmt.Errorf("node %s: %w", spec.Name, err)
-	}
-	if err := h.publish(ctx); err != nil {
-		return fmt.Errorf("node %s: NodeNetworkState: %w", spec.Name, err)
-	}
-	l.tell(Event{Kind: NodeJoined, Node: spec.Name})
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.handlers[spec.Name] = h
-	if l.running != nil {
-		h.start(l.running)
-	}
-	return nil
-}
-
-// RemoveNode takes a node out of the cluster. Its NodeNetworkState and enactments are left to the garbage collector.
-func (l *Lab) RemoveNode(ctx context.Context, node string) error {
-	h, err := l.handler(node)
-	if err != nil {
-		return err
-	}
-	h.halt()
-	l.mu.Lock()
-	delete(l.handlers, node)
-	l.mu.Unlock()
-	if err := l.store.deleteNode(ctx, node); err != nil {
-		return fmt.Errorf("node %s: %w", node, err)
-	}
-	l.tell(Event{Kind: NodeLeft, Node: node})
-	return nil
 }

@@ -38,7 +38,10 @@ func (h *handler) refresh() {
 func (h *handler) publish(ctx context.Context) error {
 	h.publishing.Lock()
 	defer h.publishing.Unlock()
-	state := h.snapshot().State()
+	state, err := h.state(ctx)
+	if err != nil {
+		return err
+	}
 	raw, err := json.Marshal(state)
 	if err != nil {
 		return err

@@ -11,7 +11,7 @@ import (
 func (h *Host) State() map[string]any {
 	interfaces := []any{}
 	for _, name := range h.Names() {
-		iface := clone(h.interfaces[name])
+		iface := h.withLease(name)
 		if section, ok := iface["bridge"].(map[string]any); ok {
 			section["port"] = h.shownPorts(name, section["port"])
 		}
@@ -21,11 +21,12 @@ func (h *Host) State() map[string]any {
 	for _, route := range h.routes {
 		routes = append(routes, clone(route))
 	}
+	running := runtime.DeepCopyJSONValue(routes).([]any)
 	dns := map[string]any{"config": clone(h.dns), "running": clone(h.dns)}
 	return map[string]any{
 		"dns-resolver": dns,
 		"interfaces":   interfaces,
-		"routes":       map[string]any{"config": routes, "running": runtime.DeepCopyJSONValue(routes)},
+		"routes":       map[string]any{"config": routes, "running": append(running, h.learned()...)},
 	}
 }
 
