@@ -29,7 +29,7 @@ cluster cannot be reached, does not have the kinds, or refuses the rights.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newHostSuggest(std), newHostStatus(std))
+	c.AddCommand(newHostSuggest(std), newHostStatus(std), newHostPlan(std))
 	return c
 }
 

@@ -70,7 +70,7 @@ func (v *View) standings(u *render.Uplink, now time.Time) ([]Standing, *nmstate.
 	var out []Standing
 	for _, p := range plan.Nodes {
 		s := Standing{Node: p.Name, Progress: p.Progress, Reason: p.Reason, Message: p.Message,
-			Networks: v.networksIn(u.Object.Spec.PhysicalNetwork, had[p.Name])}
+			Networks: v.networksIn(u, had[p.Name])}
 		if hash := v.marksOf(p.Name, u.Object.Name).held(); hash != "" {
 			s.Revision = render.PolicyName(u.Object.Name, hash)
 		}
@@ -143,7 +143,7 @@ func (v *View) rolloutNode(u *render.Uplink, name string, target nmstate.State, 
 	if n.Current != "" && (n.Proof == n.Current || n.Outcome == nmstate.OutcomeApplied) {
 		proof = nmstate.Proven
 	}
-	if via, needed := nmstate.Between(v.without(u.Object.Spec.PhysicalNetwork, had), target, proof); needed && m.held() != "" {
+	if via, needed := nmstate.Between(v.without(u, had), target, proof); needed && m.held() != "" {
 		next, n.Via = via, via.Hash()
 	}
 	switch {

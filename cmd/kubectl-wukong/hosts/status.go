@@ -148,7 +148,7 @@ func kindOf(root string) string {
 
 func (v *View) networkStatus(n *render.HostNetwork) NetworkStatus {
 	o := n.Object
-	out := NetworkStatus{Name: o.Name, Segment: n.Segment.String(), Bridge: n.Bridge, Provisioned: v.inUse.Has(o.Name), Users: v.usersOf(o.Name),
+	out := NetworkStatus{Name: o.Name, Segment: n.SegmentText(), Bridge: n.Bridge, Provisioned: v.inUse.Has(o.Name), Users: v.usersOf(o.Name),
 		Condition: conditionOf(o.Status.Conditions, o.Status.ObservedGeneration, o.Generation, n.Problem)}
 	if o.Status.Segment != "" {
 		out.Segment = o.Status.Segment
@@ -180,7 +180,7 @@ func (v *View) usersOf(network string) []string {
 func (v *View) uplinkStatus(u *render.Uplink, now time.Time) UplinkStatus {
 	o := u.Object
 	out := UplinkStatus{Name: o.Name, PhysicalNetwork: string(o.Spec.PhysicalNetwork), Interface: u.Interface, Revision: o.Status.Revision,
-		LastGoodRevision: o.Status.LastGoodRevision, Networks: v.networksIn(o.Spec.PhysicalNetwork, v.wanted(u)), Paused: o.Spec.Paused,
+		LastGoodRevision: o.Status.LastGoodRevision, Networks: v.networksIn(u, v.wanted(u)), Paused: o.Spec.Paused,
 		RolledBack: o.Annotations[v1alpha1.RollbackAnnotation], Nodes: []Standing{},
 		Condition: conditionOf(o.Status.Conditions, o.Status.ObservedGeneration, o.Generation, u.Problem)}
 	if wanted := v.wanted(u); out.Revision == "" && len(wanted.Interfaces) > 0 {

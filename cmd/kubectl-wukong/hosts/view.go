@@ -169,40 +169,29 @@ func (v *View) revisionOf(uplink, hash string) (nmstate.State, bool) {
 	return nmstate.State{}, false
 }
 
-// networksIn gives the HostNetworks of a fabric that a state builds, sorted.
-func (v *View) networksIn(fabric v1alpha1.PhysicalNetworkName, state nmstate.State) []string {
+// networksIn gives the HostNetworks that a state of an uplink provides, sorted.
+func (v *View) networksIn(u *render.Uplink, state nmstate.State) []string {
 	var out []string
 	for _, n := range v.Catalog.HostNetworks() {
 		taken := n.Problem != nil && n.Problem.Reason == v1alpha1.ReasonBridgeNameTaken
-		if n.Object.Spec.PhysicalNetwork == fabric && !taken && builds(state, n.Bridge) {
+		if n.Object.Spec.PhysicalNetwork == u.Object.Spec.PhysicalNetwork && !taken && v.Catalog.Carries(u, n, state) {
 			out = append(out, n.Object.Name)
 		}
 	}
 	return out
 }
 
-func builds(state nmstate.State, bridge string) bool {
-	return slices.ContainsFunc(state.Built(), func(r nmstate.InterfaceRef) bool { return r.Name == bridge })
-}
-
 // without leaves out what networks build that are to stay on hosts when they go.
-func (v *View) without(fabric v1alpha1.PhysicalNetworkName, state nmstate.State) nmstate.State {
-	retained := map[string]bool{}
+func (v *View) without(u *render.Uplink, state nmstate.State) nmstate.State {
+	retained := sets.New[string]()
 	for _, n := range v.Catalog.HostNetworks() {
-		if n.Object.Spec.PhysicalNetwork == fabric && n.Object.Spec.ReclaimPolicy == v1alpha1.ReclaimRetain {
-			retained[n.Bridge] = true
-		}
-	}
-	for _, i := range state.Interfaces {
-		if retained[i.Name] {
-			for _, port := range i.Ports() {
-				retained[port] = true
-			}
+		if n.Object.Spec.PhysicalNetwork == u.Object.Spec.PhysicalNetwork && n.Object.Spec.ReclaimPolicy == v1alpha1.ReclaimRetain {
+			retained.Insert(v.Catalog.Interfaces(u, n, state)...)
 		}
 	}
 	var out nmstate.State
 	for _, i := range state.Interfaces {
-		if !retained[i.Name] {
+		if !retained.Has(i.Name) {
 			out.Interfaces = append(out.Interfaces, i)
 		}
 	}
