@@ -11,7 +11,6 @@ import (
 	"novasphere.dev/wukong-network/cmd/kubectl-wukong/cluster"
 	"novasphere.dev/wukong-network/cmd/kubectl-wukong/hosts"
 	"novasphere.dev/wukong-network/cmd/kubectl-wukong/manifests"
-	"novasphere.dev/wukong-network/render"
 )
 
 func newHost(std streams) *cobra.Command {
@@ -29,7 +28,8 @@ cluster cannot be reached, does not have the kinds, or refuses the rights.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newHostSuggest(std), newHostStatus(std), newHostPlan(std))
+	c.AddCommand(newHostSuggest(std), newHostStatus(std), newHostPlan(std), newHostTopology(std),
+		newHostRetry(std), newHostRollback(std), newHostPause(std), newHostResume(std))
 	return c
 }
 
@@ -177,12 +177,4 @@ func suggestHosts(ctx context.Context, c *cluster.Cluster) ([]string, error) {
 		names = append(names, networks[i].Name)
 	}
 	return names, err
-}
-
-// problemOf says what is wrong with a HostUplink, or nothing.
-func problemOf(u *render.Uplink) string {
-	if u.Problem == nil {
-		return ""
-	}
-	return u.Problem.Reason + ": " + u.Problem.String()
 }
