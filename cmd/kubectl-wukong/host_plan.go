@@ -25,7 +25,8 @@ running machines would feel it, which nodes would be left out and why, and which
 Where the files have Nodes or NodeNetworkStates, no cluster is asked: they are all there is.
 
 What a node would see is worked out by the real nmstatectl, 2.2.51 or newer, from what the node reports: the one on the PATH, or
-that of $` + nmstatectl.PathVariable + `. Without it a comparison of our own does it, which knows fewer properties, and the answer says so.
+that of $` + nmstatectl.PathVariable + `. Without it (` + nmstatectl.PathVariable + `=` + nmstatectl.Without + `) kubectl wukong compares by itself, knows fewer properties,
+and says so.
 Policies with captures are evaluated for each node.
 
 --prune takes the files for all HostUplinks and HostNetworks there are, as a pipeline that prunes does.

@@ -53,7 +53,7 @@ func (h *hostAsking) suggest(c *cobra.Command) error {
 		return err
 	}
 	if len(s.HostUplinks) == 0 && len(w.HostUplinks) == 0 {
-		return found("no NIC of the %d nodes could serve as an uplink: free one, or use VLANs on one that carries the node's own traffic", len(s.Nodes))
+		return found("no NIC of %d nodes could serve as an uplink: free one, or use VLANs on one that carries the node's own traffic", len(s.Nodes))
 	}
 	return nil
 }

@@ -144,8 +144,12 @@ func few(names []string) string {
 func (v *View) nics(name string) NodeNICs {
 	out := NodeNICs{Node: name}
 	report := v.report(name)
-	if !report.Known() {
+	switch {
+	case v.states[name] == nil:
 		out.Message = "the node has no NodeNetworkState: check that a handler of kubernetes-nmstate runs there"
+		return out
+	case !report.Known():
+		out.Message = "its NodeNetworkState names no interface that can be used: " + strings.Join(report.Skipped, "; ")
 		return out
 	}
 	candidates := nmstate.Candidates(report)

@@ -30,7 +30,7 @@ func (v *View) suggestNetworks(s *Suggestion) {
 	}
 	wanted, skipped := v.askedFor()
 	if skipped > 0 {
-		s.Notes = append(s.Notes, SuggestionNote{"", fmt.Sprintf("%d networks of Wukongs are of a type other than bridge: declare HostNetworks of that type for them", skipped)})
+		s.Notes = append(s.Notes, SuggestionNote{"", plural(skipped, "network of Wukongs is", "networks of Wukongs are") + " of a type other than bridge: declare HostNetworks of that type"})
 	}
 	if len(wanted) == 0 {
 		for _, u := range s.HostUplinks {
@@ -146,7 +146,11 @@ func (a *asked) words() string {
 		parts = append(parts, fmt.Sprintf("physicalInterface %q", a.nic))
 	}
 	if len(a.bridges) > 0 {
-		parts = append(parts, fmt.Sprintf("bridgeName %q", slices.Sorted(maps.Keys(a.bridges))))
+		var quoted []string
+		for _, b := range slices.Sorted(maps.Keys(a.bridges)) {
+			quoted = append(quoted, fmt.Sprintf("%q", b))
+		}
+		parts = append(parts, "bridgeName "+few(quoted))
 	}
 	if a.vlan != 0 {
 		parts = append(parts, fmt.Sprintf("vlanId %d", a.vlan))
@@ -196,7 +200,7 @@ func (v *View) network(s *Suggestion, a *asked, fabric, note string, taken map[s
 	}
 	s.HostNetworks = append(s.HostNetworks, n)
 	object := "HostNetwork/" + n.Name
-	s.Notes = append(s.Notes, SuggestionNote{object, fmt.Sprintf("%d Wukongs ask for %s: %s", len(a.wukongs), a.words(), few(slices.Sorted(maps.Keys(a.wukongs))))})
+	s.Notes = append(s.Notes, SuggestionNote{object, fmt.Sprintf("%s for %s: %s", plural(len(a.wukongs), "Wukong asks", "Wukongs ask"), a.words(), few(slices.Sorted(maps.Keys(a.wukongs))))})
 	if note != "" {
 		s.Notes = append(s.Notes, SuggestionNote{object, note})
 	}

@@ -18,8 +18,11 @@ import (
 	"novasphere.dev/wukong-network/nmstate"
 )
 
-// PathVariable is the environment variable that names the executable.
-const PathVariable = "WUKONG_NMSTATECTL"
+// PathVariable is the environment variable that names the executable; the value Without means that none is asked.
+const (
+	PathVariable = "WUKONG_NMSTATECTL"
+	Without      = "none"
+)
 
 // oldest is the first version with the subcommand validate.
 var oldest = [3]int{2, 2, 51}
@@ -36,7 +39,10 @@ type Nmstatectl struct {
 func Find(ctx context.Context) (*Nmstatectl, error) {
 	named := os.Getenv(PathVariable)
 	path := named
-	if named == "" {
+	switch named {
+	case Without:
+		return nil, nil
+	case "":
 		var err error
 		if path, err = exec.LookPath("nmstatectl"); err != nil {
 			return nil, nil
