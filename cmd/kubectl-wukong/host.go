@@ -90,13 +90,13 @@ func (h *hostAsking) world(ctx context.Context) (hosts.World, error) {
 func hostWorld(ctx context.Context, from *cluster.Cluster) (hosts.World, error) {
 	var w hosts.World
 	var err error
+	if w.Nodes, err = from.Nodes(ctx); err != nil {
+		return w, err
+	}
 	if w.HostUplinks, err = from.Uplinks(ctx); err != nil {
 		return w, err
 	}
 	if w.HostNetworks, err = from.HostNetworks(ctx); err != nil {
-		return w, err
-	}
-	if w.Nodes, err = from.Nodes(ctx); err != nil {
 		return w, err
 	}
 	if w.NodeStates, w.Reports, err = from.NodeStates(ctx); err != nil {
