@@ -2,6 +2,7 @@ package hosts
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -60,8 +61,10 @@ type UplinkPlan struct {
 	Adds  []string `json:"adds,omitempty"`
 	Drops []string `json:"drops,omitempty"`
 	// Problem says why nothing can be rolled out, so that nodes stay as they are.
-	Problem string     `json:"problem,omitempty"`
-	Paused  bool       `json:"paused,omitempty"`
+	Problem string `json:"problem,omitempty"`
+	Paused  bool   `json:"paused,omitempty"`
+	// Removed says that the HostUplink would be deleted. The deletion waits while HostNetworks keep networks on its nodes.
+	Removed bool       `json:"removed,omitempty"`
 	Nodes   []NodePlan `json:"nodes"`
 }
 
@@ -124,6 +127,7 @@ func (v *View) PlanChange(after *View, judge Judge) (*Plan, error) {
 	if judge != nil {
 		p.ComparedBy = judge.Name()
 	}
+	after = after.knowing(v)
 	for _, name := range uplinkNames(v, after) {
 		c := change{before: v, after: after, judge: judge, name: name}
 		planned, err := c.uplinkPlan()
@@ -163,7 +167,7 @@ func (c *change) uplinkPlan() (UplinkPlan, error) {
 	if !c.stays {
 		c.known, c.catalog = was, c.before.Catalog
 	}
-	out := UplinkPlan{Name: c.name, Interface: c.known.Interface, Paused: c.known.Object.Spec.Paused, Nodes: []NodePlan{}}
+	out := UplinkPlan{Name: c.name, Interface: c.known.Interface, Paused: c.known.Object.Spec.Paused, Removed: !c.stays, Nodes: []NodePlan{}}
 	var from []string
 	if had && was.Object.Status.Revision != "" {
 		state := c.before.wanted(was)
@@ -171,20 +175,12 @@ func (c *change) uplinkPlan() (UplinkPlan, error) {
 			out.From = render.PolicyName(c.name, state.Hash())
 		}
 	}
-	if c.stays {
-		target, err := c.after.Catalog.Revision(c.known.Object, c.after.inUse)
-		var problem *render.UplinkError
-		switch {
-		case errors.As(err, &problem):
-			out.Problem = problem.Problem.Reason + ": " + problem.Problem.String()
-		case err != nil:
-			return out, err
-		case target != nil:
-			c.target, out.To, out.Networks = target, target.Name, target.Networks
-		}
+	if err := c.aim(&out); err != nil {
+		return out, err
 	}
 	if out.Problem == "" {
 		out.Adds, out.Drops = lacking(out.Networks, from), lacking(from, out.Networks)
+		out.Problem = c.dropped(out.Drops)
 	}
 	nodes := sets.New(append(c.before.nodeNames(), c.after.nodeNames()...)...)
 	for _, node := range sets.List(nodes) {
@@ -197,6 +193,44 @@ func (c *change) uplinkPlan() (UplinkPlan, error) {
 		}
 	}
 	return out, nil
+}
+
+// aim sets the target, or says why there is none.
+func (c *change) aim(out *UplinkPlan) error {
+	if !c.stays {
+		return nil
+	}
+	target, err := c.after.Catalog.Revision(c.known.Object, c.after.inUse)
+	var problem *render.UplinkError
+	switch {
+	case errors.As(err, &problem):
+		out.Problem = problem.Problem.Reason + ": " + problem.Problem.String()
+	case err != nil:
+		return err
+	case target != nil:
+		c.target, out.To, out.Networks = target, target.Name, target.Networks
+	}
+	return nil
+}
+
+// dropped says which network nodes have, that is in use and cannot be built as it would be declared. The controller leaves
+// nodes as they are then, since to go on would take it away under its users.
+func (c *change) dropped(drops []string) string {
+	for _, name := range drops {
+		n, exists := c.after.Catalog.HostNetwork(name)
+		if !exists || !c.stays || !c.after.inUse.Has(name) {
+			continue
+		}
+		problem := c.after.Catalog.Unserved(c.name, name)
+		if n.Problem != nil {
+			problem = n.Problem
+		}
+		if problem == nil {
+			problem = &render.Problem{Reason: v1alpha1.ReasonInvalidSpec, Message: "cannot be built here any more"}
+		}
+		return fmt.Sprintf("%s: HostNetwork %s is in use and cannot be built as it would be declared, so nodes stay as they are: %s", problem.Reason, name, problem)
+	}
+	return ""
 }
 
 // lacking gives what a has and b lacks.

@@ -164,6 +164,9 @@ func overlapRefusal(older string) *nmstate.Refusal {
 
 // check asks whether a node may get a state. had is what it has of this uplink.
 func (v *View) check(u *render.Uplink, node string, next, had nmstate.State) *nmstate.Refusal {
+	if refusal := v.namedElsewhere(node, next); refusal != nil {
+		return refusal
+	}
 	return nmstate.CheckTarget(nmstate.TargetCheck{Node: v.report(node), Target: next, NodeAddresses: v.addressesOf(node),
 		Own: append(had.Built(), had.Removed()...), Preserve: u.Object.Spec.Protect == v1alpha1.ProtectPreserve})
 }

@@ -28,6 +28,7 @@ type View struct {
 	policies   map[string]policy
 	enactments map[enactmentKey]*nmstate.Enactment
 	machines   []machine
+	foreign    []foreignPolicy
 }
 
 type enactmentKey struct{ policy, node string }
@@ -59,7 +60,7 @@ func NewView(w World) *View {
 		v.enactments[enactmentKey{e.Policy(), e.NodeName()}] = e
 	}
 	v.inUse = v.networksInUse()
-	v.machines = v.findMachines()
+	v.machines, v.foreign = v.findMachines(), v.foreignPolicies()
 	return v
 }
 
