@@ -9,6 +9,7 @@ TOOL := $(GO) tool -modfile=e2e/tools/go.mod
 FETCH := $(GO) run ./e2e/parts/fetch
 PURE := ./api/... ./conflicts/... ./ipam/... ./nmstate/... ./render/...
 ARGS ?=
+NODES ?= 5000
 
 .PHONY: help
 help: ## List the targets
@@ -33,12 +34,17 @@ unit: ## Run the fast tests: the pure packages and the command line
 .PHONY: test
 test: controlplane judges check-generated lint ## Run all that CI runs
 	$(GO) test -timeout 30m $$($(GO) list ./... | grep -v '/e2e/demo$$')
-	@$(MAKE) --no-print-directory throughput demo ARGS=--once
+	@$(MAKE) --no-print-directory throughput rollout demo ARGS=--once
 
 # Alone, because it compares rates that whatever else the machine does would distort.
 .PHONY: throughput
 throughput: controlplane ## Lease up to 10,000 pool addresses, and compare with a bare client
 	WUKONG_THROUGHPUT=1 $(GO) test -timeout 30m -count=1 -v -run 'TestAddressesAreLeased' ./e2e/addresses
+
+# Alone, because it is the work of thousands of nodes.
+.PHONY: rollout
+rollout: controlplane ## Roll a network out over 5,000 nodes, and count what is written (NODES=1000: fewer)
+	WUKONG_ROLLOUT_NODES=$(NODES) $(GO) test -timeout 40m -count=1 -v -run 'TestRolloutOverManyNodes' ./e2e/rollouts
 
 .PHONY: lint
 lint: ## Check format, code and import directions

@@ -11,14 +11,20 @@ import (
 	"sync"
 )
 
-// Site is one write of a controller among all that it sends: the Occurrence-th, counted from 1, of a method on a resource.
+// Site is one write of a controller among all that it sends: the Occurrence-th, counted from 1, of a method on a resource, or
+// of all writes where both are empty.
 type Site struct {
 	Method, Resource string
 	Occurrence       int
 }
 
 // String gives the site in one line.
-func (s Site) String() string { return fmt.Sprintf("%s %s #%d", s.Method, s.Resource, s.Occurrence) }
+func (s Site) String() string {
+	if s.Method == "" && s.Resource == "" {
+		return fmt.Sprintf("write #%d", s.Occurrence)
+	}
+	return fmt.Sprintf("%s %s #%d", s.Method, s.Resource, s.Occurrence)
+}
 
 // Mishap is what happens to a write, and to the controller that sends it.
 type Mishap string
@@ -45,6 +51,7 @@ type Gate struct {
 	site    Site
 	mishap  Mishap
 	counts  map[Site]int // by method and resource
+	total   int
 	dead    bool
 	stalled bool
 	frozen  map[string]bool // resources whose watches bring nothing for now
@@ -62,7 +69,20 @@ func NewGate(site Site, mishap Mishap) *Gate {
 }
 
 // Struck is closed when the mishap has happened.
-func (g *Gate) Struck() <-chan struct{} { return g.struck }
+func (g *Gate) Struck() <-chan struct{} {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.struck
+}
+
+// Arm counts writes anew from now on, and lets a mishap happen to one of them instead of the one that was to happen before.
+func (g *Gate) Arm(site Site, mishap Mishap) {
+	g.set(func() {
+		g.site, g.mishap, g.struck = site, mishap, make(chan struct{})
+		clear(g.counts)
+		g.total = 0
+	})
+}
 
 // Kill cuts the connection: from now on nothing leaves and nothing arrives.
 func (g *Gate) Kill() { g.set(func() { g.dead = true }) }
@@ -111,8 +131,9 @@ func (g *Gate) arrive(w Write) Mishap {
 	defer g.mu.Unlock()
 	site := Site{Method: w.Method, Resource: w.Resource}
 	g.counts[site]++
+	g.total++
 	site.Occurrence = g.counts[site]
-	if g.mishap == "" || site != g.site || g.dead {
+	if g.mishap == "" || g.dead || (site != g.site && g.site != Site{Occurrence: g.total}) {
 		return ""
 	}
 	close(g.struck)
@@ -181,7 +202,7 @@ func (b *gatedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Sites gives each kind of write that passed, with the number of them as its Occurrence, sorted.
+// Sites gives each kind of write that passed since the gate was made or armed, with the number of them as its Occurrence, sorted.
 func (g *Gate) Sites() []Site {
 	g.mu.Lock()
 	defer g.mu.Unlock()

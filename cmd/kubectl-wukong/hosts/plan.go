@@ -63,6 +63,8 @@ type UplinkPlan struct {
 	// Problem says why nothing can be rolled out, so that nodes stay as they are.
 	Problem string `json:"problem,omitempty"`
 	Paused  bool   `json:"paused,omitempty"`
+	// External is the policy that a pipeline applies, so that nothing is rolled out here.
+	External string `json:"external,omitempty"`
 	// Removed says that the HostUplink would be deleted. The deletion waits while HostNetworks keep networks on its nodes.
 	Removed bool       `json:"removed,omitempty"`
 	Nodes   []NodePlan `json:"nodes"`
@@ -167,7 +169,7 @@ func (c *change) uplinkPlan() (UplinkPlan, error) {
 	if !c.stays {
 		c.known, c.catalog = was, c.before.Catalog
 	}
-	out := UplinkPlan{Name: c.name, Interface: c.known.Interface, Paused: c.known.Object.Spec.Paused, Removed: !c.stays, Nodes: []NodePlan{}}
+	out := UplinkPlan{Name: c.name, Interface: c.known.Interface, Paused: c.known.Object.Spec.Paused, Removed: !c.stays, External: c.known.Object.Spec.ExternalPolicy, Nodes: []NodePlan{}}
 	var from []string
 	if had && was.Object.Status.Revision != "" {
 		state := c.before.wanted(was)
@@ -245,6 +247,9 @@ func (c *change) nodePlan(node, problem string) (NodePlan, bool, error) {
 	had, _ := c.before.revisionOf(c.name, held)
 	matches := c.stays && selects(c.known.Object, c.after.labelsOf(node))
 	older, blocked := c.after.olderOn(node, c.known)
+	if c.known.Object.Spec.Management == v1alpha1.ManagementExternal {
+		return out, false, nil
+	}
 	if held == "" && (!matches || c.target == nil) {
 		return out, matches && problem != "", nil
 	}
@@ -257,8 +262,10 @@ func (c *change) nodePlan(node, problem string) (NodePlan, bool, error) {
 		target = nil
 	}
 	next := target
-	if via, needed := render.RemovalRevision(c.name, target, c.after.without(c.known, had), nmstate.Proven); needed && held != "" {
-		next = via
+	if target != nil || held != "" {
+		if via, needed := c.after.passage(c.known, node, had, target, nmstate.Proven); needed {
+			next = via
+		}
 	}
 	if next == nil {
 		return out, false, nil

@@ -48,6 +48,9 @@ func (u *UplinkPlan) tree(top *tree) {
 	case len(u.Networks) > 0:
 		t.add("builds " + few(u.Networks))
 	}
+	if u.External != "" {
+		t.add("policy " + u.External + " is applied by a pipeline: kubectl wukong render prints what it should say")
+	}
 	if u.Removed {
 		t.add("would be deleted: it waits while HostNetworks keep networks on its nodes")
 	}

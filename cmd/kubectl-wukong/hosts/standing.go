@@ -8,12 +8,69 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/nmstate"
 	"novasphere.dev/wukong-network/render"
 )
+
+// externalStandings gives where nodes stand with the policy that a pipeline applies.
+func (v *View) externalStandings(u *render.Uplink) []Standing {
+	name := u.Object.Spec.ExternalPolicy
+	p, exists := v.policies[name]
+	var out []Standing
+	for _, node := range v.nodeNames() {
+		if !selects(u.Object, v.labelsOf(node)) {
+			continue
+		}
+		s := Standing{Node: node, Progress: nmstate.ProgressLeftOut, Networks: v.carriedByLabel(u, node)}
+		s.Machines = v.attached(node, s.Networks)
+		switch {
+		case !exists:
+			s.Reason, s.Message = v1alpha1.ReasonExternalPolicyMissing, fmt.Sprintf("there is no policy %q: have the pipeline apply it", name)
+		case !labels.SelectorFromSet(p.object.Spec.NodeSelector).Matches(v.labelsOf(node)):
+			s.Reason, s.Message = v1alpha1.ReasonNodeNotSelected, fmt.Sprintf("policy %q does not select the node", name)
+		default:
+			e := v.enactments[enactmentKey{name, node}]
+			outcome := nmstate.Classify(nmstate.PolicyRef{Name: name, Generation: p.object.Generation, Created: p.object.CreationTimestamp.Time}, e)
+			s.Revision, s.Message = name, e.Message()
+			s.Progress, s.Reason = externalProgress(outcome)
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// externalProgress puts an outcome into the words of a rollout.
+func externalProgress(o nmstate.Outcome) (nmstate.Progress, string) {
+	switch {
+	case o.Failed():
+		return nmstate.ProgressFailing, string(o)
+	case o == nmstate.OutcomeApplied:
+		return nmstate.ProgressApplied, ""
+	case o == nmstate.OutcomeRetrying:
+		return nmstate.ProgressRetrying, ""
+	case o == nmstate.OutcomeWaiting:
+		return nmstate.ProgressWaiting, nmstate.NodeQueued
+	case o == nmstate.OutcomeMissing:
+		return nmstate.ProgressUnknown, nmstate.NodeEnactmentLost
+	}
+	return nmstate.ProgressApplying, ""
+}
+
+// carriedByLabel gives the networks of an uplink's fabric that the labels of a node say it has.
+func (v *View) carriedByLabel(u *render.Uplink, node string) []string {
+	var out []string
+	for _, n := range v.Catalog.HostNetworks() {
+		has := v.labelsOf(node)[v1alpha1.NetworkLabelPrefix+n.Object.Name] == v1alpha1.NetworkLabelValue
+		if has && n.Object.Spec.PhysicalNetwork == u.Object.Spec.PhysicalNetwork {
+			out = append(out, n.Object.Name)
+		}
+	}
+	return out
+}
 
 // marks is what the labels and annotations of a node say about one HostUplink. Revisions are hashes; empty is none.
 type marks struct{ revision, applied, renewing string }
@@ -23,11 +80,20 @@ func (v *View) marksOf(node, uplink string) marks {
 	if n == nil {
 		return marks{}
 	}
-	return marks{
+	out := marks{
 		revision: n.Labels[v1alpha1.UplinkLabelPrefix+uplink],
 		applied:  n.Annotations[v1alpha1.AppliedAnnotationPrefix+uplink],
 		renewing: n.Annotations[v1alpha1.RenewAnnotationPrefix+uplink],
 	}
+	if u, known := v.Catalog.Uplink(uplink); known && out.held() == "" {
+		// One that came back still has what it left with.
+		for _, d := range u.Object.Status.Departed {
+			if d.Node == node {
+				out.renewing = strings.TrimPrefix(d.Revision, render.PolicyName(uplink, ""))
+			}
+		}
+	}
+	return out
 }
 
 // held is the revision that the node has, or is about to have.
@@ -56,6 +122,9 @@ func (s Standing) trouble() bool {
 // standings gives where every node stands that a HostUplink selects, or that still has something of it, by name. It is planned
 // as the controller plans, from what nodes, enactments and node states say now.
 func (v *View) standings(u *render.Uplink, now time.Time) ([]Standing, *nmstate.Stop) {
+	if u.Object.Spec.Management == v1alpha1.ManagementExternal {
+		return v.externalStandings(u), nil
+	}
 	target := v.wanted(u)
 	in := v.rollout(u)
 	had := map[string]nmstate.State{}
@@ -75,14 +144,20 @@ func (v *View) standings(u *render.Uplink, now time.Time) ([]Standing, *nmstate.
 			s.Revision = render.PolicyName(u.Object.Name, hash)
 		}
 		s.Machines = v.attached(p.Name, s.Networks)
-		out = append(out, v.told(u.Object, s))
+		out = append(out, v.told(u.Object, s, had[p.Name]))
 	}
 	return out, plan.Stopped
 }
 
-// told takes over what only the controller knows, such as that a node drifted, where nothing worse is seen here.
-func (v *View) told(u *v1alpha1.HostUplink, s Standing) Standing {
-	if s.Progress != nmstate.ProgressApplied || u.Status.ObservedGeneration != u.Generation {
+// told adds what concerns a node that has its revision: that it shows something else, or what only the controller knows.
+func (v *View) told(u *v1alpha1.HostUplink, s Standing, had nmstate.State) Standing {
+	if s.Progress != nmstate.ProgressApplied {
+		return s
+	}
+	if drift := nmstate.Differences(had, v.report(s.Node)); len(drift) > 0 {
+		s.Reason, s.Message = v1alpha1.ReasonNodeDrifted, drift[0].Message
+	}
+	if u.Status.ObservedGeneration != u.Generation {
 		return s
 	}
 	for _, p := range u.Status.Problems {
@@ -136,15 +211,19 @@ func (v *View) rolloutNode(u *render.Uplink, name string, target nmstate.State, 
 		target = nmstate.State{}
 	}
 	next := target
+	var want *render.Revision
 	if len(target.Interfaces) > 0 {
 		n.Want = target.Hash()
+		want = &render.Revision{Uplink: uplink, Hash: n.Want, State: target}
 	}
 	proof := nmstate.Unproven
 	if n.Current != "" && (n.Proof == n.Current || n.Outcome == nmstate.OutcomeApplied) {
 		proof = nmstate.Proven
 	}
-	if via, needed := nmstate.Between(v.without(u, had), target, proof); needed && m.held() != "" {
-		next, n.Via = via, via.Hash()
+	if want != nil || m.held() != "" {
+		if via, needed := v.passage(u, name, had, want, proof); needed {
+			next, n.Via = via.State, via.Hash
+		}
 	}
 	switch {
 	case len(next.Interfaces) == 0:
@@ -157,6 +236,14 @@ func (v *View) rolloutNode(u *render.Uplink, name string, target nmstate.State, 
 	return n, had, true
 }
 
+// listed says whether an annotation lists a node, by name or by *.
+func listed(annotation, node string) bool {
+	return slices.ContainsFunc(strings.Split(annotation, ","), func(name string) bool {
+		name = strings.TrimSpace(name)
+		return name == node || name == "*"
+	})
+}
+
 func overlapRefusal(older string) *nmstate.Refusal {
 	return &nmstate.Refusal{Reason: v1alpha1.ReasonUplinkOverlap,
 		Message: fmt.Sprintf("HostUplink %q is older and has the node: let the nodeSelector of one of them leave the node out", older)}
@@ -167,8 +254,11 @@ func (v *View) check(u *render.Uplink, node string, next, had nmstate.State) *nm
 	if refusal := v.namedElsewhere(node, next); refusal != nil {
 		return refusal
 	}
-	return nmstate.CheckTarget(nmstate.TargetCheck{Node: v.report(node), Target: next, NodeAddresses: v.addressesOf(node),
-		Own: append(had.Built(), had.Removed()...), Preserve: u.Object.Spec.Protect == v1alpha1.ProtectPreserve})
+	own := append(had.Built(), had.Removed()...)
+	if listed(u.Object.Annotations[v1alpha1.AdoptAnnotation], node) {
+		own = append(own, next.Built()...)
+	}
+	return nmstate.CheckTarget(nmstate.TargetCheck{Node: v.report(node), Target: next, NodeAddresses: v.addressesOf(node), Own: own})
 }
 
 func (v *View) outcome(uplink, hash string, e *nmstate.Enactment) nmstate.Outcome {

@@ -67,7 +67,7 @@ func NewView(w World) *View {
 // readPolicy holds a policy against its own name, as the controller does.
 func readPolicy(p *render.Policy) policy {
 	out := policy{object: p}
-	state, err := nmstate.Parse(p.Spec.DesiredState.Raw)
+	state, err := nmstate.Parse(p.Spec.DesiredState.Raw, p.Spec.Capture)
 	out.intact = err == nil && strings.HasSuffix(p.Name, "-"+state.Hash())
 	if out.intact {
 		out.state = state
@@ -182,21 +182,15 @@ func (v *View) networksIn(u *render.Uplink, state nmstate.State) []string {
 	return out
 }
 
-// without leaves out what networks build that are to stay on hosts when they go.
-func (v *View) without(u *render.Uplink, state nmstate.State) nmstate.State {
-	retained := sets.New[string]()
+// passage gives the revision that a node passes through on its way from what it has to a target, and whether it needs one.
+func (v *View) passage(u *render.Uplink, node string, had nmstate.State, target *render.Revision, proof nmstate.Proof) (*render.Revision, bool) {
+	p := nmstate.Passage{Current: had, Proof: proof, Node: v.report(node)}
 	for _, n := range v.Catalog.HostNetworks() {
 		if n.Object.Spec.PhysicalNetwork == u.Object.Spec.PhysicalNetwork && n.Object.Spec.ReclaimPolicy == v1alpha1.ReclaimRetain {
-			retained.Insert(v.Catalog.Interfaces(u, n, state)...)
+			p.Retained = append(p.Retained, v.Catalog.Interfaces(u, n, had)...)
 		}
 	}
-	var out nmstate.State
-	for _, i := range state.Interfaces {
-		if !retained.Has(i.Name) {
-			out.Interfaces = append(out.Interfaces, i)
-		}
-	}
-	return out
+	return render.PassageRevision(u.Object.Name, target, p)
 }
 
 // uplinkNames are the HostUplinks of views, sorted.
