@@ -2,6 +2,7 @@ package commands_test
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -89,7 +90,7 @@ func settle(t *testing.T, c *cluster.Cluster) {
 	documents := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(text), 4096)
 	for {
 		o := &unstructured.Unstructured{}
-		if err := documents.Decode(o); err == io.EOF {
+		if err := documents.Decode(o); errors.Is(err, io.EOF) {
 			return
 		} else if err != nil {
 			t.Fatal(err)

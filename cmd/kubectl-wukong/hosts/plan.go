@@ -257,20 +257,11 @@ func (c *change) nodePlan(node, problem string) (NodePlan, bool, error) {
 		out.Verdict, out.Message = VerdictUnaffected, "stays as it is"
 		return out, true, nil
 	}
-	target := c.target
-	if !matches || blocked && held != "" {
-		target = nil
-	}
-	next := target
-	if target != nil || held != "" {
-		if via, needed := c.after.passage(c.known, node, had, target, nmstate.Proven); needed {
-			next = via
-		}
-	}
+	target, next := c.destination(node, held, had, matches, blocked)
 	if next == nil {
 		return out, false, nil
 	}
-	c.drops(&out, node, had, target)
+	c.drops(&out, had, target)
 	own := had
 	if held == "" {
 		// What has the name of something that the revision builds is taken for built by it, where nothing says who built it.
@@ -293,6 +284,20 @@ func (c *change) nodePlan(node, problem string) (NodePlan, bool, error) {
 	return out, true, nil
 }
 
+// destination gives the revision that a node shall end on, and the one that it passes through first, or the same; nil is none.
+func (c *change) destination(node, held string, had nmstate.State, matches, blocked bool) (target, next *render.Revision) {
+	if matches && (!blocked || held == "") {
+		target = c.target
+	}
+	if target == nil && held == "" {
+		return nil, nil
+	}
+	if via, needed := c.after.passage(c.known, node, had, target, nmstate.Proven); needed {
+		return target, via
+	}
+	return target, target
+}
+
 // unclaimed is the state itself where no node says what it carries, as in manifests without a cluster, and else nothing.
 func (c *change) unclaimed(state nmstate.State) nmstate.State {
 	if len(c.before.Policies) > 0 || slices.ContainsFunc(c.before.HostUplinks, func(u v1alpha1.HostUplink) bool { return u.UID != "" }) {
@@ -301,7 +306,7 @@ func (c *change) unclaimed(state nmstate.State) nmstate.State {
 	return state
 }
 
-func (c *change) drops(out *NodePlan, node string, had nmstate.State, target *render.Revision) {
+func (c *change) drops(out *NodePlan, had nmstate.State, target *render.Revision) {
 	var stay []string
 	if target != nil {
 		stay = target.Networks
