@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/controllers"
 	"novasphere.dev/wukong-network/e2e/cluster"
 )
@@ -87,6 +88,7 @@ func settle(t *testing.T, c *cluster.Cluster) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var uplink string
 	documents := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(text), 4096)
 	for {
 		o := &unstructured.Unstructured{}
@@ -95,7 +97,14 @@ func settle(t *testing.T, c *cluster.Cluster) {
 		} else if err != nil {
 			t.Fatal(err)
 		}
+		if annotations := o.GetAnnotations(); annotations[v1alpha1.OwnerUIDAnnotation] != "" {
+			annotations[v1alpha1.OwnerUIDAnnotation] = uplink
+			o.SetAnnotations(annotations)
+		}
 		place(t, admin, o)
+		if o.GetKind() == "HostUplink" {
+			uplink = string(o.GetUID())
+		}
 	}
 }
 
