@@ -15,7 +15,8 @@ func newIP(std streams) *cobra.Command {
 		Short: "Ask who has an address, and keep addresses back or free them",
 		Long: `Asks the leases of a cluster about addresses, and keeps addresses back or frees them.
 
-Asking needs the rights of ClusterRole wukong-network-address-reader: get, list and watch of the kinds of vm.novasphere.dev.
+Asking needs the rights of ClusterRole wukong-network-address-reader: get, list and watch of the kinds of vm.novasphere.dev, and
+get and list of nodes and NodeNetworkStates, which ip next regards.
 
 Exit codes: 0 done; 1 nothing found, or less than was asked for; 2 wrong usage; 3 the cluster cannot be reached, does not have
 the kinds, or refuses the rights.`,

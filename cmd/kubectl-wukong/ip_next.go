@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"net/netip"
 
 	"github.com/spf13/cobra"
 
@@ -19,8 +21,9 @@ func newNext(std streams) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "next POOL",
 		Short: "Print the addresses that a pool would give out next",
-		Long: `Prints, one a line, the addresses that a pool would give out next as far as leases, reservations and pools say. Nothing is held:
-who asks first gets them. Addresses that nodes or others use are known to the controller alone, and it passes over them.
+		Long: `Prints, one a line, the addresses that a pool would give out next as far as leases, reservations, pools and nodes say. Nothing
+is held: who asks first gets them. What else is in the way, such as a Service, is known to the controller alone, and it passes
+over that.
 
 Exit codes: 0 done; 1 fewer are free than asked for, or there is no such pool; 2 wrong usage; 3 the cluster cannot be reached, or
 refuses the rights.`,
@@ -58,7 +61,11 @@ func (a *asking) next(c *cobra.Command, name string, count int) error {
 	if err != nil {
 		return err
 	}
-	next := known.Next(pool, leases, count)
+	inUse, err := usedByNodes(c.Context(), from, known, pool)
+	if err != nil {
+		return err
+	}
+	next := known.Next(pool, leases, inUse, count)
 	for _, addr := range next {
 		if _, err := fmt.Fprintln(a.std.out, addr); err != nil {
 			return err
@@ -68,6 +75,20 @@ func (a *asking) next(c *cobra.Command, name string, count int) error {
 		return found("AddressPool %s has %d free addresses of the %d that were asked for", name, len(next), count)
 	}
 	return nil
+}
+
+// usedByNodes gives the addresses that nodes use on the segment of a pool. Where it cannot be read, the answer says so.
+func usedByNodes(ctx context.Context, from *cluster.Cluster, known *answer.Declared, pool *render.Pool) ([]netip.Addr, error) {
+	const missing = "addresses that nodes use are not passed over here, as the controller does"
+	states, _, err := from.NodeStates(ctx)
+	if err := from.Optional(err, missing); err != nil {
+		return nil, err
+	}
+	nodes, err := from.Nodes(ctx)
+	if err := from.Optional(err, missing); err != nil {
+		return nil, err
+	}
+	return known.InUse(pool, nodes, states), nil
 }
 
 // poolOf reads a pool with what else is declared: other pools of its segment keep addresses to themselves, too.

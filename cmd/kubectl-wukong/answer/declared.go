@@ -12,13 +12,15 @@ import (
 type Declared struct {
 	Pools        *render.Pools
 	Reservations []*render.Reservation
+
+	catalog *render.Catalog
 }
 
 // NewDeclared checks pools and reservations. Uplinks say which VLAN untagged frames belong to; without them, pools and
 // reservations of such a fabric's untagged segment are taken as they are written.
 func NewDeclared(uplinks []v1alpha1.HostUplink, pools []v1alpha1.AddressPool, reservations []v1alpha1.AddressReservation) *Declared {
 	catalog := render.NewCatalog(uplinks, nil)
-	d := &Declared{Pools: render.NewPools(catalog, pools)}
+	d := &Declared{Pools: render.NewPools(catalog, pools), catalog: catalog}
 	for i := range reservations {
 		d.Reservations = append(d.Reservations, render.NewReservation(catalog, &reservations[i]))
 	}

@@ -3,18 +3,24 @@ package answer
 import (
 	"net/netip"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/ipam"
+	"novasphere.dev/wukong-network/nmstate"
 	"novasphere.dev/wukong-network/render"
 )
 
 // Next gives the addresses, at most count of them, that a pool would give out next to holders for whom nothing is reserved.
-// leases are those of its segment.
-func (d *Declared) Next(pool *render.Pool, leases []v1alpha1.AddressLease, count int) []netip.Addr {
+// leases are those of its segment, and inUse are addresses that others use there.
+func (d *Declared) Next(pool *render.Pool, leases []v1alpha1.AddressLease, inUse []netip.Addr, count int) []netip.Addr {
 	var space ipam.Space
 	name := pool.Object.Name
 	space.Attach(name, d.Pools.Offer(pool, d.Reservations))
 	occupy(&space, leases)
+	for _, a := range inUse {
+		space.Set(a, ipam.Use{Phase: ipam.Allocated})
+	}
 	var out []netip.Addr
 	for len(out) < count {
 		a, ok := space.Choose(name, nil)
@@ -23,6 +29,24 @@ func (d *Declared) Next(pool *render.Pool, leases []v1alpha1.AddressLease, count
 		}
 		out = append(out, a)
 		space.Set(a, ipam.Use{Phase: ipam.Allocated})
+	}
+	return out
+}
+
+// InUse gives the addresses that nodes have or use on the segment of a pool: on their interfaces, as next hops, as DNS servers.
+// An interface that leads nobody knows where may lead there.
+func (d *Declared) InUse(pool *render.Pool, nodes []corev1.Node, states []nmstate.NodeNetworkState) []netip.Addr {
+	byName := map[string]*corev1.Node{}
+	for i := range nodes {
+		byName[nodes[i].Name] = &nodes[i]
+	}
+	var out []netip.Addr
+	for i := range states {
+		for _, claim := range render.NodeClaims(d.catalog, states[i].Name, byName[states[i].Name], &states[i]) {
+			if claim.Addr.IsValid() && !claim.Last.IsValid() && (claim.Segment == "" || claim.Segment == pool.Segment.String()) {
+				out = append(out, claim.Addr.Unmap().WithZone(""))
+			}
+		}
 	}
 	return out
 }

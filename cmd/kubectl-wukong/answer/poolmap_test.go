@@ -197,7 +197,7 @@ func TestThePartsOfAPoolAddUp(t *testing.T) {
 	if diff := cmp.Diff([]string{"13", "2", "3", "1", "7"}, got); diff != "" {
 		t.Errorf("total, used, reserved, cooling, free (-want +got):\n%s", diff)
 	}
-	next := d.Next(d.Pools.All()[0], leases, 100)
+	next := d.Next(d.Pools.All()[0], leases, nil, 100)
 	if len(next) != 7 || next[0] != netip.MustParseAddr("192.0.2.9") || next[6] != netip.MustParseAddr("192.0.2.8") {
 		t.Errorf("the free ones, those that were never used first: %v", next)
 	}
@@ -209,7 +209,7 @@ func TestAPoolThatCannotBeReadIsReportedWithoutAMap(t *testing.T) {
 	if r.Map != nil || len(r.Problems) != 1 || !strings.Contains(r.Problems[0], "spec.ranges[0]") {
 		t.Errorf("%+v", r)
 	}
-	if next := d.Next(d.Pools.All()[0], nil, 1); len(next) != 0 {
+	if next := d.Next(d.Pools.All()[0], nil, nil, 1); len(next) != 0 {
 		t.Errorf("it gives out %v", next)
 	}
 }

@@ -45,6 +45,29 @@ func TestCauses(t *testing.T) {
 	}
 }
 
+func TestAnErrorNamesTheRoleOrTheComponentThatIsMissing(t *testing.T) {
+	forbidden := apierrors.NewForbidden(schema.GroupResource{Resource: "x"}, "", errors.New("no"))
+	unknown := apierrors.NewGenericServerResponse(404, "GET", schema.GroupResource{Resource: "x"}, "", "404 page not found", 0, true)
+	for doing, want := range map[string]string{
+		"list AddressLeases":      "wukong-network-address-reader",
+		"list Nodes":              "wukong-network-host-reader",
+		"list NodeNetworkStates":  "wukong-network-host-reader",
+		"patch HostUplink worker": "wukong-network-host-operator",
+	} {
+		if err := explain(doing, forbidden); !strings.HasSuffix(err.Error(), "; ask an administrator for the ClusterRole "+want) {
+			t.Errorf("%s: %v", doing, err)
+		}
+	}
+	for doing, want := range map[string]string{
+		"list NodeNetworkStates": "kubernetes-nmstate", "list VirtualMachineInstances": "KubeVirt",
+		"list NetworkAttachmentDefinitions": "Multus", "list HostUplinks": "wukong-network",
+	} {
+		if err := explain(doing, unknown); !strings.HasSuffix(err.Error(), ": is "+want+" installed in this cluster?") {
+			t.Errorf("%s: %v", doing, err)
+		}
+	}
+}
+
 func TestWhatAnAnswerCanDoWithoutIsSaidOnce(t *testing.T) {
 	var out bytes.Buffer
 	c := &Cluster{options: Options{Diagnostics: &out}, skipping: map[string]bool{}}

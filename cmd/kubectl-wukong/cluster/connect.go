@@ -48,7 +48,7 @@ func Connect(flags *genericclioptions.ConfigFlags, options Options) (*Cluster, e
 	config.QPS, config.UserAgent = -1, options.Agent
 	config.WarningHandler = warnings{options.Diagnostics}
 	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{v1alpha1.AddToScheme, kubevirtv1.AddToScheme, nadv1.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{v1alpha1.AddToScheme, kubevirtv1.AddToScheme, nadv1.AddToScheme, corev1.AddToScheme} {
 		if err := add(scheme); err != nil {
 			return nil, err
 		}
@@ -72,6 +72,10 @@ func mapper() meta.RESTMapper {
 	m.AddSpecific(nadv1.SchemeGroupVersion.WithKind("NetworkAttachmentDefinition"), nadv1.SchemeGroupVersion.WithResource("network-attachment-definitions"),
 		nadv1.SchemeGroupVersion.WithResource("network-attachment-definition"), meta.RESTScopeNamespace)
 	m.Add(corev1.SchemeGroupVersion.WithKind("Namespace"), meta.RESTScopeRoot)
+	m.Add(corev1.SchemeGroupVersion.WithKind("Node"), meta.RESTScopeRoot)
+	for _, kind := range []schema.GroupVersionKind{nodeStateKind, enactmentKind, policyKind} {
+		m.Add(kind, meta.RESTScopeRoot)
+	}
 	return m
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -61,8 +62,8 @@ func explain(doing string, err error) error {
 	}
 	cause := causeOf(err)
 	fix := map[Cause]string{
-		Forbidden:    "; ask an administrator for the ClusterRole wukong-network-address-reader",
-		NotInstalled: "the API server does not know this kind: is wukong-network installed in this cluster?",
+		Forbidden:    "; ask an administrator for the ClusterRole " + roleFor(doing),
+		NotInstalled: "the API server does not know this kind: is " + ownerOf(doing) + " installed in this cluster?",
 		Changed:      "; look again and repeat the command",
 	}[cause]
 	text := err.Error()
@@ -70,6 +71,32 @@ func explain(doing string, err error) error {
 		text = ""
 	}
 	return &Error{Cause: cause, Text: manifests.Printable(fmt.Sprintf("%s: %s%s", doing, text, fix)), Err: err}
+}
+
+// roleFor is the role of config/rbac that allows what was tried.
+func roleFor(doing string) string {
+	verb, kind, _ := strings.Cut(doing, " ")
+	switch {
+	case verb == "patch" && strings.HasPrefix(kind, "HostUplink"):
+		return "wukong-network-host-operator"
+	case strings.HasPrefix(kind, "Node"):
+		return "wukong-network-host-reader"
+	}
+	return "wukong-network-address-reader"
+}
+
+// ownerOf is the component whose kind was asked for.
+func ownerOf(doing string) string {
+	_, kind, _ := strings.Cut(doing, " ")
+	switch {
+	case strings.HasPrefix(kind, "NodeNetwork"):
+		return "kubernetes-nmstate"
+	case strings.HasPrefix(kind, "VirtualMachine"):
+		return "KubeVirt"
+	case strings.HasPrefix(kind, "NetworkAttachment"):
+		return "Multus"
+	}
+	return "wukong-network"
 }
 
 func causeOf(err error) Cause {

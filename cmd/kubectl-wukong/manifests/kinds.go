@@ -20,30 +20,30 @@ type kind struct {
 	namespaced bool
 	// ours: its definition is known, so that its objects are checked.
 	ours bool
-	add  func(*render.Input, map[string]any) error
+	add  func(*Set, map[string]any) error
 }
 
 // kinds are those that are read, of every version: the API server knows which are served.
 var kinds = map[groupKind]kind{
-	{v1alpha1.GroupVersion.Group, "Wukong"}: {ours: true, namespaced: true, add: func(in *render.Input, o map[string]any) error {
-		return into(&in.Wukongs, o)
+	{v1alpha1.GroupVersion.Group, "Wukong"}: {ours: true, namespaced: true, add: func(s *Set, o map[string]any) error {
+		return into(&s.Input.Wukongs, o)
 	}},
-	{v1alpha1.GroupVersion.Group, "HostUplink"}: {ours: true, add: func(in *render.Input, o map[string]any) error {
-		return into(&in.HostUplinks, o)
+	{v1alpha1.GroupVersion.Group, "HostUplink"}: {ours: true, add: func(s *Set, o map[string]any) error {
+		return into(&s.Input.HostUplinks, o)
 	}},
-	{v1alpha1.GroupVersion.Group, "HostNetwork"}: {ours: true, add: func(in *render.Input, o map[string]any) error {
-		return into(&in.HostNetworks, o)
+	{v1alpha1.GroupVersion.Group, "HostNetwork"}: {ours: true, add: func(s *Set, o map[string]any) error {
+		return into(&s.Input.HostNetworks, o)
 	}},
-	{v1alpha1.GroupVersion.Group, "AddressPool"}: {ours: true, add: func(in *render.Input, o map[string]any) error {
-		return into(&in.AddressPools, o)
+	{v1alpha1.GroupVersion.Group, "AddressPool"}: {ours: true, add: func(s *Set, o map[string]any) error {
+		return into(&s.Input.AddressPools, o)
 	}},
-	{v1alpha1.GroupVersion.Group, "AddressReservation"}: {ours: true, add: func(in *render.Input, o map[string]any) error {
-		return into(&in.AddressReservations, o)
+	{v1alpha1.GroupVersion.Group, "AddressReservation"}: {ours: true, add: func(s *Set, o map[string]any) error {
+		return into(&s.Input.AddressReservations, o)
 	}},
-	{"", "Namespace"}: {add: func(in *render.Input, o map[string]any) error { return into(&in.Namespaces, o) }},
-	{"", "Node"}:      {add: func(in *render.Input, o map[string]any) error { return into(&in.Nodes, o) }},
-	{nmstate.GroupVersion.Group, "NodeNetworkState"}: {add: func(in *render.Input, o map[string]any) error {
-		return into(&in.NodeStates, o)
+	{"", "Namespace"}: {add: func(s *Set, o map[string]any) error { return into(&s.Input.Namespaces, o) }},
+	{"", "Node"}:      {add: func(s *Set, o map[string]any) error { return into(&s.Input.Nodes, o) }},
+	{nmstate.GroupVersion.Group, "NodeNetworkState"}: {add: func(s *Set, o map[string]any) error {
+		return into(&s.Input.NodeStates, o)
 	}},
 	{"k8s.cni.cncf.io", "NetworkAttachmentDefinition"}: {namespaced: true, add: addAttachment},
 }
@@ -80,7 +80,8 @@ func decodeAs[T any](object any) (T, error) {
 }
 
 // addAttachment keeps the bridge that an attachment leads to. One of another plugin has none.
-func addAttachment(in *render.Input, object map[string]any) error {
+func addAttachment(s *Set, object map[string]any) error {
+	in := &s.Input
 	nad, err := decodeAs[nadv1.NetworkAttachmentDefinition](object)
 	if err != nil {
 		return err

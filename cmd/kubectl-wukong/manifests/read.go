@@ -15,6 +15,8 @@ import (
 type Reader struct {
 	// Namespace is that of objects that name none.
 	Namespace string
+	// WithHosts reads what hosts report and what runs on them, too, and keeps the status of our kinds: see Set.Hosts.
+	WithHosts bool
 
 	schemas map[string]*kindSchema
 }
@@ -29,6 +31,8 @@ type Set struct {
 	PassedOver []string
 	// Ours is the number of objects of our kinds, whether accepted or refused.
 	Ours int
+	// Hosts has what is read only where the Reader is told to.
+	Hosts Hosts
 
 	places map[render.Object]place
 }
@@ -81,7 +85,7 @@ func (r *reading) value(content any, where place) {
 		r.unusable(where, "has neither apiVersion nor kind, so it is no Kubernetes object")
 		return
 	}
-	if items, ok := object["items"].([]any); ok && isList(apiVersion, kind) {
+	if items, ok := object["items"].([]any); ok && r.isList(apiVersion, kind) {
 		r.items(items, apiVersion, kind, where)
 		return
 	}
@@ -99,12 +103,12 @@ func (r *reading) unusable(where place, format string, args ...any) {
 }
 
 // isList tells lists of what is read, and v1 List, from kinds of others that happen to have items.
-func isList(apiVersion, kind string) bool {
+func (r *Reader) isList(apiVersion, kind string) bool {
 	item, found := strings.CutSuffix(kind, "List")
 	if !found || (item == "" && apiVersion != "v1") {
 		return false
 	}
-	_, known := kinds[groupKind{group(apiVersion), item}]
+	_, known := r.kind(groupKind{group(apiVersion), item})
 	return item == "" || known
 }
 
@@ -122,7 +126,7 @@ func (r *reading) items(items []any, apiVersion, kind string, where place) {
 }
 
 func (r *reading) object(object map[string]any, apiVersion, kind string, where place) {
-	known, found := kinds[groupKind{group(apiVersion), kind}]
+	known, found := r.kind(groupKind{group(apiVersion), kind})
 	metadata, _ := object["metadata"].(map[string]any)
 	named := render.Object{Kind: kind, Namespace: text(metadata["namespace"]), Name: text(metadata["name"])}
 	if !found {
@@ -167,14 +171,19 @@ func (r *reading) take(object map[string]any, named render.Object, known kind, w
 			r.errs = append(r.errs, err)
 			return
 		}
-		if refused := checked.admit(object); len(refused) > 0 {
+		status := object["status"]
+		refused := checked.admit(object)
+		if r.WithHosts && status != nil {
+			object["status"] = status
+		}
+		if len(refused) > 0 {
 			for _, p := range explain(named.Kind, object, refused) {
 				r.find(named, v1alpha1.ReasonInvalidSpec, p, where)
 			}
 			return
 		}
 	}
-	if err := known.add(&r.Input, object); err != nil {
+	if err := known.add(&r.Set, object); err != nil {
 		r.find(named, v1alpha1.ReasonInvalidSpec, problem{message: err.Error()}, where)
 	}
 }

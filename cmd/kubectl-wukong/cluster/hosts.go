@@ -1,0 +1,135 @@
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"novasphere.dev/wukong-network/api/v1alpha1"
+	"novasphere.dev/wukong-network/nmstate"
+	"novasphere.dev/wukong-network/render"
+)
+
+// Kinds of kubernetes-nmstate that are read.
+var (
+	nodeStateKind = nmstate.GroupVersion.WithKind("NodeNetworkState")
+	enactmentKind = nmstate.GroupVersion.WithKind("NodeNetworkConfigurationEnactment")
+	policyKind    = schema.FromAPIVersionAndKind(render.PolicyAPIVersion, render.PolicyKind)
+)
+
+// Uplink gives one HostUplink.
+func (c *Cluster) Uplink(ctx context.Context, name string) (*v1alpha1.HostUplink, error) {
+	u := &v1alpha1.HostUplink{}
+	return u, c.get(ctx, "HostUplink", client.ObjectKey{Name: name}, u)
+}
+
+// Nodes gives all nodes.
+func (c *Cluster) Nodes(ctx context.Context) ([]corev1.Node, error) {
+	list := func() *corev1.NodeList { return &corev1.NodeList{} }
+	return pages(ctx, c, "Nodes", list, func(l *corev1.NodeList) []corev1.Node { return l.Items })
+}
+
+// NodeStates gives what all nodes report, and the reports themselves by node, as JSON.
+func (c *Cluster) NodeStates(ctx context.Context) ([]nmstate.NodeNetworkState, map[string][]byte, error) {
+	raw, err := c.raw(ctx, nodeStateKind, "NodeNetworkStates")
+	if err != nil {
+		return nil, nil, err
+	}
+	out, reports := make([]nmstate.NodeNetworkState, len(raw)), map[string][]byte{}
+	for i := range raw {
+		if err := decode(&raw[i], &out[i]); err != nil {
+			return nil, nil, err
+		}
+		if current, found, _ := unstructured.NestedFieldNoCopy(raw[i].Object, "status", "currentState"); found {
+			if reports[out[i].Name], err = json.Marshal(current); err != nil {
+				return nil, nil, err
+			}
+		}
+	}
+	return out, reports, nil
+}
+
+// Enactments gives how all policies fare on all nodes.
+func (c *Cluster) Enactments(ctx context.Context) ([]nmstate.Enactment, error) {
+	raw, err := c.raw(ctx, enactmentKind, "NodeNetworkConfigurationEnactments")
+	if err != nil {
+		return nil, err
+	}
+	return decodeAll[nmstate.Enactment](raw)
+}
+
+// Policies gives all NodeNetworkConfigurationPolicies, whoever made them.
+func (c *Cluster) Policies(ctx context.Context) ([]render.Policy, error) {
+	raw, err := c.raw(ctx, policyKind, "NodeNetworkConfigurationPolicies")
+	if err != nil {
+		return nil, err
+	}
+	return decodeAll[render.Policy](raw)
+}
+
+// raw lists objects of a kind that has no type here that keeps all of it.
+func (c *Cluster) raw(ctx context.Context, kind schema.GroupVersionKind, kinds string) ([]unstructured.Unstructured, error) {
+	list := func() *unstructured.UnstructuredList {
+		l := &unstructured.UnstructuredList{}
+		l.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
+		return l
+	}
+	return pages(ctx, c, kinds, list, func(l *unstructured.UnstructuredList) []unstructured.Unstructured { return l.Items })
+}
+
+func decodeAll[T any](raw []unstructured.Unstructured) ([]T, error) {
+	out := make([]T, len(raw))
+	for i := range raw {
+		if err := decode(&raw[i], &out[i]); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+func decode(raw *unstructured.Unstructured, into any) error {
+	text, err := json.Marshal(raw.Object)
+	if err == nil {
+		err = json.Unmarshal(text, into)
+	}
+	if err != nil {
+		return fmt.Errorf("%s %s cannot be read: %w", raw.GetKind(), raw.GetName(), err)
+	}
+	return nil
+}
+
+// AnnotateUplink sets an annotation of a HostUplink, or takes it off where the value is empty. The object must be as it was
+// read: one that changed meanwhile is an Error with the cause Changed.
+func (c *Cluster) AnnotateUplink(ctx context.Context, u *v1alpha1.HostUplink, key, value string, mode DryRun) error {
+	var set any
+	if value != "" {
+		set = value
+	}
+	return c.patchUplink(ctx, u, mode, map[string]any{"metadata": map[string]any{
+		"resourceVersion": u.ResourceVersion, "annotations": map[string]any{key: set}}})
+}
+
+// PauseUplink sets spec.paused of a HostUplink, and no other field.
+func (c *Cluster) PauseUplink(ctx context.Context, u *v1alpha1.HostUplink, paused bool, mode DryRun) error {
+	return c.patchUplink(ctx, u, mode, map[string]any{"spec": map[string]any{"paused": paused}})
+}
+
+func (c *Cluster) patchUplink(ctx context.Context, u *v1alpha1.HostUplink, mode DryRun, patch map[string]any) error {
+	if mode == DryRunClient {
+		return nil
+	}
+	text, err := json.Marshal(patch)
+	if err != nil {
+		return err
+	}
+	c.options.Progress.Say("changing HostUplink %s", u.Name)
+	defer c.options.Progress.Done()
+	err = c.client.Patch(ctx, u.DeepCopy(), client.RawPatch(types.MergePatchType, text), &client.PatchOptions{DryRun: dryRun(mode)})
+	return explain("patch HostUplink "+u.Name, err)
+}

@@ -1,0 +1,310 @@
+package hosts
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"novasphere.dev/wukong-network/api/v1alpha1"
+	"novasphere.dev/wukong-network/nmstate"
+	"novasphere.dev/wukong-network/render"
+)
+
+// externalStandings gives where nodes stand with the policy that a pipeline applies.
+func (v *View) externalStandings(u *render.Uplink) []Standing {
+	name := u.Object.Spec.ExternalPolicy
+	p, exists := v.policies[name]
+	var out []Standing
+	for _, node := range v.nodeNames() {
+		if !selects(u.Object, v.labelsOf(node)) {
+			continue
+		}
+		s := Standing{Node: node, Progress: nmstate.ProgressLeftOut, Networks: v.carriedByLabel(u, node)}
+		s.Machines = v.attached(node, s.Networks)
+		switch {
+		case !exists:
+			s.Reason, s.Message = v1alpha1.ReasonExternalPolicyMissing, fmt.Sprintf("there is no policy %q: have the pipeline apply it", name)
+		case !labels.SelectorFromSet(p.object.Spec.NodeSelector).Matches(v.labelsOf(node)):
+			s.Reason, s.Message = v1alpha1.ReasonNodeNotSelected, fmt.Sprintf("policy %q does not select the node", name)
+		default:
+			e := v.enactments[enactmentKey{name, node}]
+			outcome := nmstate.Classify(nmstate.PolicyRef{Name: name, Generation: p.object.Generation, Created: p.object.CreationTimestamp.Time}, e)
+			s.Revision, s.Message = name, e.Message()
+			s.Progress, s.Reason = externalProgress(outcome)
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// externalProgress puts an outcome into the words of a rollout.
+func externalProgress(o nmstate.Outcome) (nmstate.Progress, string) {
+	switch {
+	case o.Failed():
+		return nmstate.ProgressFailing, string(o)
+	case o == nmstate.OutcomeApplied:
+		return nmstate.ProgressApplied, ""
+	case o == nmstate.OutcomeRetrying:
+		return nmstate.ProgressRetrying, ""
+	case o == nmstate.OutcomeWaiting:
+		return nmstate.ProgressWaiting, nmstate.NodeQueued
+	case o == nmstate.OutcomeMissing:
+		return nmstate.ProgressUnknown, nmstate.NodeEnactmentLost
+	}
+	return nmstate.ProgressApplying, ""
+}
+
+// carriedByLabel gives the networks of an uplink's fabric that the labels of a node say it has.
+func (v *View) carriedByLabel(u *render.Uplink, node string) []string {
+	var out []string
+	for _, n := range v.Catalog.HostNetworks() {
+		has := v.labelsOf(node)[v1alpha1.NetworkLabelPrefix+n.Object.Name] == v1alpha1.NetworkLabelValue
+		if has && n.Object.Spec.PhysicalNetwork == u.Object.Spec.PhysicalNetwork {
+			out = append(out, n.Object.Name)
+		}
+	}
+	return out
+}
+
+// marks is what the labels and annotations of a node say about one HostUplink. Revisions are hashes; empty is none.
+type marks struct{ revision, applied, renewing string }
+
+func (v *View) marksOf(node, uplink string) marks {
+	n := v.nodes[node]
+	if n == nil {
+		return marks{}
+	}
+	out := marks{
+		revision: n.Labels[v1alpha1.UplinkLabelPrefix+uplink],
+		applied:  n.Annotations[v1alpha1.AppliedAnnotationPrefix+uplink],
+		renewing: n.Annotations[v1alpha1.RenewAnnotationPrefix+uplink],
+	}
+	if u, known := v.Catalog.Uplink(uplink); known && out.held() == "" {
+		// One that came back still has what it left with.
+		for _, d := range u.Object.Status.Departed {
+			if d.Node == node {
+				out.renewing = strings.TrimPrefix(d.Revision, render.PolicyName(uplink, ""))
+			}
+		}
+	}
+	return out
+}
+
+// held is the revision that the node has, or is about to have.
+func (m marks) held() string { return cmp.Or(m.revision, m.renewing, m.applied) }
+
+// Standing is where one node stands with one HostUplink.
+type Standing struct {
+	Node     string           `json:"node"`
+	Progress nmstate.Progress `json:"progress"`
+	Reason   string           `json:"reason,omitempty"`
+	// Message is the one meaningful line.
+	Message string `json:"message,omitempty"`
+	// Revision is the policy that the node is on; empty for none.
+	Revision string `json:"revision,omitempty"`
+	// Networks are the HostNetworks that this revision builds.
+	Networks []string `json:"networks,omitempty"`
+	// Machines are the running machines of the node that are attached to them.
+	Machines []Machine `json:"machines,omitempty"`
+}
+
+// trouble says whether an engineer should look at the node.
+func (s Standing) trouble() bool {
+	return s.Progress == nmstate.ProgressFailing || s.Progress == nmstate.ProgressUnknown || s.Progress == nmstate.ProgressRetrying
+}
+
+// standings gives where every node stands that a HostUplink selects, or that still has something of it, by name. It is planned
+// as the controller plans, from what nodes, enactments and node states say now.
+func (v *View) standings(u *render.Uplink, now time.Time) ([]Standing, *nmstate.Stop) {
+	if u.Object.Spec.Management == v1alpha1.ManagementExternal {
+		return v.externalStandings(u), nil
+	}
+	target := v.wanted(u)
+	in := v.rollout(u)
+	had := map[string]nmstate.State{}
+	for _, name := range v.nodeNames() {
+		if n, state, ok := v.rolloutNode(u, name, target, now); ok {
+			in.Nodes = append(in.Nodes, n)
+			had[name] = state
+		}
+	}
+	in.BudgetUsed = v.busyElsewhere(u.Object.Name)
+	plan := nmstate.PlanRollout(in)
+	var out []Standing
+	for _, p := range plan.Nodes {
+		s := Standing{Node: p.Name, Progress: p.Progress, Reason: p.Reason, Message: p.Message,
+			Networks: v.networksIn(u, had[p.Name])}
+		if hash := v.marksOf(p.Name, u.Object.Name).held(); hash != "" {
+			s.Revision = render.PolicyName(u.Object.Name, hash)
+		}
+		s.Machines = v.attached(p.Name, s.Networks)
+		out = append(out, v.told(u.Object, s, had[p.Name]))
+	}
+	return out, plan.Stopped
+}
+
+// told adds what concerns a node that has its revision: that it shows something else, or what only the controller knows.
+func (v *View) told(u *v1alpha1.HostUplink, s Standing, had nmstate.State) Standing {
+	if s.Progress != nmstate.ProgressApplied {
+		return s
+	}
+	if drift := nmstate.Differences(had, v.report(s.Node)); len(drift) > 0 {
+		s.Reason, s.Message = v1alpha1.ReasonNodeDrifted, drift[0].Message
+	}
+	if u.Status.ObservedGeneration != u.Generation {
+		return s
+	}
+	for _, p := range u.Status.Problems {
+		if p.Node == s.Node && p.Reason != "" {
+			s.Reason, s.Message = p.Reason, p.Message
+		}
+	}
+	return s
+}
+
+func (v *View) rollout(u *render.Uplink) nmstate.Rollout {
+	in := nmstate.Rollout{Canary: 1, MaxUnavailable: intstr.FromString("10%"), Paused: u.Object.Spec.Paused}
+	if c := u.Object.Spec.Rollout.Canary; c != nil {
+		in.Canary = int(*c)
+	}
+	if m := u.Object.Spec.Rollout.MaxUnavailable; m != nil {
+		in.MaxUnavailable = *m
+	}
+	return in
+}
+
+// wanted is the revision that nodes shall have: the one that the controller goes by, or the one that it would render.
+func (v *View) wanted(u *render.Uplink) nmstate.State {
+	prefix := render.PolicyName(u.Object.Name, "")
+	if hash, ours := strings.CutPrefix(u.Object.Status.Revision, prefix); ours {
+		if state, known := v.revisionOf(u.Object.Name, hash); known {
+			return state
+		}
+	}
+	r, err := v.Catalog.Revision(u.Object, v.inUse)
+	if err != nil || r == nil || u.Object.Status.ObservedGeneration > 0 && u.Object.Status.Revision == "" {
+		return nmstate.State{}
+	}
+	return r.State
+}
+
+// rolloutNode judges one node; false where the uplink has nothing to do with it. The state is what the node has.
+func (v *View) rolloutNode(u *render.Uplink, name string, target nmstate.State, now time.Time) (nmstate.RolloutNode, nmstate.State, bool) {
+	uplink := u.Object.Name
+	m := v.marksOf(name, uplink)
+	matches := selects(u.Object, v.labelsOf(name))
+	if !matches && m.held() == "" {
+		return nmstate.RolloutNode{}, nmstate.State{}, false
+	}
+	n := nmstate.RolloutNode{Name: name, Ready: v.ready(name), Current: m.revision, Renewing: m.renewing, Proof: m.applied}
+	had, _ := v.revisionOf(uplink, m.held())
+	e := v.enactments[enactmentKey{render.PolicyName(uplink, m.revision), name}]
+	n.Outcome, n.Message = v.outcome(uplink, m.revision, e), e.Message()
+	older, blocked := v.olderOn(name, u)
+	if !matches || blocked && m.held() != "" {
+		target = nmstate.State{}
+	}
+	next := target
+	var want *render.Revision
+	if len(target.Interfaces) > 0 {
+		n.Want = target.Hash()
+		want = &render.Revision{Uplink: uplink, Hash: n.Want, State: target}
+	}
+	proof := nmstate.Unproven
+	if n.Current != "" && (n.Proof == n.Current || n.Outcome == nmstate.OutcomeApplied) {
+		proof = nmstate.Proven
+	}
+	if want != nil || m.held() != "" {
+		if via, needed := v.passage(u, name, had, want, proof); needed {
+			next, n.Via = via.State, via.Hash
+		}
+	}
+	switch {
+	case len(next.Interfaces) == 0:
+	case blocked && n.Want != "":
+		n.Refused = overlapRefusal(older)
+	default:
+		n.Refused = v.check(u, name, next, had)
+	}
+	n.Overdue = n.Current != "" && !n.Outcome.Final() && v.silent(name, uplink, e, now)
+	return n, had, true
+}
+
+// listed says whether an annotation lists a node, by name or by *.
+func listed(annotation, node string) bool {
+	return slices.ContainsFunc(strings.Split(annotation, ","), func(name string) bool {
+		name = strings.TrimSpace(name)
+		return name == node || name == "*"
+	})
+}
+
+func overlapRefusal(older string) *nmstate.Refusal {
+	return &nmstate.Refusal{Reason: v1alpha1.ReasonUplinkOverlap,
+		Message: fmt.Sprintf("HostUplink %q is older and has the node: let the nodeSelector of one of them leave the node out", older)}
+}
+
+// check asks whether a node may get a state. had is what it has of this uplink.
+func (v *View) check(u *render.Uplink, node string, next, had nmstate.State) *nmstate.Refusal {
+	if refusal := v.namedElsewhere(node, next); refusal != nil {
+		return refusal
+	}
+	own := append(had.Built(), had.Removed()...)
+	if listed(u.Object.Annotations[v1alpha1.AdoptAnnotation], node) {
+		own = append(own, next.Built()...)
+	}
+	return nmstate.CheckTarget(nmstate.TargetCheck{Node: v.report(node), Target: next, NodeAddresses: v.addressesOf(node), Own: own})
+}
+
+func (v *View) outcome(uplink, hash string, e *nmstate.Enactment) nmstate.Outcome {
+	p, exists := v.policies[render.PolicyName(uplink, hash)]
+	switch {
+	case hash == "" || !exists:
+		return nmstate.OutcomeMissing
+	case !p.intact:
+		return nmstate.OutcomeStale
+	}
+	return nmstate.Classify(nmstate.PolicyRef{Name: p.object.Name, Generation: p.object.Generation, Created: p.object.CreationTimestamp.Time}, e)
+}
+
+// silentAfter is how long a node may take without an answer, as the controller has it.
+const silentAfter = 20 * time.Minute
+
+func (v *View) silent(node, uplink string, e *nmstate.Enactment, now time.Time) bool {
+	var since time.Time
+	if n := v.nodes[node]; n != nil {
+		since, _ = time.Parse(time.RFC3339, n.Annotations[v1alpha1.SinceAnnotationPrefix+uplink])
+	}
+	if since.IsZero() && e != nil {
+		since = e.CreationTimestamp.Time
+	}
+	return !since.IsZero() && !now.IsZero() && now.After(since.Add(silentAfter))
+}
+
+// ready is the Ready condition. A node that is known by its report alone counts as ready.
+func (v *View) ready(node string) bool {
+	n := v.nodes[node]
+	return n == nil || len(n.Status.Conditions) == 0 || slices.ContainsFunc(n.Status.Conditions, func(c corev1.NodeCondition) bool {
+		return c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue
+	})
+}
+
+// busyElsewhere counts the nodes that other HostUplinks have in transition.
+func (v *View) busyElsewhere(uplink string) int {
+	busy := 0
+	for _, name := range v.nodeNames() {
+		if slices.ContainsFunc(v.Catalog.Uplinks(), func(u *render.Uplink) bool {
+			m := v.marksOf(name, u.Object.Name)
+			e := v.enactments[enactmentKey{render.PolicyName(u.Object.Name, m.revision), name}]
+			return u.Object.Name != uplink && m.held() != "" && (m.applied != m.revision || v.outcome(u.Object.Name, m.revision, e).Failed())
+		}) {
+			busy++
+		}
+	}
+	return busy
+}

@@ -1,0 +1,138 @@
+package commands_test
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/yaml"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"novasphere.dev/wukong-network/api/v1alpha1"
+	"novasphere.dev/wukong-network/controllers"
+	"novasphere.dev/wukong-network/e2e/cluster"
+)
+
+// TestHostScripts runs the commands about hosts on an API server that has the objects of the scripts without a cluster, and no
+// controller. Scripts begin as the operator, whose rights are those of config/rbac. as NAME goes on as the reader, or as
+// nobody.
+func TestHostScripts(t *testing.T) {
+	c := cluster.ForTest(t, cluster.Options{})
+	settle(t, c)
+	binary := build(t)
+	configs := t.TempDir()
+	for _, name := range []string{"operator", "reader", "nobody"} {
+		config, err := c.ServiceAccountConfig(t.Context(), "team-a", name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		writeKubeconfig(t, filepath.Join(configs, name), config)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/host/script", UpdateScripts: *update, RequireExplicitExec: true, RequireUniqueNames: true,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("PATH", filepath.Dir(binary)+string(os.PathListSeparator)+filepath.Dir(c.KubectlPath())+string(os.PathListSeparator)+e.Getenv("PATH"))
+			e.Setenv("KUBECONFIG", filepath.Join(configs, "operator"))
+			e.Setenv("ADMIN", c.Kubeconfig())
+			e.Setenv("WUKONG_NMSTATECTL", "none")
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"as": func(ts *testscript.TestScript, _ bool, args []string) {
+				ts.Setenv("KUBECONFIG", filepath.Join(configs, args[0]))
+			},
+		},
+	})
+}
+
+// settle makes the objects with their status, and the accounts with their roles.
+func settle(t *testing.T, c *cluster.Cluster) {
+	t.Helper()
+	admin, err := client.New(c.AdminConfig(), client.Options{Scheme: controllers.NewScheme()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	roles, err := os.ReadFile(filepath.Join(repository(t), "config", "rbac", "host_roles.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Apply(t.Context(), roles); err != nil {
+		t.Fatal(err)
+	}
+	var objects []client.Object
+	for _, name := range []string{"team-a", "team-b"} {
+		objects = append(objects, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}})
+	}
+	for account, bound := range map[string][]string{"operator": {"reader", "operator"}, "reader": {"reader"}, "nobody": nil} {
+		objects = append(objects, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: "team-a", Name: account}})
+		for _, role := range bound {
+			objects = append(objects, &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: account + "-" + role},
+				RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "wukong-network-host-" + role},
+				Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: "team-a", Name: account}}})
+		}
+	}
+	for _, o := range objects {
+		if err := admin.Create(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text, err := os.ReadFile(filepath.Join(repository(t), "cmd", "kubectl-wukong", "testdata", "hosts", "cluster.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var uplink string
+	documents := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(text), 4096)
+	for {
+		o := &unstructured.Unstructured{}
+		if err := documents.Decode(o); errors.Is(err, io.EOF) {
+			return
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		if annotations := o.GetAnnotations(); annotations[v1alpha1.OwnerUIDAnnotation] != "" {
+			annotations[v1alpha1.OwnerUIDAnnotation] = uplink
+			o.SetAnnotations(annotations)
+		}
+		place(t, admin, o)
+		if o.GetKind() == "HostUplink" {
+			uplink = string(o.GetUID())
+		}
+	}
+}
+
+// place creates an object and gives it its status, as if a controller had looked at this generation.
+func place(t *testing.T, admin client.Client, o *unstructured.Unstructured) {
+	t.Helper()
+	status, hasStatus := o.Object["status"].(map[string]any)
+	for _, field := range []string{"uid", "generation", "creationTimestamp"} {
+		unstructured.RemoveNestedField(o.Object, "metadata", field)
+	}
+	if err := admin.Create(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	if !hasStatus {
+		return
+	}
+	if _, observed := status["observedGeneration"]; observed {
+		status["observedGeneration"] = o.GetGeneration()
+	}
+	o.Object["status"] = status
+	if o.GetKind() == "VirtualMachineInstance" {
+		// The definition of the kind has no subresource of the status.
+		if err := admin.Update(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if err := admin.Status().Update(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+}
