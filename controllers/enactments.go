@@ -55,6 +55,19 @@ func failedAt(e *nmstate.Enactment) time.Time {
 	return time.Time{}
 }
 
+// appliedAt is when an enactment last said that the node has the revision; the zero time where it does not.
+func appliedAt(e *nmstate.Enactment) time.Time {
+	if e == nil {
+		return time.Time{}
+	}
+	for _, c := range e.Status.Conditions {
+		if c.Type == nmstate.ConditionAvailable && c.Status == "True" {
+			return c.LastHeartbeatTime.Time
+		}
+	}
+	return time.Time{}
+}
+
 // listNodeStates gives the reports of all nodes by node, shared with the cache.
 func listNodeStates(ctx context.Context, c client.Reader) (map[string]*nmstate.NodeNetworkState, error) {
 	list := &nmstate.NodeNetworkStateList{}

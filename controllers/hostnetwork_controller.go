@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
+	"novasphere.dev/wukong-network/nmstate"
 	"novasphere.dev/wukong-network/render"
 )
 
@@ -52,10 +53,12 @@ type hostNetworkScope struct {
 	nodes       []corev1.Node
 	policies    map[string]nmstatev1.NodeNetworkConfigurationPolicy
 	enactments  enactments
+	states      map[string]*nmstate.NodeNetworkState
 	nmstateGone bool
 
 	// Set by observe.
 	revisions map[revisionKey]heldRevision // those that nodes hold
+	drifts    []v1alpha1.NodeProblem       // nodes that no longer show what was built for the network
 	holders   int                          // nodes that still have, or may have, the network
 	ready     int32
 
@@ -118,7 +121,10 @@ func (r *HostNetworkReconciler) gather(ctx context.Context, s *hostNetworkScope)
 	for _, p := range policies.Items {
 		s.policies[p.Name] = p
 	}
-	s.enactments, err = listEnactments(ctx, r.Client)
+	if s.enactments, err = listEnactments(ctx, r.Client); err != nil {
+		return err
+	}
+	s.states, err = listNodeStates(ctx, r.Client)
 	return err
 }
 
@@ -136,7 +142,14 @@ func (r *HostNetworkReconciler) provision(_ context.Context, s *hostNetworkScope
 
 // letGo takes the finalizer off a deleted HostNetwork when nobody uses it and no node has it, after its attachments are gone.
 func (r *HostNetworkReconciler) letGo(ctx context.Context, s *hostNetworkScope) error {
-	if s.network.DeletionTimestamp.IsZero() || len(s.users) > 0 || s.holders > 0 || s.before.Status.Provisioned {
+	if s.network.DeletionTimestamp.IsZero() {
+		return nil
+	}
+	leaving, err := definitionsLeaving(ctx, r.Live)
+	if err != nil {
+		return err
+	}
+	if !leaving && (len(s.users) > 0 || s.holders > 0 || s.before.Status.Provisioned) {
 		return nil
 	}
 	if err := r.deleteAttachments(ctx, s); err != nil {

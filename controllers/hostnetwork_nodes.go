@@ -42,10 +42,17 @@ func networksProvisioned(s *hostNetworkScope) sets.Set[string] {
 	return out.Delete(s.network.Name)
 }
 
-// observeNode looks at one node through one uplink. A node has the network on three proofs: its label, the proof of the
-// revision that it is on, and that this revision says about the network what is declared now.
+// observeNode looks at one node through one uplink. A node has the network on these proofs: its label, which is set on evidence
+// and taken off when something speaks against it; and, unless somebody else builds the network, the proof of the revision that
+// the node is on, and that this revision says about the network what is declared now.
 func (s *hostNetworkScope) observeNode(u *render.Uplink, target *render.Revision, node *corev1.Node) {
 	labelled := node.Labels[v1alpha1.NetworkLabelPrefix+s.network.Name] == v1alpha1.NetworkLabelValue
+	if s.known.Observed() || u.Object.Spec.Management == v1alpha1.ManagementExternal {
+		if labelled && selects(u.Object, node) {
+			s.ready++
+		}
+		return
+	}
 	m := marksOf(node, u.Object.Name)
 	if m.held() == "" {
 		return
@@ -54,10 +61,19 @@ func (s *hostNetworkScope) observeNode(u *render.Uplink, target *render.Revision
 	if labelled || r.holds {
 		s.holders++
 	}
-	if !labelled || !r.alike || m.Revision == "" || m.Applied != m.Revision || !selects(u.Object, node) {
+	if !r.alike || m.Revision == "" || m.Applied != m.Revision || !selects(u.Object, node) {
 		return
 	}
-	if !hasFailed(s.enactments.of(render.PolicyName(u.Object.Name, m.Revision), node.Name)) {
+	e := s.enactments.of(render.PolicyName(u.Object.Name, m.Revision), node.Name)
+	if hasFailed(e) {
+		return
+	}
+	if found := s.driftOn(u, r.state, node.Name, e); len(found) > 0 {
+		s.drifts = append(s.drifts, v1alpha1.NodeProblem{Node: node.Name, Progress: v1alpha1.NodeApplied,
+			Reason: v1alpha1.ReasonNodeDrifted, Message: clip(fmt.Sprintf("HostUplink %s: %s", u.Object.Name, drifted(found)))})
+		return
+	}
+	if labelled {
 		s.ready++
 	}
 }
@@ -71,6 +87,7 @@ type heldRevision struct {
 	holds bool
 	// alike: it says about the network what is declared now.
 	alike bool
+	state nmstate.State
 }
 
 // onRevision reads a revision. Thousands of nodes are on one, so that each is read once.
@@ -81,6 +98,7 @@ func (s *hostNetworkScope) onRevision(u *render.Uplink, target *render.Revision,
 	}
 	var r heldRevision
 	if state, known := s.stateOf(u.Object, hash); known {
+		r.state = state
 		r.holds = s.catalog.Carries(u, s.known, state) || s.takesAway(u, state)
 		r.alike = target != nil && s.catalog.BuiltAlike(u, s.known, state, target.State)
 	}
@@ -89,6 +107,26 @@ func (s *hostNetworkScope) onRevision(u *render.Uplink, target *render.Revision,
 	}
 	s.revisions[key] = r
 	return r
+}
+
+// driftOn gives what a node shows otherwise than its revision says of what the network stands on.
+func (s *hostNetworkScope) driftOn(u *render.Uplink, state nmstate.State, node string, e *nmstate.Enactment) []nmstate.Difference {
+	report := s.states[node]
+	if report == nil {
+		return nil
+	}
+	found := nmstate.DifferencesOf(state, report.Node, s.known.TopInterface(u))
+	if len(found) == 0 {
+		return nil
+	}
+	wait, counts := outdates(report, e, s.now)
+	if wait > 0 && (s.requeue == 0 || wait < s.requeue) {
+		s.requeue = wait
+	}
+	if !counts {
+		return nil
+	}
+	return found
 }
 
 // stateOf gives the content of a policy of the uplink, if it is intact.
@@ -107,11 +145,15 @@ func (s *hostNetworkScope) takesAway(u *render.Uplink, state nmstate.State) bool
 	return slices.ContainsFunc(state.Removed(), func(r nmstate.InterfaceRef) bool { return r.Name == top })
 }
 
-// problemsOn gathers the first problems of nodes from the uplinks that serve the network.
-func problemsOn(uplinks []*v1alpha1.HostUplink) []v1alpha1.NodeProblem {
-	var out []v1alpha1.NodeProblem
+// problemsOn gathers the first problems of nodes from the uplinks that serve the network. Of nodes that drifted only those
+// count whose drift is about the network.
+func problemsOn(uplinks []*v1alpha1.HostUplink, drifts []v1alpha1.NodeProblem) []v1alpha1.NodeProblem {
+	out := slices.Clone(drifts)
 	for _, u := range uplinks {
 		for _, p := range u.Status.Problems {
+			if p.Reason == v1alpha1.ReasonNodeDrifted && u.Spec.Management != v1alpha1.ManagementExternal {
+				continue
+			}
 			p.Message = clip(fmt.Sprintf("HostUplink %s: %s", u.Name, p.Message))
 			out = append(out, p)
 		}

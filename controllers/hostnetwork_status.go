@@ -45,7 +45,7 @@ func (s *hostNetworkScope) report() {
 		}
 		status.ReadyNodes = s.ready
 		status.NodesSummary = fmt.Sprintf("%d/%d", status.ReadyNodes, status.EligibleNodes)
-		status.Problems = problemsOn(s.uplinks)
+		status.Problems = problemsOn(s.uplinks, s.drifts)
 	}
 	status.NotActedOn = s.known.Notices
 	for _, w := range s.known.Warnings {
@@ -94,6 +94,8 @@ func provisionedVerdict(s *hostNetworkScope) Verdict {
 		return Verdict{Stalled, v1alpha1.ReasonNoMatchingNodes, fmt.Sprintf("HostUplink %s: nodeSelector matches no node", strings.Join(status.Uplinks, ", "))}
 	case status.EligibleNodes == 0:
 		return Verdict{Stalled, v1alpha1.ReasonNoEligibleNodes, "no node passes the checks" + s.first(v1alpha1.NodeLeftOut)}
+	case len(s.drifts) > 0:
+		return Verdict{Stalled, v1alpha1.ReasonNodeDrifted, fmt.Sprintf("%s: %s (%s)", s.drifts[0].Node, s.drifts[0].Message, nodes)}
 	case status.ReadyNodes < status.EligibleNodes && stuck != nil:
 		return *stuck
 	case status.ReadyNodes < status.EligibleNodes:
@@ -151,12 +153,18 @@ func (s *hostNetworkScope) leftOut() int32 {
 func (s *hostNetworkScope) stuckUplink() *Verdict {
 	for _, u := range s.uplinks {
 		for _, c := range u.Status.Conditions {
-			if c.Type == v1alpha1.ConditionStalled && c.Reason != v1alpha1.ReasonNoMatchingNodes && c.Reason != v1alpha1.ReasonNoEligibleNodes {
+			if c.Type == v1alpha1.ConditionStalled && !aboutOthers(c.Reason) {
 				return &Verdict{Stalled, c.Reason, fmt.Sprintf("HostUplink %s: %s", u.Name, c.Message)}
 			}
 		}
 	}
 	return nil
+}
+
+// aboutOthers says whether an uplink is stalled for a reason that the network tells in its own words, or that is about another
+// network.
+func aboutOthers(reason string) bool {
+	return reason == v1alpha1.ReasonNoMatchingNodes || reason == v1alpha1.ReasonNoEligibleNodes || reason == v1alpha1.ReasonNodeDrifted
 }
 
 // first names the first node of such a progress with its message.

@@ -18,6 +18,7 @@ import (
 	nmstatev1 "github.com/nmstate/kubernetes-nmstate/api/v1"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
+	"novasphere.dev/wukong-network/nmstate"
 )
 
 // SetupHostNetwork adds the controller to the manager.
@@ -42,6 +43,10 @@ func SetupHostNetwork(mgr manager.Manager, cfg Config, components *Components) e
 		declared := predicate.Or[client.Object](predicate.GenerationChangedPredicate{}, predicate.LabelChangedPredicate{})
 		every := handler.TypedEnqueueRequestsFromMapFunc(r.everyNetwork)
 		if err := watchAll(c, mgr, every, declared, &nmstatev1.NodeNetworkConfigurationPolicy{}); err != nil {
+			return err
+		}
+		// What nodes show tells whether they still have what was built.
+		if err := watchAll(c, mgr, gathered(enactmentPace, r.everyNetwork), stateMatters{}, &nmstate.NodeNetworkState{}); err != nil {
 			return err
 		}
 		return lookAtAll(c, r.everyNetwork)

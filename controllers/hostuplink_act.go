@@ -142,6 +142,11 @@ func (r *HostUplinkReconciler) moveNodes(ctx context.Context, s *uplinkScope) er
 			r.tell(ctx, s, note.kind, note.reason, "%s", note.message)
 		}
 	}
+	for _, node := range s.strays() {
+		if _, err := r.nodes.write(ctx, node, s.strayEdit(node)); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -155,6 +160,9 @@ func normal(reason, format string, args ...any) note {
 // markFor gives the marks that the plan asks for on one node, or those that it has.
 func (s *uplinkScope) markFor(m *member) (marks, note) {
 	name := m.node.Name
+	if s.external() && m.marks.held() != "" {
+		return marks{}, normal(v1alpha1.ReasonNodeMoved, "node %s is left to policy %s, with what is built there", name, s.uplink.Spec.ExternalPolicy)
+	}
 	for _, move := range s.plan.Moves {
 		if move.Node == name {
 			return s.markMove(m, move)
@@ -198,41 +206,16 @@ func (s *uplinkScope) leftBehind(m *member) string {
 	return interfaceNames(nmstate.Leftovers(s.without(m.had), nmstate.State{}, nmstate.Unproven))
 }
 
-// edit turns marks into a change of the node, with the labels by which machines find the networks: set on proof, and taken off
-// in the same write that moves the node to a revision without the network.
+// edit turns marks into a change of the node, with the labels by which machines find the networks: they are taken off in the
+// same write that moves the node to a revision without the network.
 func (s *uplinkScope) edit(m *member, after marks) nodeEdit {
 	var edit nodeEdit
 	before := marksOf(m.node, s.uplink.Name)
 	if after != before {
 		edit.mark(s.uplink.Name, after)
 	}
-	if before.held() == "" && after.held() == "" {
-		return edit
-	}
-	state := m.had
-	if after.held() != before.held() {
-		state, _ = s.stateOf(after.held())
-	}
-	has := s.networksIn(state)
-	for _, name := range networkLabels(m.node) {
-		if s.decides(name) && !slices.Contains(has, name) {
-			edit.label(v1alpha1.NetworkLabelPrefix+name, "")
-		}
-	}
-	proven := after.Revision != "" && after.Applied == after.Revision && !m.rollout.Outcome.Failed() && m.rollout.Outcome != nmstate.OutcomeStale
-	if proven {
-		for _, name := range has {
-			edit.label(v1alpha1.NetworkLabelPrefix+name, v1alpha1.NetworkLabelValue)
-		}
-	}
+	s.labelNetworks(m, after, &edit)
 	return edit
-}
-
-// decides says whether the label of a network is this uplink's to set on its nodes: networks of its fabric, and networks that
-// no longer exist.
-func (s *uplinkScope) decides(network string) bool {
-	n, exists := s.catalog.HostNetwork(network)
-	return !exists || n.Object.Spec.PhysicalNetwork == s.uplink.Spec.PhysicalNetwork
 }
 
 // deleteUnneeded deletes policies that no node is on, and none goes to.

@@ -10,6 +10,7 @@ import (
 	nmstatev1 "github.com/nmstate/kubernetes-nmstate/api/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -56,10 +57,12 @@ type uplinkScope struct {
 	enactments  enactments
 	policies    map[string]policy // ours, by hash
 	foreign     []foreignPolicy
+	observed    *observedPolicy // that of an External uplink, if it exists
 	nmstateGone bool
 	departed    []v1alpha1.DepartedNode
 
 	// Set by decide.
+	inUse    sets.Set[string]            // HostNetworks of the fabric that hosts should have
 	declared *render.Revision            // what is declared: the target unless it was rolled back
 	target   *render.Revision            // nil: nothing is to be built
 	rendered map[string]*render.Revision // by hash: the target, and the removals that nodes pass through

@@ -25,6 +25,10 @@ func (r *HostUplinkReconciler) decide(_ context.Context, s *uplinkScope) error {
 		s.verdict = &Verdict{Working, v1alpha1.ReasonNodeNetworkProgressing, fmt.Sprintf("waits for what HostNetwork %q needs", waiting)}
 		return errStop
 	}
+	s.inUse = inUse
+	if s.external() {
+		return s.observeExternal(inUse)
+	}
 	if err := s.aim(inUse); err != nil {
 		return err
 	}

@@ -36,7 +36,7 @@ func (r *HostUplinkReconciler) gather(ctx context.Context, s *uplinkScope) error
 	if s.enactments, err = listEnactments(ctx, r.Client); err != nil {
 		return err
 	}
-	if s.policies, s.foreign, err = r.listPolicies(ctx, s.uplink, s.catalog.Uplinks()); err != nil {
+	if err = r.listPolicies(ctx, s); err != nil {
 		return err
 	}
 	return r.findMissing(ctx, s)

@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -22,6 +23,10 @@ type member struct {
 	// next is the revision that the node goes to, or is on; nil is none.
 	next      *render.Revision
 	enactment *nmstate.Enactment
+	// rivalled: another HostUplink keeps this one from the node.
+	rivalled bool
+	// drift is what the node shows otherwise than the revision that it was proved to have.
+	drift []nmstate.Difference
 	// abandoned: an engineer gave the node up, so that it goes without giving back what was built.
 	abandoned bool
 	rollout   nmstate.RolloutNode
@@ -38,6 +43,7 @@ func (r *HostUplinkReconciler) member(s *uplinkScope, node *corev1.Node) *member
 	s.place(m)
 	s.fate(m)
 	s.route(m)
+	s.findDrift(m)
 	r.timing(s, m)
 	return m
 }
@@ -110,6 +116,7 @@ func (s *uplinkScope) route(m *member) {
 	n := &m.rollout
 	want := s.target
 	blocking := rivalOn(m.node, s.known, s.catalog.Uplinks())
+	m.rivalled = blocking != nil
 	held := n.Current != "" || n.Renewing != ""
 	if !m.matches || (blocking != nil && blocking.claims && held) {
 		want = nil
@@ -133,17 +140,21 @@ func (s *uplinkScope) route(m *member) {
 	n.Lingering = n.Current != m.next.Hash && s.enactments.of(m.next.Name, m.node.Name) != nil
 }
 
-// removal gives the revision by which the node gives back what want lacks, or nil.
+// removal gives the revision by which the node gives back what want lacks, or moves its own addresses, or nil.
 func (s *uplinkScope) removal(m *member, want *render.Revision) *render.Revision {
 	n := m.rollout
-	if n.Current == "" && n.Renewing == "" {
+	held := n.Current != "" || n.Renewing != ""
+	if want == nil && !held {
 		return nil
 	}
-	proof := nmstate.Unproven
+	passage := nmstate.Passage{Current: m.had, Retained: s.retained(m.had)}
 	if n.Current != "" && (n.Proof == n.Current || n.Outcome == nmstate.OutcomeApplied) {
-		proof = nmstate.Proven
+		passage.Proof = nmstate.Proven
 	}
-	via, needed := render.RemovalRevision(s.uplink.Name, want, s.without(m.had), proof)
+	if state := s.states[n.Name]; state != nil {
+		passage.Node = state.Node
+	}
+	via, needed := render.PassageRevision(s.uplink.Name, want, passage)
 	if !needed {
 		return nil
 	}
@@ -151,21 +162,26 @@ func (s *uplinkScope) removal(m *member, want *render.Revision) *render.Revision
 	return via
 }
 
-// without leaves out what networks build that are to stay on hosts when they go (reclaimPolicy Retain).
+// without leaves out what is to stay on hosts when its network goes.
 func (s *uplinkScope) without(state nmstate.State) nmstate.State {
-	retained := map[string]bool{}
-	for _, n := range s.catalog.HostNetworks() {
-		if n.Object.Spec.PhysicalNetwork == s.uplink.Spec.PhysicalNetwork && n.Object.Spec.ReclaimPolicy == v1alpha1.ReclaimRetain && !taken(n) {
-			for _, name := range s.catalog.Interfaces(s.known, n, state) {
-				retained[name] = true // a NIC among them is never taken away anyhow
-			}
-		}
-	}
+	retained := s.retained(state)
 	var out nmstate.State
 	for _, i := range state.Interfaces {
-		if !retained[i.Name] {
+		if !slices.Contains(retained, i.Name) {
 			out.Interfaces = append(out.Interfaces, i)
 		}
+	}
+	return out
+}
+
+// retained names what networks build that are to stay on hosts when they go (reclaimPolicy Retain).
+func (s *uplinkScope) retained(state nmstate.State) []string {
+	var out []string
+	for _, n := range s.catalog.HostNetworks() {
+		if n.Object.Spec.PhysicalNetwork != s.uplink.Spec.PhysicalNetwork || n.Object.Spec.ReclaimPolicy != v1alpha1.ReclaimRetain || taken(n) {
+			continue
+		}
+		out = append(out, s.catalog.Interfaces(s.known, n, state)...) // a NIC among them is never taken away anyhow
 	}
 	return out
 }

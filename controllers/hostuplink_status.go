@@ -107,6 +107,11 @@ func countNodes(s *uplinkScope) v1alpha1.NodeCounts {
 			c.Unknown++
 		}
 	}
+	for _, m := range s.members {
+		if matches[m.node.Name] && len(m.drift) > 0 {
+			c.Drifted++
+		}
+	}
 	return c
 }
 
@@ -132,21 +137,36 @@ func problemsOf(s *uplinkScope) []v1alpha1.NodeProblem {
 			p.Reason, p.Message = cmp.Or(p.Reason, v1alpha1.ReasonNodeNetworkProgressing), advised(members[n.Name], n)
 		case nmstate.ProgressLeftOut, nmstate.ProgressUnknown:
 		default:
-			refused := members[n.Name].rollout.Refused
+			m := members[n.Name]
+			refused := m.rollout.Refused
 			if n.Reason == nmstate.NodeNotReady || n.Reason == nmstate.NodeLingering {
 				break
 			}
-			if n.Progress != nmstate.ProgressApplied || refused == nil {
+			switch {
+			case n.Progress == nmstate.ProgressApplied && len(m.drift) > 0:
+				p.Reason, p.Message = v1alpha1.ReasonNodeDrifted, drifted(m.drift)
+			case n.Progress == nmstate.ProgressApplied && refused != nil:
+				// The node has the revision and keeps it, and would not get it today.
+				p.Reason, p.Message = refused.Reason, refused.Message
+			default:
 				continue
 			}
-			// The node has the revision and keeps it, and would not get it today.
-			p.Reason, p.Message = refused.Reason, refused.Message
 		}
 		p.Message = clip(p.Message)
 		out = append(out, p)
 	}
 	slices.SortFunc(out, func(a, b v1alpha1.NodeProblem) int { return strings.Compare(a.Node, b.Node) })
 	return out[:min(len(out), maxProblems)]
+}
+
+// drifted says in one line what a node shows otherwise, the worst first.
+func drifted(found []nmstate.Difference) string {
+	worst := slices.IndexFunc(found, func(d nmstate.Difference) bool { return d.Broken })
+	line := found[max(worst, 0)].Message
+	if more := len(found) - 1; more > 0 {
+		line += fmt.Sprintf(", and %d more", more)
+	}
+	return line
 }
 
 // advised adds to the one meaningful line of a failure where all of it is to be found.
@@ -171,6 +191,10 @@ func uplinkVerdict(s *uplinkScope) Verdict {
 		return Verdict{Stalled, v1alpha1.ReasonNodeNetworkDegraded, s.blame(nmstate.ProgressFailing, c)}
 	case s.overdue():
 		return Verdict{Stalled, v1alpha1.ReasonNodeNetworkDegraded, s.blame(nmstate.ProgressUnknown, c)}
+	case c.Drifted > 0 && s.target != nil && s.external():
+		return Verdict{Stalled, v1alpha1.ReasonNodeDrifted, fmt.Sprintf("%s; have policy %s build it (%s)", s.blameDrift(), s.uplink.Spec.ExternalPolicy, configured(c))}
+	case c.Drifted > 0 && s.target != nil:
+		return Verdict{Stalled, v1alpha1.ReasonNodeDrifted, fmt.Sprintf("%s; undo that on the node, or set repairDrift on its HostNetwork (%s)", s.blameDrift(), configured(c))}
 	case removing > 0 && s.target == nil:
 		return Verdict{Working, v1alpha1.ReasonRemoving, fmt.Sprintf("%d nodes give back what was built%s", removing, s.because())}
 	case !s.uplink.DeletionTimestamp.IsZero():
@@ -239,6 +263,16 @@ func (s *uplinkScope) first(progress nmstate.Progress) *nmstate.NodeProgress {
 		return nil
 	}
 	return &s.plan.Nodes[i]
+}
+
+// blameDrift names the first node that drifted, and what it shows.
+func (s *uplinkScope) blameDrift() string {
+	for _, m := range s.members {
+		if len(m.drift) > 0 {
+			return fmt.Sprintf("%s: %s", m.node.Name, drifted(m.drift))
+		}
+	}
+	return ""
 }
 
 // overdue says whether a handler has been silent for too long.

@@ -53,7 +53,7 @@ func SetupHostUplink(mgr manager.Manager, cfg Config, components *Components) er
 		if err := watchAll(c, mgr, every, declared, &nmstatev1.NodeNetworkConfigurationPolicy{}); err != nil {
 			return err
 		}
-		if err := watchAll(c, mgr, gathered(enactmentPace, uplinkOfEnactment), predicate.Funcs{}, &nmstate.Enactment{}); err != nil {
+		if err := watchAll(c, mgr, gathered(enactmentPace, r.uplinksOfEnactment), predicate.Funcs{}, &nmstate.Enactment{}); err != nil {
 			return err
 		}
 		return lookAtAll(c, r.everyUplink)
@@ -69,16 +69,20 @@ func (r *HostUplinkReconciler) uplinksOfFabric(ctx context.Context, o client.Obj
 	return r.requests(ctx, func(u *v1alpha1.HostUplink) bool { return u.Spec.PhysicalNetwork == fabric })
 }
 
-func uplinkOfEnactment(_ context.Context, o client.Object) []reconcile.Request {
-	if name, ok := uplinkOfPolicy(o.GetLabels()[nmstate.PolicyLabel]); ok {
+// uplinksOfEnactment gives the HostUplink whose revision an enactment is of, and those that observe its policy.
+func (r *HostUplinkReconciler) uplinksOfEnactment(ctx context.Context, o client.Object) []reconcile.Request {
+	policy := o.GetLabels()[nmstate.PolicyLabel]
+	if name, ok := uplinkOfPolicy(policy); ok {
 		return []reconcile.Request{{NamespacedName: client.ObjectKey{Name: name}}}
 	}
-	return nil
+	return r.requests(ctx, func(u *v1alpha1.HostUplink) bool {
+		return u.Spec.Management == v1alpha1.ManagementExternal && u.Spec.ExternalPolicy == policy
+	})
 }
 
 func (r *HostUplinkReconciler) requests(ctx context.Context, keep func(*v1alpha1.HostUplink) bool) []reconcile.Request {
 	list := &v1alpha1.HostUplinkList{}
-	if err := r.List(ctx, list); err != nil {
+	if err := r.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
 		log.FromContext(ctx).Error(err, "list host uplinks")
 		return nil
 	}

@@ -42,9 +42,9 @@ func owned(p *nmstatev1.NodeNetworkConfigurationPolicy, u *v1alpha1.HostUplink) 
 // readPolicy holds a policy of ours against its own name.
 func readPolicy(p *nmstatev1.NodeNetworkConfigurationPolicy, uplink string) policy {
 	out := policy{object: p, hash: strings.TrimPrefix(p.Name, render.PolicyName(uplink, ""))}
-	state, err := nmstate.Parse(p.Spec.DesiredState.Raw)
+	state, err := nmstate.Parse(p.Spec.DesiredState.Raw, p.Spec.Capture)
 	selector := map[string]string{v1alpha1.UplinkLabelPrefix + uplink: out.hash}
-	out.intact = err == nil && state.Hash() == out.hash && maps.Equal(p.Spec.NodeSelector, selector) && len(p.Spec.Capture) == 0 &&
+	out.intact = err == nil && state.Hash() == out.hash && maps.Equal(p.Spec.NodeSelector, selector) &&
 		p.Labels[v1alpha1.UplinkLabel] == uplink && p.Labels[v1alpha1.ManagedByLabel] == v1alpha1.ManagedBy &&
 		p.DeletionTimestamp.IsZero()
 	if out.intact {
@@ -65,6 +65,26 @@ func uplinkOfPolicy(name string) (string, bool) {
 		return "", false
 	}
 	return rest[:len(rest)-nmstate.HashLength-1], true
+}
+
+// observedPolicy is the policy that a pipeline applies for an External HostUplink.
+type observedPolicy struct {
+	foreignPolicy
+	ref nmstate.PolicyRef
+}
+
+// observedIn finds the policy of an External HostUplink among those that are foreign to us.
+func observedIn(list []nmstatev1.NodeNetworkConfigurationPolicy, u *v1alpha1.HostUplink) *observedPolicy {
+	if u.Spec.Management != v1alpha1.ManagementExternal {
+		return nil
+	}
+	for i := range list {
+		p := &list[i]
+		if p.Name == u.Spec.ExternalPolicy && p.DeletionTimestamp.IsZero() {
+			return &observedPolicy{readForeign(p), nmstate.PolicyRef{Name: p.Name, Generation: p.Generation, Created: p.CreationTimestamp.Time}}
+		}
+	}
+	return nil
 }
 
 // foreignPolicy is a policy that was not made here.
@@ -199,12 +219,14 @@ func (r *HostUplinkReconciler) deletePolicy(ctx context.Context, p policy) (bool
 	return true, nil
 }
 
-// listPolicies gives the policies of one HostUplink by hash, and those that no HostUplink owns, by name.
-func (r *HostUplinkReconciler) listPolicies(ctx context.Context, u *v1alpha1.HostUplink, all []*render.Uplink) (map[string]policy, []foreignPolicy, error) {
+// listPolicies sets the policies of the HostUplink by hash, those that no HostUplink owns, by name, and the one that it
+// observes.
+func (r *HostUplinkReconciler) listPolicies(ctx context.Context, s *uplinkScope) error {
 	list := &nmstatev1.NodeNetworkConfigurationPolicyList{}
 	if err := r.List(ctx, list); err != nil {
-		return nil, nil, fmt.Errorf("policies: %w", err)
+		return fmt.Errorf("policies: %w", err)
 	}
+	u, all := s.uplink, s.catalog.Uplinks()
 	ours, foreign := map[string]policy{}, []foreignPolicy{}
 	for i := range list.Items {
 		object := &list.Items[i]
@@ -217,5 +239,6 @@ func (r *HostUplinkReconciler) listPolicies(ctx context.Context, u *v1alpha1.Hos
 		}
 	}
 	slices.SortFunc(foreign, func(a, b foreignPolicy) int { return strings.Compare(a.name, b.name) })
-	return ours, foreign, nil
+	s.policies, s.foreign, s.observed = ours, foreign, observedIn(list.Items, u)
+	return nil
 }

@@ -19,8 +19,8 @@ func TestEveryReasonOfThePurePackagesIsInTheVocabulary(t *testing.T) {
 		nmstate.RefusedNodeStateMissing, nmstate.RefusedNodeStateIncomplete, nmstate.RefusedUplinkMissing, nmstate.RefusedUplinkDown,
 		nmstate.RefusedUplinkCarriesNodeAddress, nmstate.RefusedUplinkCarriesDefaultRoute, nmstate.RefusedUplinkCarriesAddress,
 		nmstate.RefusedUplinkIsPort, nmstate.RefusedUplinkBelongsToCluster, nmstate.RefusedUplinkMTU, nmstate.RefusedBridgeNameTaken,
-		nmstate.RefusedVLANTaken, nmstate.NodeNotReady, nmstate.NodeQueued, nmstate.NodeLingering, nmstate.NodePaused, nmstate.NodeOverdue,
-		nmstate.NodeRemoving, nmstate.NodeEnactmentLost, string(nmstate.ProgressFailing), string(nmstate.ProgressRetrying), string(nmstate.OutcomeAborted), nmstate.StoppedPaused, nmstate.StoppedCanary, nmstate.StoppedNodes, ipam.ReasonMACChanged,
+		nmstate.RefusedVLANTaken, nmstate.RefusedBridgeCarriesTraffic, nmstate.NodeNotReady, nmstate.NodeQueued, nmstate.NodeLingering, nmstate.NodePaused, nmstate.NodeOverdue,
+		nmstate.NodeRemoving, nmstate.NodeDrifted, nmstate.NodeEnactmentLost, string(nmstate.ProgressFailing), string(nmstate.ProgressRetrying), string(nmstate.OutcomeAborted), nmstate.StoppedPaused, nmstate.StoppedCanary, nmstate.StoppedNodes, ipam.ReasonMACChanged,
 	} {
 		if !words[reason] {
 			t.Errorf("%q is not in api/v1alpha1/conditions.go", reason)

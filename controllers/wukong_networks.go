@@ -151,7 +151,9 @@ func hostVerdict(s *wukongScope, n *networkScope) Verdict {
 // nodeVerdict is about the node that the machine runs on.
 func nodeVerdict(s *wukongScope, n *networkScope) Verdict {
 	for _, p := range n.host.Status.Problems {
-		if p.Node == s.node.Name && p.Progress != v1alpha1.NodeApplying {
+		// A node that has the revision and would not get it today has the network all the same.
+		kept := p.Progress == v1alpha1.NodeApplied && p.Reason != v1alpha1.ReasonNodeDrifted
+		if p.Node == s.node.Name && p.Progress != v1alpha1.NodeApplying && !kept {
 			return Verdict{State: Stalled, Reason: v1alpha1.ReasonNodeNetworkDegraded,
 				Message: fmt.Sprintf("%s, where the machine runs, does not have HostNetwork %s: %s", s.node.Name, n.host.Name, p.Message)}
 		}
@@ -163,9 +165,16 @@ func nodeVerdict(s *wukongScope, n *networkScope) Verdict {
 		Message: fmt.Sprintf("%s, where the machine runs, does not have HostNetwork %s yet", s.node.Name, n.host.Name)}
 }
 
-// proven says whether the revision that the node is on is the one that its enactment proved, for an uplink of the network.
+// proven says whether the revision that the node is on is the one that its enactment proved, for an uplink of the network. Where
+// somebody else builds the network, its label is the proof.
 func proven(s *wukongScope, n *networkScope) bool {
+	if known, ok := s.offer.catalog.HostNetwork(n.host.Name); ok && known.Observed() {
+		return true
+	}
 	return slices.ContainsFunc(s.offer.catalog.UplinksOf(n.host), func(u *v1alpha1.HostUplink) bool {
+		if u.Spec.Management == v1alpha1.ManagementExternal {
+			return selects(u, s.node)
+		}
 		revision := s.node.Labels[v1alpha1.UplinkLabelPrefix+u.Name]
 		return revision != "" && revision == s.node.Annotations[v1alpha1.AppliedAnnotationPrefix+u.Name]
 	})

@@ -360,9 +360,10 @@ func TestAWukongCostsHardlyMoreThanTheLeastPossibleWrites(t *testing.T) {
 func TestANamespaceThatIsNotAllowedGetsNothing(t *testing.T) {
 	w := theWorld(t)
 	allowed, denied := namespaceLabelled(t, w, nil), namespaceLabelled(t, w, nil)
-	network := fabricOf(t, w, "gate", 80, 1, allowed)
-	wk := static(denied, "web", network.Name, "192.0.2.10/24")
+	// Admission refuses what selects a closed network. A Wukong that was there before the network gets past it.
+	wk := static(denied, "web", "gate", "192.0.2.10/24")
 	create(t, w, wk)
+	network := fabricOf(t, w, "gate", 80, 1, allowed)
 	eventually(t, ready(w, wk, metav1.ConditionFalse, v1alpha1.ReasonHostNetworkNotAllowed))
 	if _, err := lease(w, "192.0.2.10", "gate"); !apierrors.IsNotFound(err) {
 		t.Errorf("a lease exists: %v", err)

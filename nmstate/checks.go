@@ -33,6 +33,8 @@ const (
 	RefusedBridgeNameTaken = "BridgeNameTaken"
 	// RefusedVLANTaken: the VLAN exists on the uplink under another name, and is not ours.
 	RefusedVLANTaken = "VLANTaken"
+	// RefusedBridgeCarriesTraffic: what the revision takes away, or takes the addresses from, carries the node's own traffic.
+	RefusedBridgeCarriesTraffic = "BridgeCarriesTraffic"
 )
 
 // Refusal says why a node must not get a revision.
@@ -69,7 +71,8 @@ type UplinkCheck struct {
 	Own []InterfaceRef
 	// Creates is what the new revision builds.
 	Creates []InterfaceRef
-	// Preserve says that addresses and default routes move to the bridge, so that they refuse nothing.
+	// Preserve says that the addresses and routes of the uplink move to the bridge, so that they refuse nothing. VLANs on the
+	// uplink keep theirs: the kernel gives them their frames before the bridge sees any.
 	Preserve bool
 }
 

@@ -50,6 +50,11 @@ const (
 // are on the host, and so does every property that an entry leaves out.
 type State struct {
 	Interfaces []Interface `json:"interfaces"`
+	// Routes is nil where routes stay as they are.
+	Routes *Routes `json:"routes,omitempty"`
+	// Capture names what nmstate looks up on the node before it applies the state, for templates to refer to. It is not part
+	// of desiredState, and is part of the hash.
+	Capture map[string]string `json:"-"`
 }
 
 // Interface is one entry of a desired state. Absent properties (nil) are left as they are on the host.
@@ -58,10 +63,12 @@ type Interface struct {
 	Type  InterfaceType  `json:"type,omitempty"`
 	State InterfaceState `json:"state"`
 	// MTU is in bytes. On a VLAN it is at most that of the interface below.
-	MTU  *int  `json:"mtu,omitempty"`
-	IPv4 *IP   `json:"ipv4,omitempty"`
-	IPv6 *IP   `json:"ipv6,omitempty"`
-	VLAN *VLAN `json:"vlan,omitempty"`
+	MTU *int `json:"mtu,omitempty"`
+	// MACAddress is a template.
+	MACAddress string `json:"mac-address,omitempty"`
+	IPv4       *IP    `json:"ipv4,omitempty"`
+	IPv6       *IP    `json:"ipv6,omitempty"`
+	VLAN       *VLAN  `json:"vlan,omitempty"`
 	// LinkAggregation is the section of a bond.
 	LinkAggregation *Bond   `json:"link-aggregation,omitempty"`
 	Bridge          *Bridge `json:"bridge,omitempty"`
@@ -78,11 +85,6 @@ type EthernetSection struct {
 type SRIOV struct {
 	// TotalVFs is how many there are.
 	TotalVFs int `json:"total-vfs"`
-}
-
-// IP is the section of one address family.
-type IP struct {
-	Enabled bool `json:"enabled"`
 }
 
 // VLAN is the section of a VLAN sub-interface.
@@ -158,7 +160,7 @@ type InterfaceRef struct {
 // Canonical gives the same state in the order in which it is written: NICs, bonds, VLANs, bridges, each by name, ports by
 // name. Two states that mean the same have the same canonical form.
 func (s State) Canonical() State {
-	out := State{Interfaces: make([]Interface, 0, len(s.Interfaces))}
+	out := State{Interfaces: make([]Interface, 0, len(s.Interfaces)), Routes: s.Routes, Capture: maps.Clone(s.Capture)}
 	for _, i := range s.Interfaces {
 		out.Interfaces = append(out.Interfaces, i.canonical())
 	}
@@ -253,12 +255,15 @@ func (s State) Marshal() []byte {
 	return bytes.TrimRight(out.Bytes(), "\n")
 }
 
-// Parse reads what Marshal made, in JSON or in the YAML that the API types of kubernetes-nmstate turn it into. Anything that
-// Marshal does not write is an error: somebody else has been writing there.
-func Parse(raw []byte) (State, error) {
+// Parse reads what Marshal made, in JSON or in the YAML that the API types of kubernetes-nmstate turn it into, and takes the
+// capture of the policy with it. Anything that Marshal does not write is an error: somebody else has been writing there.
+func Parse(raw []byte, capture map[string]string) (State, error) {
 	var s State
 	if err := yaml.UnmarshalStrict(raw, &s); err != nil {
 		return State{}, fmt.Errorf("desiredState is not one that this controller writes: %w", err)
+	}
+	if len(capture) > 0 {
+		s.Capture = capture
 	}
 	return s.Canonical(), nil
 }
@@ -273,8 +278,8 @@ func Hash(raw []byte) string {
 	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:]))[:HashLength]
 }
 
-// Hash is the hash of the state's canonical bytes: the name of the revision.
-func (s State) Hash() string { return Hash(s.Marshal()) }
+// Hash is the hash of the state's canonical bytes and of its capture: the name of the revision.
+func (s State) Hash() string { return Hash(append(s.Marshal(), s.captureText()...)) }
 
 // Ref gives the name and type of the entry.
 func (i Interface) Ref() InterfaceRef { return InterfaceRef{Name: i.Name, Type: i.Type} }

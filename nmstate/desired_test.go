@@ -188,7 +188,7 @@ func TestParseReadsBackWhatTheAPIServerStores(t *testing.T) {
 				t.Fatal(err)
 			}
 			for form, raw := range map[string][]byte{"own bytes": state.Marshal(), "stored JSON": stored, "YAML of the API type": read.Raw} {
-				got, err := Parse(raw)
+				got, err := Parse(raw, nil)
 				if err != nil {
 					t.Fatalf("%s: %v", form, err)
 				}
@@ -213,7 +213,7 @@ func TestParseRefusesWhatWeDoNotWrite(t *testing.T) {
 	}
 	for name, raw := range cases {
 		t.Run(name, func(t *testing.T) {
-			if s, err := Parse([]byte(raw)); err == nil {
+			if s, err := Parse([]byte(raw), nil); err == nil {
 				t.Errorf("Parse gave %+v, want an error", s)
 			}
 		})
@@ -269,11 +269,11 @@ func FuzzParse(f *testing.F) {
 		f.Add(y)
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		s, err := Parse(raw)
+		s, err := Parse(raw, nil)
 		if err != nil {
 			return
 		}
-		again, err := Parse(s.Marshal())
+		again, err := Parse(s.Marshal(), nil)
 		if err != nil {
 			t.Fatalf("does not read back its own bytes %s: %v", s.Marshal(), err)
 		}

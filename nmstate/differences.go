@@ -45,6 +45,9 @@ func DifferencesOf(want State, have Node, top string) []Difference {
 	return slices.DeleteFunc(Differences(want, have), func(d Difference) bool { return !stack[d.Interface] })
 }
 
+// StandsOn says whether an interface is top itself or something that it stands on in the state.
+func (s State) StandsOn(top, name string) bool { return s.stackUnder(top)[name] }
+
 // stackUnder gives the names of the interface and of all that it stands on.
 func (s State) stackUnder(top string) map[string]bool {
 	stack, next := map[string]bool{}, []string{top}

@@ -31,7 +31,7 @@ func TestNmstatectlAcceptsEveryShape(t *testing.T) {
 	judge := parts.NmstatectlForTest(t)
 	for name, golden := range files(t, "states") {
 		t.Run(name, func(t *testing.T) {
-			state, err := nmstate.Parse(golden)
+			state, err := nmstate.Parse(golden, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -40,7 +40,7 @@ func TestNmstatectlAcceptsEveryShape(t *testing.T) {
 				t.Fatalf("format: %v", err)
 			}
 			// What nmstate writes back has the same meaning: nothing was dropped on the way.
-			if again, err := nmstate.Parse(formatted); err != nil || again.Hash() != state.Hash() {
+			if again, err := nmstate.Parse(formatted, nil); err != nil || again.Hash() != state.Hash() {
 				t.Errorf("nmstatectl reads something else (%v):\n%s\nfrom\n%s", err, formatted, state.Marshal())
 			}
 			if err := judge.Validate(t.Context(), state.Marshal(), nil); err != nil {
@@ -68,7 +68,7 @@ func TestNmstatectlAgreesWithTheChecks(t *testing.T) {
 	node := nmstate.ParseNodeState(current)
 	passed := 0
 	for name, golden := range files(t, "states") {
-		state, err := nmstate.Parse(golden)
+		state, err := nmstate.Parse(golden, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -12,6 +12,8 @@ type Node struct {
 	Interfaces []NodeInterface
 	// DefaultRoutes are those of all routing tables, running and configured, sorted and without duplicates.
 	DefaultRoutes []Route
+	// RoutedInterfaces are those through which somebody configured routes, sorted.
+	RoutedInterfaces []string
 	// DNSServers are those in use and those configured, sorted and without duplicates.
 	DNSServers []netip.Addr
 	// Skipped names what was ignored and why, for people; at most maxSkipped lines.
@@ -132,6 +134,7 @@ func (n Node) DeepCopy() Node {
 		}
 	}
 	out.DefaultRoutes = slices.Clone(n.DefaultRoutes)
+	out.RoutedInterfaces = slices.Clone(n.RoutedInterfaces)
 	out.DNSServers = slices.Clone(n.DNSServers)
 	out.Skipped = slices.Clone(n.Skipped)
 	return out

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"slices"
@@ -307,6 +308,25 @@ func (p *stateReader) readRoutes(routes []byte) {
 		)
 	})
 	p.node.DefaultRoutes = out
+	p.readRouted(config)
+}
+
+// readRouted finds the interfaces through which there are configured routes.
+func (p *stateReader) readRouted(config []byte) {
+	names := map[string]bool{}
+	c := cursor{data: config}
+	for ok := c.open('['); ok && c.more(']'); {
+		var through []byte
+		c.members(member{"next-hop-interface", &through})
+		if name := p.interfaceName(through); name != "" {
+			names[name] = true
+		}
+	}
+	if len(names) > maxInterfaces {
+		p.truncate("configured routes leave through %d interfaces, more than %d", len(names), maxInterfaces)
+		return
+	}
+	p.node.RoutedInterfaces = slices.Sorted(maps.Keys(names))
 }
 
 func (p *stateReader) readDNS(resolver []byte) {

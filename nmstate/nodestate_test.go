@@ -153,7 +153,8 @@ func TestDefaultRoutesOfEveryTableAndThoseConfiguredAreKept(t *testing.T) {
 			{Interface: "eth1", Family: 4, Table: 254},
 			{Interface: "eth3", Family: 6, Table: 200},
 		},
-		DNSServers: []netip.Addr{netip.MustParseAddr("10.0.0.53")},
+		RoutedInterfaces: []string{"eth0", "eth1"},
+		DNSServers:       []netip.Addr{netip.MustParseAddr("10.0.0.53")},
 	}
 	if diff := cmp.Diff(want, n, byValue); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

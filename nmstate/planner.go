@@ -40,7 +40,7 @@ func (n RolloutNode) leftOut() bool { return n.Refused != nil && n.held() == "" 
 // Nodes move by name, those in transition already first: moving them makes no further node unavailable, and a revision that
 // repairs them must not wait for them. Towards one wanted revision at most Canary nodes are under way until Canary nodes have
 // arrived. Taking a node off the uplink has no canary, since nothing remains that could prove it, but obeys MaxUnavailable.
-// The bound counts nodes, failing ones included; they stop the rollout once they fill it.
+// The bound counts nodes, failing ones included; they stop the rollout once they fill it. Repairs count, and wait for no canary.
 func PlanRollout(in Rollout) Plan {
 	nodes := slices.Clone(in.Nodes)
 	slices.SortFunc(nodes, func(a, b RolloutNode) int {
@@ -143,12 +143,24 @@ func (p *planner) stay(n RolloutNode) {
 		// Not on the uplink, and not wanted there.
 		return
 	}
-	if n.Outcome.Failed() && n.RetryDue && n.Ready && n.Refused == nil && !p.in.Paused {
+	mayRenew := n.Ready && n.Refused == nil && !p.in.Paused
+	switch {
+	case mayRenew && n.Outcome.Failed() && (n.RetryDue || n.RetryAsked):
 		p.plan.Retries = append(p.plan.Retries, NodeRevision{n.Name, n.Current})
 		p.report(n, NodeProgress{Progress: ProgressRetrying, Message: n.Message})
-		return
+	case mayRenew && n.repairable() && p.used() < p.plan.Budget:
+		// The revision proved itself here before, so this needs no canary.
+		p.plan.Repairs = append(p.plan.Repairs, NodeRevision{n.Name, n.Current})
+		p.plan.InTransition++
+		p.report(n, NodeProgress{Progress: ProgressRetrying, Reason: NodeDrifted})
+	default:
+		p.report(n, p.standing(n))
 	}
-	p.report(n, p.standing(n))
+}
+
+// repairable says whether the node is to be repaired and nothing is at work on it.
+func (n RolloutNode) repairable() bool {
+	return n.Repair && n.arrived() && n.Outcome == OutcomeApplied
 }
 
 // move handles a node that has to go elsewhere.
@@ -283,8 +295,9 @@ func (p *planner) stop(nodes []RolloutNode) *Stop {
 
 // acts says whether the plan has an action for the node.
 func (p *planner) acts(node string) bool {
+	isNode := func(r NodeRevision) bool { return r.Node == node }
 	return slices.ContainsFunc(p.plan.Moves, func(m Move) bool { return m.Node == node }) ||
-		slices.ContainsFunc(p.plan.Retries, func(r NodeRevision) bool { return r.Node == node })
+		slices.ContainsFunc(p.plan.Retries, isNode) || slices.ContainsFunc(p.plan.Repairs, isNode)
 }
 
 func nodesWait(n int) string {
@@ -310,5 +323,6 @@ func (p *planner) sort() {
 	slices.SortFunc(p.plan.Moves, func(a, b Move) int { return cmp.Compare(a.Node, b.Node) })
 	slices.SortFunc(p.plan.Proofs, byNode)
 	slices.SortFunc(p.plan.Retries, byNode)
+	slices.SortFunc(p.plan.Repairs, byNode)
 	slices.SortFunc(p.plan.Nodes, func(a, b NodeProgress) int { return cmp.Compare(a.Name, b.Name) })
 }

@@ -36,6 +36,10 @@ func byMaps(currentState []byte) Node {
 			if r, ok := p.defaultRoute(entry); ok && !slices.Contains(p.node.DefaultRoutes, r) {
 				p.node.DefaultRoutes = append(p.node.DefaultRoutes, r)
 			}
+			f, _ := object(entry)
+			if name := p.interfaceName(f["next-hop-interface"]); key == "config" && name != "" && !slices.Contains(p.node.RoutedInterfaces, name) {
+				p.node.RoutedInterfaces = append(p.node.RoutedInterfaces, name)
+			}
 		}
 		section, _ := object(resolver[key])
 		servers, _ := list(section["server"])
@@ -50,6 +54,7 @@ func byMaps(currentState []byte) Node {
 			cmp.Compare(a.Interface, b.Interface), a.Gateway.Compare(b.Gateway))
 	})
 	slices.SortFunc(p.node.DNSServers, netip.Addr.Compare)
+	slices.Sort(p.node.RoutedInterfaces)
 	return p.node
 }
 

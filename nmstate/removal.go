@@ -109,14 +109,14 @@ func Between(current, target State, proof Proof) (State, bool) {
 }
 
 // strippedPorts gives the listed interfaces that are ports, or were: a port never keeps addresses, so they are disabled on it
-// and stay so in the removal revision.
+// and stay so in the removal revision, unless they move back to it.
 func (s State) strippedPorts() []InterfaceRef {
 	ports := map[string]bool{}
 	for _, i := range s.Interfaces {
 		for _, p := range i.Ports() {
 			ports[p] = true
 		}
-		if i.IPv4 != nil && !i.IPv4.Enabled {
+		if i.IPv4 != nil && (!i.IPv4.Enabled || i.IPv4.From != "") {
 			ports[i.Name] = true
 		}
 	}

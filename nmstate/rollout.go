@@ -43,6 +43,11 @@ type RolloutNode struct {
 	Overdue bool
 	// RetryDue says that a failed node may be tried again by now.
 	RetryDue bool
+	// RetryAsked says that an engineer wants a failed node tried again now, whether it is time or not.
+	RetryAsked bool
+	// Repair says that the node, which has what it wants, shows something else (see Differences), and is to be set right now.
+	// What a node shows changes nothing in a plan otherwise.
+	Repair bool
 	// Want is the revision that the node shall end on; empty takes it off the uplink.
 	Want string
 	// Via is the removal revision that the node passes through first, if it has something that Want lacks (see Between).
@@ -77,6 +82,8 @@ const (
 	NodeOverdue = "NoAnswer"
 	// NodeRemoving: the node gives back what it no longer needs.
 	NodeRemoving = "Removing"
+	// NodeDrifted: what was built on the node has changed, and is being set right.
+	NodeDrifted = "NodeDrifted"
 	// NodeEnactmentLost: the node was proven, and its enactment is gone: no handler runs there, or it restarts.
 	NodeEnactmentLost = "EnactmentMissing"
 )
@@ -91,6 +98,8 @@ type Plan struct {
 	// Retries are to be started: take the label and the proof off and record Renewing, in one write. The label comes back by
 	// a later Move.
 	Retries []NodeRevision
+	// Repairs are to be started, as Retries are, on nodes that have the revision and drifted from it.
+	Repairs []NodeRevision
 	// Nodes is the progress of all nodes, by name.
 	Nodes []NodeProgress
 	// Stopped says why nodes that wait do not move, or is nil while all is well.

@@ -20,6 +20,8 @@ type world struct {
 	in     Rollout
 	// good makes every apply succeed.
 	good bool
+	// repairs counts those that were planned.
+	repairs int
 }
 
 // simNode is one host: what it carries, and its enactments by revision.
@@ -27,6 +29,8 @@ type simNode struct {
 	RolloutNode
 	has        map[InterfaceRef]bool
 	enactments map[string]Outcome
+	// drifted: somebody took something off the host since the revision was applied last.
+	drifted bool
 }
 
 func newWorld(t *testing.T, seed uint64) *world {
@@ -86,6 +90,7 @@ func (w *world) gather() Rollout {
 		}
 		_, n.Lingering = n.enactments[n.next()]
 		n.Lingering = n.Lingering && n.Current != n.next()
+		n.Repair = n.drifted && (w.good || w.r.IntN(2) == 0)
 		in.Nodes = append(in.Nodes, n.RolloutNode)
 	}
 	return in
@@ -115,7 +120,7 @@ func (w *world) write(p Plan) {
 		n := once(m.Node)
 		n.Current, n.Renewing, n.Proof = m.To, "", ""
 	}
-	for _, r := range p.Retries {
+	for _, r := range append(slices.Clone(p.Retries), p.Repairs...) {
 		n := once(r.Node)
 		n.Current, n.Renewing, n.Proof = "", r.Revision, ""
 	}
@@ -145,12 +150,29 @@ func (w *world) tick() {
 		case OutcomeApplying:
 			n.finish(w.good || w.r.IntN(3) > 0, w.states[n.Current])
 		}
-		n.RetryDue = w.r.IntN(3) == 0
+		n.RetryDue, n.RetryAsked = w.r.IntN(3) == 0, w.r.IntN(5) == 0
 	}
 	if !w.good {
 		n := w.nodes[w.r.IntN(len(w.nodes))]
 		n.Ready = !n.Ready
+		w.nodes[w.r.IntN(len(w.nodes))].drift(w.r)
+		if w.r.IntN(10) == 0 {
+			w.in.Paused = !w.in.Paused
+		}
 	}
+}
+
+// drift takes something off a host that has all of its revision.
+func (n *simNode) drift(r *rand.Rand) {
+	var has []InterfaceRef
+	for ref := range n.has {
+		has = append(has, ref)
+	}
+	if n.Current == "" || n.enactments[n.Current] != OutcomeApplied || len(has) == 0 {
+		return
+	}
+	delete(n.has, sortRefs(has)[r.IntN(len(has))])
+	n.drifted = true
 }
 
 // finish applies a revision, or fails and leaves a part of it behind, as a rollback that failed does.
@@ -163,6 +185,7 @@ func (n *simNode) finish(succeeds bool, s State) {
 		return
 	}
 	n.enactments[n.Current] = OutcomeApplied
+	n.drifted = false
 	for _, r := range s.Built() {
 		n.has[r] = true
 	}
@@ -213,6 +236,7 @@ func (w *world) checkPlan(in Rollout, p Plan) {
 			w.t.Fatalf("%+v is moved", n)
 		}
 	}
+	w.checkRenewals(in, p)
 	for _, m := range p.Moves {
 		wanted := w.node(m.Node).Want
 		if wanted != "" && arrivedOn(in, wanted) < in.Canary && towards[wanted] > max(in.Canary, w.underwayBefore(in, wanted)) {
@@ -227,6 +251,23 @@ func (w *world) checkPlan(in Rollout, p Plan) {
 	if len(after) != p.InTransition {
 		w.t.Fatalf("the plan says %d in transition, there are %v:\n%s", p.InTransition, after, describe(p))
 	}
+}
+
+// checkRenewals: what fails is retried, what drifted is repaired, and neither where the node or the uplink rests.
+func (w *world) checkRenewals(in Rollout, p Plan) {
+	if in.Paused && len(p.Moves)+len(p.Retries)+len(p.Repairs) > 0 {
+		w.t.Fatalf("paused, and the plan acts:\n%s", describe(p))
+	}
+	for _, n := range in.Nodes {
+		renewed := NodeRevision{n.Name, n.Current}
+		if slices.Contains(p.Retries, renewed) && (!n.Outcome.Failed() || !n.RetryDue && !n.RetryAsked || !n.Ready) {
+			w.t.Fatalf("%+v is retried", n)
+		}
+		if slices.Contains(p.Repairs, renewed) && (!n.Repair || !n.arrived() || !n.Ready) {
+			w.t.Fatalf("%+v is repaired", n)
+		}
+	}
+	w.repairs += len(p.Repairs)
 }
 
 func (w *world) underwayBefore(in Rollout, revision string) int {
@@ -244,7 +285,7 @@ func (w *world) underwayBefore(in Rollout, revision string) int {
 func (w *world) checkTruth() {
 	for _, n := range w.nodes {
 		s := w.states[n.held()]
-		if n.Current != "" && n.Proof == n.Current {
+		if n.Current != "" && n.Proof == n.Current && !n.drifted {
 			for _, r := range s.Built() {
 				if !n.has[r] {
 					w.t.Fatalf("%s is proven to have %s, and lacks %v", n.Name, n.Current, r)
@@ -262,6 +303,9 @@ func (w *world) checkTruth() {
 
 func (w *world) settled() bool {
 	for _, n := range w.gather().Nodes {
+		if w.node(n.Name).drifted && n.Current != "" {
+			return false
+		}
 		if n.Current != n.next() || n.Via != "" || n.Current != "" && n.Proof != n.Current || n.Renewing != "" {
 			return false
 		}
@@ -270,6 +314,7 @@ func (w *world) settled() bool {
 }
 
 func TestRolloutsKeepTheRulesAndEndWhenHostsAreWell(t *testing.T) {
+	repairs := 0
 	for seed := range uint64(120) {
 		w := newWorld(t, seed)
 		// Targets change while nodes fail, retry and come and go.
@@ -283,7 +328,7 @@ func TestRolloutsKeepTheRulesAndEndWhenHostsAreWell(t *testing.T) {
 			w.checkTruth()
 		}
 		// From then on everything works.
-		w.good = true
+		w.good, w.in.Paused = true, false
 		for _, n := range w.nodes {
 			n.Ready = true
 		}
@@ -297,13 +342,17 @@ func TestRolloutsKeepTheRulesAndEndWhenHostsAreWell(t *testing.T) {
 			w.checkTruth()
 		}
 		w.checkEnd(seed)
+		repairs += w.repairs
+	}
+	if repairs < 100 {
+		t.Errorf("only %d repairs: the test says little about them", repairs)
 	}
 }
 
 // checkEnd: every host has what it shall have and nothing else, and planning again does nothing.
 func (w *world) checkEnd(seed uint64) {
 	p := PlanRollout(w.gather())
-	if len(p.Moves)+len(p.Proofs)+len(p.Retries) != 0 || p.Stopped != nil || p.InTransition != 0 {
+	if len(p.Moves)+len(p.Proofs)+len(p.Retries)+len(p.Repairs) != 0 || p.Stopped != nil || p.InTransition != 0 {
 		w.t.Fatalf("seed %d: a settled world gets a plan:\n%s", seed, describe(p))
 	}
 	for _, n := range w.nodes {

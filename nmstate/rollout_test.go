@@ -24,6 +24,9 @@ func describe(p Plan) string {
 	for _, n := range p.Retries {
 		actions[n.Node] = "retry " + n.Revision
 	}
+	for _, n := range p.Repairs {
+		actions[n.Node] = "repair " + n.Revision
+	}
 	var lines []string
 	for _, n := range p.Nodes {
 		line := n.Name + ": " + string(n.Progress)
@@ -68,6 +71,8 @@ func with(n RolloutNode, change func(*RolloutNode)) RolloutNode {
 func TestPlanRollout(t *testing.T) {
 	refused := &Refusal{Reason: RefusedUplinkMissing, Message: "no eth9"}
 	notReady := func(n *RolloutNode) { n.Ready = false }
+	asked := func(n *RolloutNode) { n.RetryAsked = true }
+	drifted := func(n *RolloutNode) { n.Repair = true }
 	cases := map[string]struct {
 		in   Rollout
 		want string
@@ -144,6 +149,41 @@ func TestPlanRollout(t *testing.T) {
 		"but not while it would fail the checks": {
 			Rollout{Nodes: []RolloutNode{with(on("a", "T", OutcomeFailing), func(n *RolloutNode) { n.RetryDue, n.Refused = true, refused })}},
 			"a: Failing Failing"},
+		"a failing node is tried again when somebody asks": {
+			Rollout{Nodes: []RolloutNode{with(on("a", "T", OutcomeFailing), asked)}}, "a: Retrying, retry T"},
+		"asking retries no node that does not fail": {
+			Rollout{Nodes: []RolloutNode{with(proven("a", "T"), asked), with(on("b", "T", OutcomeApplying), asked), with(fresh("c"), asked)}},
+			"a: Applied\nb: Applying\nc: Waiting Queued"},
+		"asking does not help while the rollout is paused": {
+			Rollout{Paused: true, Nodes: []RolloutNode{with(on("a", "T", OutcomeFailing), asked)}}, "a: Failing Failing"},
+		"nor while the node would fail the checks": {
+			Rollout{Nodes: []RolloutNode{with(on("a", "T", OutcomeFailing), func(n *RolloutNode) { n.RetryAsked, n.Refused = true, refused })}},
+			"a: Failing Failing"},
+		"a node that drifted is repaired, without canary": {
+			Rollout{Canary: 3, Nodes: []RolloutNode{with(proven("a", "T"), drifted)}}, "a: Retrying NodeDrifted, repair T"},
+		"repairs obey the budget": {
+			Rollout{Nodes: []RolloutNode{with(proven("a", "T"), drifted), with(proven("b", "T"), drifted)}},
+			"a: Retrying NodeDrifted, repair T\nb: Applied"},
+		"a node under way comes before a repair": {
+			Rollout{Nodes: []RolloutNode{with(proven("a", "T"), drifted), on("b", "T", OutcomeApplying)}},
+			"a: Applied\nb: Applying"},
+		"what other uplinks have in transition counts for repairs, too": {
+			Rollout{BudgetUsed: 1, Nodes: []RolloutNode{with(proven("a", "T"), drifted)}}, "a: Applied"},
+		"nothing is repaired while the rollout is paused": {
+			Rollout{Paused: true, Nodes: []RolloutNode{with(proven("a", "T"), drifted)}}, "a: Applied"},
+		"nothing is repaired on a node that is not ready": {
+			Rollout{Nodes: []RolloutNode{with(with(proven("a", "T"), drifted), notReady)}}, "a: Applied"},
+		"nothing is repaired on a node that would fail the checks": {
+			Rollout{Nodes: []RolloutNode{with(with(proven("a", "T"), drifted), func(n *RolloutNode) { n.Refused = refused })}}, "a: Applied"},
+		"nothing is repaired while nmstate is at work": {
+			Rollout{Nodes: []RolloutNode{with(with(proven("a", "T"), drifted), func(n *RolloutNode) { n.Outcome = OutcomeApplying })}}, "a: Applied"},
+		"a node that moves on anyway needs no repair": {
+			Rollout{Nodes: []RolloutNode{with(proven("a", "S"), drifted)}}, "a: Applying, move S>T"},
+		"the proof comes before the repair": {
+			Rollout{Nodes: []RolloutNode{with(on("a", "T", OutcomeApplied), drifted)}}, "a: Applied, proof T"},
+		"a repair is a renewal from then on": {
+			Rollout{Canary: 1, Nodes: []RolloutNode{with(fresh("a"), func(n *RolloutNode) { n.Renewing, n.Repair = "T", true })}},
+			"a: Applying, move >T"},
 		"a renewal waits until the enactment is gone": {
 			Rollout{Nodes: []RolloutNode{with(fresh("a"), func(n *RolloutNode) { n.Renewing, n.Lingering = "T", true }), fresh("b")}},
 			"a: Retrying EnactmentLingers\nb: Waiting Queued"},

@@ -12,15 +12,15 @@ type TargetCheck struct {
 	Node Node
 	// Target is the revision.
 	Target State
-	// NodeAddresses, Own and Preserve are those of UplinkCheck.
+	// NodeAddresses and Own are those of UplinkCheck.
 	NodeAddresses []netip.Addr
 	Own           []InterfaceRef
-	Preserve      bool
 }
 
 // CheckTarget gives the first reason that speaks against a revision on a node, or nil. It asks CheckUplink about every
 // interface that the revision lists or stacks on without creating it, so no revision can reach a node unasked; and it looks
-// for VLANs that are taken under another name, and for frames too large for the uplink.
+// for VLANs that are taken under another name, and for frames too large for the uplink. What carries the node's own traffic may
+// lose it only to where the revision moves it (see State.Moving).
 //
 // A revision that only takes things away is asked as well: former ports that the node lacks by now would make it fail.
 func CheckTarget(in TargetCheck) *Refusal {
@@ -28,14 +28,18 @@ func CheckTarget(in TargetCheck) *Refusal {
 	if r := checkEvidence(in.Node); r != nil {
 		return r
 	}
+	from, _, _ := in.Target.moves()
 	for _, u := range in.Target.uplinks() {
 		check := UplinkCheck{
 			Node: in.Node, Uplink: u.name, Use: u.use, NodeAddresses: in.NodeAddresses,
-			Own: in.Own, Creates: built, Preserve: in.Preserve,
+			Own: in.Own, Creates: built, Preserve: u.name == from,
 		}
 		if r := CheckUplink(check); r != nil {
 			return r
 		}
+	}
+	if r := checkTrafficKept(in); r != nil {
+		return r
 	}
 	return checkVLANs(in)
 }

@@ -85,10 +85,6 @@ func (c *Catalog) checkUplinks() {
 		spec := &u.Object.Spec
 		u.Problem = first(clusterNameProblem(u.Object.Name), fabricProblem("spec.physicalNetwork", spec.PhysicalNetwork), uplinkKindProblem(spec),
 			mtuProblem(spec.MTU), vlanProblem("spec.nativeVlan", spec.NativeVLAN), nodeSelectorProblem(spec))
-		if spec.Protect == v1alpha1.ProtectPreserve {
-			u.Notices = append(u.Notices, v1alpha1.FieldNotice{Field: "spec.protect",
-				Message: "Preserve is not acted on yet: nodes whose uplink carries their address or default route are left out, as with Refuse"})
-		}
 		if u.Problem != nil {
 			continue
 		}
@@ -118,8 +114,8 @@ func vlanText(vlan int) string {
 
 func uplinkKindProblem(spec *v1alpha1.HostUplinkSpec) *Problem {
 	switch {
-	case spec.Management == v1alpha1.ManagementExternal:
-		return notYet("spec.management", "External is not available yet, so nothing is done for this uplink: use Managed")
+	case spec.Management == v1alpha1.ManagementExternal && spec.ExternalPolicy == "":
+		return invalidSpec("spec.externalPolicy", "give the name of the NodeNetworkConfigurationPolicy to observe, or set management: Managed")
 	case spec.Bond != nil && spec.Interface != "":
 		return invalidSpec("spec.bond", "give either interface or bond")
 	case spec.Bond != nil:

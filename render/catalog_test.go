@@ -31,7 +31,7 @@ func TestUplinkProblems(t *testing.T) {
 	}{
 		"a NIC will do":                   {func(*v1alpha1.HostUplink) {}, "", ""},
 		"bonds are not available yet":     {func(u *v1alpha1.HostUplink) { u.Spec.Interface, u.Spec.Bond = "", &v1alpha1.Bond{Name: "bond0"} }, v1alpha1.ReasonNotSupportedYet, "spec.bond"},
-		"External is not available yet":   {func(u *v1alpha1.HostUplink) { u.Spec.Management = v1alpha1.ManagementExternal }, v1alpha1.ReasonNotSupportedYet, "spec.management"},
+		"External needs a policy":         {func(u *v1alpha1.HostUplink) { u.Spec.Management = v1alpha1.ManagementExternal }, v1alpha1.ReasonInvalidSpec, "spec.externalPolicy"},
 		"an interface is required":        {func(u *v1alpha1.HostUplink) { u.Spec.Interface = "" }, v1alpha1.ReasonInvalidSpec, "spec.interface"},
 		"an interface is no pattern":      {func(u *v1alpha1.HostUplink) { u.Spec.Interface = "eth*" }, v1alpha1.ReasonInvalidSpec, "spec.interface"},
 		"an interface is no template":     {func(u *v1alpha1.HostUplink) { u.Spec.Interface = "{{ capture }}" }, v1alpha1.ReasonInvalidSpec, "spec.interface"},

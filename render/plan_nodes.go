@@ -47,7 +47,11 @@ func (p *planner) checkNodes(u *v1alpha1.HostUplink, r *Revision) {
 			continue
 		}
 		// An interface of a name that the revision creates is taken for one that it has made there already.
-		refusal := nmstate.CheckTarget(nmstate.TargetCheck{Node: states[i].Node, Target: r.State, NodeAddresses: internalAddresses(node), Own: r.State.Built()})
+		target := r.State
+		if first, needed := (nmstate.Passage{Target: target, Node: states[i].Node}).Revision(); needed {
+			target = first
+		}
+		refusal := nmstate.CheckTarget(nmstate.TargetCheck{Node: states[i].Node, Target: target, NodeAddresses: internalAddresses(node), Own: r.State.Built()})
 		if refusal != nil {
 			p.find(objectOf("HostUplink", u), SeverityWarning, Problem{Reason: refusal.Reason,
 				Message: fmt.Sprintf("node %q would be left out: %s", name, refusal.Message)})

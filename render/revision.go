@@ -2,6 +2,7 @@ package render
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -55,6 +56,7 @@ func (c *Catalog) Revision(uplink *v1alpha1.HostUplink, inUse sets.Set[string]) 
 		return nil, nil
 	}
 	state.Interfaces = append(state.Interfaces, nic(u, untagged)...)
+	preserve(u, &state)
 	if err := state.Validate(); err != nil {
 		return nil, &UplinkError{Uplink: uplink.Name, Problem: *invalidSpec("", "its networks do not fit together: %v", err)}
 	}
@@ -72,25 +74,8 @@ func (e *UplinkError) Error() string { return fmt.Sprintf("HostUplink %q: %s", e
 
 func newRevision(uplink string, state nmstate.State, networks []string) *Revision {
 	state = state.Canonical()
-	raw := state.Marshal()
-	hash := nmstate.Hash(raw)
-	return &Revision{Uplink: uplink, Hash: hash, Name: PolicyName(uplink, hash), State: state, Raw: raw, Networks: networks}
-}
-
-// RemovalRevision gives the revision through which a node goes from current to target, when current built something that
-// target does not have. Without one the node can go to target directly. target nil takes everything back. The networks of
-// the removal revision are those of target.
-func RemovalRevision(uplink string, target *Revision, current nmstate.State, proof nmstate.Proof) (*Revision, bool) {
-	var want nmstate.State
-	var networks []string
-	if target != nil {
-		want, networks = target.State, target.Networks
-	}
-	state, needed := nmstate.Between(current, want, proof)
-	if !needed {
-		return nil, false
-	}
-	return newRevision(uplink, state, networks), true
+	hash := state.Hash()
+	return &Revision{Uplink: uplink, Hash: hash, Name: PolicyName(uplink, hash), State: state, Raw: state.Marshal(), Networks: networks}
 }
 
 // nic gives the entry of the uplink's NIC. Below VLANs alone it is not listed, unless the uplink declares an MTU, so that a
@@ -175,6 +160,7 @@ func (r *Revision) Policy(uplink *v1alpha1.HostUplink) Policy {
 		},
 		Spec: shared.NodeNetworkConfigurationPolicySpec{
 			NodeSelector:   map[string]string{v1alpha1.UplinkLabelPrefix + r.Uplink: r.Hash},
+			Capture:        maps.Clone(r.State.Capture),
 			DesiredState:   shared.State{Raw: slices.Clone(r.Raw)},
 			MaxUnavailable: &all,
 		},

@@ -120,7 +120,7 @@ func TestPolicyCarriesTheRevisionAndNothingElse(t *testing.T) {
 	if len(p.OwnerReferences)+len(p.Finalizers) != 0 {
 		t.Error("a policy has no owner and no finalizer")
 	}
-	back, err := nmstate.Parse(p.Spec.DesiredState.Raw)
+	back, err := nmstate.Parse(p.Spec.DesiredState.Raw, p.Spec.Capture)
 	if err != nil || back.Hash() != r.Hash {
 		t.Errorf("the policy does not read back as its revision: %v, %v", back, err)
 	}
@@ -142,7 +142,7 @@ func TestRemovalRevisions(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			got, needed := render.RemovalRevision("u", tc.target, tc.current.State, nmstate.Proven)
+			got, needed := render.PassageRevision("u", tc.target, nmstate.Passage{Current: tc.current.State, Proof: nmstate.Proven})
 			if needed != (tc.want != nil) {
 				t.Fatalf("needed: %v", needed)
 			}

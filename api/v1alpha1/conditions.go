@@ -206,6 +206,8 @@ const (
 	ReasonBridgeCarriesTraffic = "BridgeCarriesTraffic"
 	// ReasonRolledBack: an engineer went back to the last good revision, and what is declared is not carried out.
 	ReasonRolledBack = "RolledBack"
+	// ReasonNodeNotSelected: the policy that a pipeline applies does not select the node.
+	ReasonNodeNotSelected = "NodeNotSelected"
 	// ReasonExternalPolicyMissing: the policy that a pipeline applies for an External HostUplink does not exist.
 	ReasonExternalPolicyMissing = "ExternalPolicyMissing"
 	// ReasonDefinitionsRemoved: the definitions of our kinds are being deleted, so hosts stay as they are.

@@ -43,6 +43,9 @@ const (
 
 	// UplinkLabel names, on policies, the HostUplink that they belong to.
 	UplinkLabel = "vm.novasphere.dev/host-uplink"
+	// SharedAliasesLabel on a HostNetwork says that other HostNetworks, open to other namespaces, have aliases of it too, so
+	// that admission leaves it to the controller to say which one an alias means.
+	SharedAliasesLabel = "vm.novasphere.dev/shared-aliases"
 	// HostNetworkLabel names, on attachments, the HostNetwork that they lead to.
 	HostNetworkLabel = "vm.novasphere.dev/host-network"
 	// WukongLabel names, on Secrets and machines, the Wukong that they serve.

@@ -125,7 +125,7 @@ func TestVLANOnThePrimaryNICIsServed(t *testing.T) {
 	s.apply(uplink("up", "eth1") + network("blue", "vlan: 100"))
 	s.networkIs("blue", yes, v1alpha1.ReasonApplied, "1/1")
 	for _, p := range s.policies() {
-		state, err := nmstate.Parse(p.Spec.DesiredState.Raw)
+		state, err := nmstate.Parse(p.Spec.DesiredState.Raw, p.Spec.Capture)
 		s.must(err)
 		if _, listed := state.Lookup("eth1"); listed {
 			t.Errorf("policy %s lists the primary NIC", p.Name)

@@ -32,7 +32,7 @@ type World struct {
 	Requests *Recorder
 }
 
-// Start prepares a world on a cluster: permissions of the controller, and a lab without nodes, which runs until ctx ends.
+// Start prepares a world on a cluster: permissions of the controller, the rules of admission, and a lab without nodes, which runs until ctx ends.
 func Start(ctx context.Context, c *cluster.Cluster, opts lab.Options) (*World, error) {
 	w, err := Prepare(ctx, c)
 	if err != nil {
@@ -55,6 +55,9 @@ func Prepare(ctx context.Context, c *cluster.Cluster) (*World, error) {
 		if err := c.Apply(ctx, manifest); err != nil {
 			return nil, fmt.Errorf("apply config/%s: %w", file, err)
 		}
+	}
+	if err := c.ApplyFolder(ctx, filepath.Join(root, "config", "policies")); err != nil {
+		return nil, err
 	}
 	admin, err := client.NewWithWatch(c.AdminConfig(), client.Options{Scheme: controllers.NewScheme()})
 	if err != nil {

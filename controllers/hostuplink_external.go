@@ -1,0 +1,130 @@
+package controllers
+
+import (
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/sets"
+
+	"novasphere.dev/wukong-network/api/v1alpha1"
+	"novasphere.dev/wukong-network/nmstate"
+	"novasphere.dev/wukong-network/render"
+)
+
+// A HostUplink with management External has a policy that a pipeline applies. Nothing is written for hosts: the policy's
+// enactments are read as if it were a revision, and nodes get the labels of networks that they are seen to have.
+
+// external says whether a pipeline applies the policy.
+func (s *uplinkScope) external() bool {
+	return s.uplink.Spec.Management == v1alpha1.ManagementExternal
+}
+
+// observeExternal tells from the pipeline's policy where each node stands.
+func (s *uplinkScope) observeExternal(inUse sets.Set[string]) error {
+	deleted := !s.uplink.DeletionTimestamp.IsZero()
+	if deleted {
+		s.inUseBy = s.labelledNetworks(inUse)
+	}
+	wanted, err := s.catalog.Revision(s.uplink, inUse)
+	if err != nil && !deleted {
+		problem := s.known.Problem
+		if problem == nil {
+			problem = &render.Problem{Reason: v1alpha1.ReasonInvalidSpec, Message: err.Error()}
+		}
+		s.verdict = &Verdict{Stalled, problem.Reason, problem.String()}
+		return errStop
+	}
+	if wanted != nil && (!deleted || len(s.inUseBy) > 0) {
+		s.target = &render.Revision{Uplink: s.uplink.Name, Name: s.uplink.Spec.ExternalPolicy, State: wanted.State, Networks: wanted.Networks}
+	}
+	if s.target != nil && s.observed == nil {
+		s.verdict = &Verdict{Stalled, v1alpha1.ReasonExternalPolicyMissing, fmt.Sprintf(
+			"spec.externalPolicy: there is no NodeNetworkConfigurationPolicy %q: have the pipeline apply it (kubectl wukong render prints one that builds %s), or set management: Managed",
+			s.uplink.Spec.ExternalPolicy, strings.Join(wanted.Networks, ", "))}
+	}
+	for i := range s.nodes {
+		node := &s.nodes[i]
+		if m := s.externalMember(node); m != nil {
+			s.members = append(s.members, m)
+			s.plan.Nodes = append(s.plan.Nodes, s.externalProgress(m))
+		}
+	}
+	return nil
+}
+
+// labelledNetworks gives the networks in use that nodes of the uplink are labelled with, sorted.
+func (s *uplinkScope) labelledNetworks(inUse sets.Set[string]) []string {
+	out := sets.New[string]()
+	for i := range s.nodes {
+		if !selects(s.uplink, &s.nodes[i]) {
+			continue
+		}
+		for _, name := range networkLabels(&s.nodes[i]) {
+			if n, exists := s.catalog.HostNetwork(name); exists && inUse.Has(name) && n.Object.Spec.PhysicalNetwork == s.uplink.Spec.PhysicalNetwork {
+				out.Insert(name)
+			}
+		}
+	}
+	return sets.List(out)
+}
+
+// externalMember reads the enactment of the pipeline's policy on a node; nil where the uplink has nothing to do with it.
+func (s *uplinkScope) externalMember(node *corev1.Node) *member {
+	if !selects(s.uplink, node) && marksOf(node, s.uplink.Name).held() == "" {
+		return nil
+	}
+	m := &member{node: node, marks: marksOf(node, s.uplink.Name), matches: s.target != nil}
+	m.rollout = nmstate.RolloutNode{Name: node.Name, Ready: nodeReady(node), Outcome: nmstate.OutcomeMissing}
+	m.rivalled = rivalOn(node, s.known, s.catalog.Uplinks()) != nil
+	if s.observed == nil || !s.observed.selects(node) {
+		return m
+	}
+	m.enactment = s.enactments.of(s.observed.name, node.Name)
+	m.rollout.Outcome = nmstate.Classify(s.observed.ref, m.enactment)
+	m.rollout.Message = m.enactment.Message()
+	return m
+}
+
+// externalProgress puts where a node stands into the words of a rollout.
+func (s *uplinkScope) externalProgress(m *member) nmstate.NodeProgress {
+	out := nmstate.NodeProgress{Name: m.node.Name}
+	rival := rivalOn(m.node, s.known, s.catalog.Uplinks())
+	switch outcome := m.rollout.Outcome; {
+	case rival != nil:
+		out.Progress, out.Reason, out.Message = nmstate.ProgressLeftOut, rival.refusal().Reason, rival.refusal().Message
+	case s.observed == nil || !s.observed.selects(m.node):
+		out.Progress, out.Reason = nmstate.ProgressLeftOut, v1alpha1.ReasonNodeNotSelected
+		out.Message = fmt.Sprintf("policy %q does not select the node: widen its nodeSelector, or narrow that of the HostUplink", s.uplink.Spec.ExternalPolicy)
+	case outcome.Failed():
+		out.Progress, out.Reason, out.Message = nmstate.ProgressFailing, string(outcome), m.rollout.Message
+	case outcome == nmstate.OutcomeRetrying:
+		out.Progress, out.Message = nmstate.ProgressRetrying, m.rollout.Message
+	case outcome == nmstate.OutcomeApplied:
+		out = s.externalApplied(m, out)
+	case outcome == nmstate.OutcomeWaiting:
+		out.Progress, out.Reason, out.Message = nmstate.ProgressWaiting, nmstate.NodeQueued, "kubernetes-nmstate holds the node back, by the policy's maxUnavailable"
+	case !m.rollout.Ready:
+		out.Progress, out.Reason, out.Message = nmstate.ProgressUnknown, nmstate.NodeNotReady, "the node is not ready"
+	case outcome == nmstate.OutcomeMissing:
+		out.Progress, out.Reason, out.Message = nmstate.ProgressUnknown, nmstate.NodeEnactmentLost, "the policy selects the node and has no enactment there: check that a handler of kubernetes-nmstate runs on the node"
+	default:
+		out.Progress = nmstate.ProgressApplying
+	}
+	return out
+}
+
+// externalApplied looks whether a node that carried the policy out has what the networks in use need.
+func (s *uplinkScope) externalApplied(m *member, out nmstate.NodeProgress) nmstate.NodeProgress {
+	out.Progress = nmstate.ProgressApplied
+	if s.target == nil || s.states[m.node.Name] == nil {
+		return out
+	}
+	for _, name := range s.target.Networks {
+		n, _ := s.catalog.HostNetwork(name)
+		if found := s.shows(m, n); len(found) > 0 {
+			m.drift = append(m.drift, found...)
+		}
+	}
+	return out
+}
