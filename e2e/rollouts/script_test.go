@@ -122,7 +122,7 @@ func newScript(seed uint64) *script {
 func (s *script) pick(from ...string) string { return from[s.random.IntN(len(from))] }
 
 func (s *script) add(a action) {
-	a.pause = time.Duration(s.random.IntN(700)) * time.Millisecond
+	a.pause = time.Duration(s.random.IntN(1000)) * time.Millisecond
 	s.actions = append(s.actions, a)
 }
 
