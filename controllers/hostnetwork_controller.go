@@ -57,8 +57,8 @@ type hostNetworkScope struct {
 	nmstateGone bool
 
 	// Set by observe.
-	revisions map[revisionKey]heldRevision // those that nodes hold
 	drifts    []v1alpha1.NodeProblem       // nodes that no longer show what was built for the network
+	revisions map[revisionKey]heldRevision // those that nodes hold
 	holders   int                          // nodes that still have, or may have, the network
 	ready     int32
 

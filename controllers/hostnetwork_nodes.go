@@ -78,6 +78,26 @@ func (s *hostNetworkScope) observeNode(u *render.Uplink, target *render.Revision
 	}
 }
 
+// driftOn gives what a node shows otherwise than its revision says of what the network stands on.
+func (s *hostNetworkScope) driftOn(u *render.Uplink, state nmstate.State, node string, e *nmstate.Enactment) []nmstate.Difference {
+	report := s.states[node]
+	if report == nil {
+		return nil
+	}
+	found := nmstate.DifferencesOf(state, report.Node, s.known.TopInterface(u))
+	if len(found) == 0 {
+		return nil
+	}
+	wait, counts := outdates(report, e, s.now)
+	if wait > 0 && (s.requeue == 0 || wait < s.requeue) {
+		s.requeue = wait
+	}
+	if !counts {
+		return nil
+	}
+	return found
+}
+
 // revisionKey names a revision of an uplink.
 type revisionKey struct{ uplink, hash string }
 
@@ -107,26 +127,6 @@ func (s *hostNetworkScope) onRevision(u *render.Uplink, target *render.Revision,
 	}
 	s.revisions[key] = r
 	return r
-}
-
-// driftOn gives what a node shows otherwise than its revision says of what the network stands on.
-func (s *hostNetworkScope) driftOn(u *render.Uplink, state nmstate.State, node string, e *nmstate.Enactment) []nmstate.Difference {
-	report := s.states[node]
-	if report == nil {
-		return nil
-	}
-	found := nmstate.DifferencesOf(state, report.Node, s.known.TopInterface(u))
-	if len(found) == 0 {
-		return nil
-	}
-	wait, counts := outdates(report, e, s.now)
-	if wait > 0 && (s.requeue == 0 || wait < s.requeue) {
-		s.requeue = wait
-	}
-	if !counts {
-		return nil
-	}
-	return found
 }
 
 // stateOf gives the content of a policy of the uplink, if it is intact.

@@ -51,7 +51,7 @@ func states(t *testing.T) map[string]nmstate.State {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if out[filepath.Base(path)], err = nmstate.Parse(text); err != nil {
+		if out[filepath.Base(path)], err = nmstate.Parse(text, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
