@@ -142,7 +142,7 @@ func (c *changes) of(node string) []change {
 	return out
 }
 
-const linger = 3 * time.Second
+const linger = 4 * time.Second
 
 func TestTenantThatNeverRestsChangesHostsOnce(t *testing.T) {
 	p, namespace := tenants(t, linger)
@@ -153,6 +153,9 @@ func TestTenantThatNeverRestsChangesHostsOnce(t *testing.T) {
 		must(t, p.apply(wukong(namespace, "restless", "blue", address(rounds%20))))
 		time.Sleep(time.Duration(rounds%4) * 50 * time.Millisecond) // sometimes it goes before anybody has looked
 		must(t, p.Admin.Delete(t.Context(), &v1alpha1.Wukong{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "restless"}}))
+		if rounds%10 == 9 {
+			time.Sleep(linger / 4) // long enough for its network to be unused
+		}
 	}
 	must(t, p.await(0, false))
 	for _, node := range []string{"node-a", "node-b"} {
