@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/log"
@@ -170,7 +171,7 @@ func (s *uplinkScope) markFor(m *member) (marks, note) {
 	}
 	for _, proof := range s.plan.Proofs {
 		if proof.Node == name {
-			return marks{Revision: proof.Revision, Applied: proof.Revision},
+			return marks{Revision: proof.Revision, Applied: proof.Revision, Repaired: m.marks.Repaired},
 				normal(v1alpha1.ReasonNodeApplied, "node %s has %s", name, render.PolicyName(s.uplink.Name, proof.Revision))
 		}
 	}
@@ -179,7 +180,17 @@ func (s *uplinkScope) markFor(m *member) (marks, note) {
 			return marks{Renewing: retry.Revision}, normal(v1alpha1.ReasonNodeRetried, "node %s is asked to try again: %s", name, m.rollout.Message)
 		}
 	}
-	return marksOf(m.node, s.uplink.Name), note{}
+	for _, repair := range s.plan.Repairs {
+		if repair.Node == name {
+			return marks{Renewing: repair.Revision, Repaired: s.now},
+				normal(v1alpha1.ReasonNodeRepaired, "node %s is asked to carry out its revision once more: %s", name, drifted(m.drift))
+		}
+	}
+	after := marksOf(m.node, s.uplink.Name)
+	if !after.Repaired.IsZero() && len(m.drift) == 0 && m.rollout.Outcome == nmstate.OutcomeApplied && s.reached(after.Repaired.Add(s.calm)) {
+		after.Repaired = time.Time{} // it has been well for long enough: the next drift is another one
+	}
+	return after, note{}
 }
 
 func (s *uplinkScope) markMove(m *member, move nmstate.Move) (marks, note) {
@@ -194,7 +205,11 @@ func (s *uplinkScope) markMove(m *member, move nmstate.Move) (marks, note) {
 	if p, exists := s.policies[move.To]; !exists || !p.intact {
 		return marksOf(m.node, s.uplink.Name), note{} // the policy cannot be made yet
 	}
-	return marks{Revision: move.To, Since: s.now},
+	after := marks{Revision: move.To, Since: s.now}
+	if move.To == m.marks.Renewing {
+		after.Repaired = m.marks.Repaired
+	}
+	return after,
 		normal(v1alpha1.ReasonNodeMoved, "node %s is moved to %s", name, render.PolicyName(s.uplink.Name, move.To))
 }
 

@@ -48,6 +48,8 @@ type HostUplinkReconciler struct {
 type uplinkScope struct {
 	uplink, before *v1alpha1.HostUplink
 	now            time.Time
+	// calm is how long a repaired node must be well before it is repaired again.
+	calm time.Duration
 
 	// Set by gather.
 	catalog     *render.Catalog
@@ -92,7 +94,7 @@ func (r *HostUplinkReconciler) Reconcile(ctx context.Context, req ctrl.Request) 
 	if !u.DeletionTimestamp.IsZero() && !controllerutil.ContainsFinalizer(u, v1alpha1.Finalizer) {
 		return ctrl.Result{}, nil
 	}
-	s := &uplinkScope{uplink: u.DeepCopy(), now: r.Config.Clock.Now(), rendered: map[string]*render.Revision{}}
+	s := &uplinkScope{uplink: u.DeepCopy(), now: r.Config.Clock.Now(), calm: r.Config.RetryAfter, rendered: map[string]*render.Revision{}}
 	for _, step := range []func(context.Context, *uplinkScope) error{
 		r.hold, r.spareHosts, r.gather, r.decide, r.mayTakeBack, r.replaceEdited, r.createNeeded, r.moveNodes, r.deleteUnneeded, r.answer, r.letGo,
 	} {

@@ -142,6 +142,18 @@ func (s *uplinkScope) findDrift(m *member) {
 	}
 }
 
+// mayRepair says whether a node that drifted is to be asked to carry its revision out once more: if the network that lost
+// something wants it, and it was not asked already since it was last well. What undoes a repair would undo the next one, too.
+func (s *uplinkScope) mayRepair(m *member) bool {
+	if len(m.drift) == 0 || !m.marks.Repaired.IsZero() {
+		return false
+	}
+	return slices.ContainsFunc(s.catalog.HostNetworks(), func(n *render.HostNetwork) bool {
+		return n.Object.Spec.RepairDrift && s.catalog.Carries(s.known, n, m.had) &&
+			slices.ContainsFunc(m.drift, func(d nmstate.Difference) bool { return m.had.StandsOn(n.TopInterface(s.known), d.Interface) })
+	})
+}
+
 // outdates says whether a report is later than the proof of an enactment, so that it may speak against it, and how long to wait
 // where that cannot be told yet.
 func outdates(report *nmstate.NodeNetworkState, e *nmstate.Enactment, now time.Time) (wait time.Duration, yes bool) {

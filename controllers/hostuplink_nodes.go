@@ -44,6 +44,7 @@ func (r *HostUplinkReconciler) member(s *uplinkScope, node *corev1.Node) *member
 	s.fate(m)
 	s.route(m)
 	s.findDrift(m)
+	n.Repair = s.mayRepair(m)
 	r.timing(s, m)
 	return m
 }
@@ -147,7 +148,7 @@ func (s *uplinkScope) removal(m *member, want *render.Revision) *render.Revision
 	if want == nil && !held {
 		return nil
 	}
-	passage := nmstate.Passage{Current: m.had, Retained: s.retained(m.had)}
+	passage := nmstate.Passage{Current: m.had, Retained: s.catalog.Retained(s.known, m.had)}
 	if n.Current != "" && (n.Proof == n.Current || n.Outcome == nmstate.OutcomeApplied) {
 		passage.Proof = nmstate.Proven
 	}
@@ -164,24 +165,12 @@ func (s *uplinkScope) removal(m *member, want *render.Revision) *render.Revision
 
 // without leaves out what is to stay on hosts when its network goes.
 func (s *uplinkScope) without(state nmstate.State) nmstate.State {
-	retained := s.retained(state)
+	retained := s.catalog.Retained(s.known, state)
 	var out nmstate.State
 	for _, i := range state.Interfaces {
 		if !slices.Contains(retained, i.Name) {
 			out.Interfaces = append(out.Interfaces, i)
 		}
-	}
-	return out
-}
-
-// retained names what networks build that are to stay on hosts when they go (reclaimPolicy Retain).
-func (s *uplinkScope) retained(state nmstate.State) []string {
-	var out []string
-	for _, n := range s.catalog.HostNetworks() {
-		if n.Object.Spec.PhysicalNetwork != s.uplink.Spec.PhysicalNetwork || n.Object.Spec.ReclaimPolicy != v1alpha1.ReclaimRetain || taken(n) {
-			continue
-		}
-		out = append(out, s.catalog.Interfaces(s.known, n, state)...) // a NIC among them is never taken away anyhow
 	}
 	return out
 }
@@ -213,7 +202,8 @@ func (r *HostUplinkReconciler) timing(s *uplinkScope, m *member) {
 		if state := s.states[n.Name]; state != nil && state.LastUpdate.After(failedAt(m.enactment)) {
 			due = failedAt(m.enactment).Add(r.Config.RetryAfter / 10)
 		}
-		n.RetryDue = lists(s.uplink, v1alpha1.RetryAnnotation, n.Name) || s.reached(due)
+		n.RetryAsked = lists(s.uplink, v1alpha1.RetryAnnotation, n.Name)
+		n.RetryDue = s.reached(due)
 	case n.Current != "" && !n.Outcome.Final():
 		since := m.marks.Since
 		if since.IsZero() && m.enactment != nil {

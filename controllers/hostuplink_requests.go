@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
+	"novasphere.dev/wukong-network/nmstate"
 	"novasphere.dev/wukong-network/render"
 )
 
@@ -81,15 +82,6 @@ func (s *uplinkScope) retryPending() bool {
 
 // acts says whether the plan has an action for the node.
 func (s *uplinkScope) acts(node string) bool {
-	for _, retry := range s.plan.Retries {
-		if retry.Node == node {
-			return true
-		}
-	}
-	for _, move := range s.plan.Moves {
-		if move.Node == node {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(s.plan.Retries, func(r nmstate.NodeRevision) bool { return r.Node == node }) ||
+		slices.ContainsFunc(s.plan.Moves, func(m nmstate.Move) bool { return m.Node == node })
 }

@@ -194,7 +194,7 @@ func uplinkVerdict(s *uplinkScope) Verdict {
 	case c.Drifted > 0 && s.target != nil && s.external():
 		return Verdict{Stalled, v1alpha1.ReasonNodeDrifted, fmt.Sprintf("%s; have policy %s build it (%s)", s.blameDrift(), s.uplink.Spec.ExternalPolicy, configured(c))}
 	case c.Drifted > 0 && s.target != nil:
-		return Verdict{Stalled, v1alpha1.ReasonNodeDrifted, fmt.Sprintf("%s; undo that on the node, or set repairDrift on its HostNetwork (%s)", s.blameDrift(), configured(c))}
+		return s.driftVerdict(c)
 	case removing > 0 && s.target == nil:
 		return Verdict{Working, v1alpha1.ReasonRemoving, fmt.Sprintf("%d nodes give back what was built%s", removing, s.because())}
 	case !s.uplink.DeletionTimestamp.IsZero():
@@ -263,6 +263,18 @@ func (s *uplinkScope) first(progress nmstate.Progress) *nmstate.NodeProgress {
 		return nil
 	}
 	return &s.plan.Nodes[i]
+}
+
+// driftVerdict is the outcome for nodes that no longer show what was built.
+func (s *uplinkScope) driftVerdict(c v1alpha1.NodeCounts) Verdict {
+	line := s.blameDrift()
+	if slices.ContainsFunc(s.members, func(m *member) bool { return m.rollout.Repair }) {
+		return Verdict{Working, v1alpha1.ReasonNodeDrifted, fmt.Sprintf("%s; it is repaired (%s)", line, configured(c))}
+	}
+	if slices.ContainsFunc(s.members, func(m *member) bool { return len(m.drift) > 0 && !m.marks.Repaired.IsZero() }) {
+		return Verdict{Stalled, v1alpha1.ReasonNodeDrifted, fmt.Sprintf("%s; it drifted again after a repair: find out what undoes it there (%s)", line, configured(c))}
+	}
+	return Verdict{Stalled, v1alpha1.ReasonNodeDrifted, fmt.Sprintf("%s; undo that on the node, or set repairDrift on its HostNetwork (%s)", line, configured(c))}
 }
 
 // blameDrift names the first node that drifted, and what it shows.

@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -161,6 +162,42 @@ func TestANodeGivesBackWhatTheTargetLacks(t *testing.T) {
 				t.Errorf("removed (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// A node with its address on the NIC passes through a revision that moves it, and goes on once its report shows that.
+func TestANodeThatLivesOnThePreservedNICPassesThroughAMove(t *testing.T) {
+	u, lan := testUplink(), testNetwork("lan", 100)
+	u.Spec.Protect, lan.Spec.VLAN = v1alpha1.ProtectPreserve, nil
+	catalog := render.NewCatalog([]v1alpha1.HostUplink{*u}, []v1alpha1.HostNetwork{lan})
+	target, err := catalog.Revision(u, sets.New("lan"))
+	if err != nil || target == nil {
+		t.Fatal(err)
+	}
+	bridge := target.State.Built()[0].Name
+	on := func(name string) *nmstate.NodeNetworkState {
+		return &nmstate.NodeNetworkState{Node: nmstate.Node{Interfaces: []nmstate.NodeInterface{
+			{Name: name, Type: nmstate.Ethernet, State: nmstate.Up, Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.7/24")}}}}}
+	}
+	s := &uplinkScope{uplink: u, catalog: catalog, target: target, rendered: map[string]*render.Revision{target.Hash: target}}
+	m := &member{node: testNode(nil, nil), matches: true}
+	m.rollout.Name = m.node.Name
+	s.states = map[string]*nmstate.NodeNetworkState{m.node.Name: on(string(u.Spec.Interface))}
+	via := s.removal(m, target)
+	if via == nil || via.Policy(u).Spec.Capture == nil {
+		t.Fatalf("nothing moves: %+v", via)
+	}
+	m.had, m.rollout.Current = via.State, via.Hash
+	if again := s.removal(m, target); again == nil || again.Hash != via.Hash {
+		t.Errorf("under way it goes elsewhere: %+v", again)
+	}
+	s.states[m.node.Name] = on(bridge)
+	if again := s.removal(m, target); again == nil || again.Hash != via.Hash {
+		t.Errorf("without proof it goes on: %+v", again)
+	}
+	m.rollout.Proof = via.Hash
+	if again := s.removal(m, target); again != nil {
+		t.Errorf("with proof it does not go on: %+v", again)
 	}
 }
 

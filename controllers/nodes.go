@@ -29,6 +29,8 @@ type marks struct {
 	Renewing string
 	// Since is when the label was written, or the zero time.
 	Since time.Time
+	// Repaired is when the node was asked to carry its revision out once more because it had drifted, or the zero time.
+	Repaired time.Time
 }
 
 func marksOf(node *corev1.Node, uplink string) marks {
@@ -38,6 +40,7 @@ func marksOf(node *corev1.Node, uplink string) marks {
 		Renewing: node.Annotations[v1alpha1.RenewAnnotationPrefix+uplink],
 	}
 	m.Since, _ = time.Parse(time.RFC3339, node.Annotations[v1alpha1.SinceAnnotationPrefix+uplink])
+	m.Repaired, _ = time.Parse(time.RFC3339, node.Annotations[v1alpha1.RepairedAnnotationPrefix+uplink])
 	return m
 }
 
@@ -87,16 +90,21 @@ type nodeEdit struct{ labels, annotations map[string]string }
 
 // mark writes what the node's marks shall be. Nothing else of the node is touched.
 func (e *nodeEdit) mark(uplink string, m marks) {
-	since := ""
-	if !m.Since.IsZero() {
-		since = m.Since.UTC().Format(time.RFC3339)
-	}
 	e.label(v1alpha1.UplinkLabelPrefix+uplink, m.Revision)
 	e.annotations = map[string]string{
-		v1alpha1.AppliedAnnotationPrefix + uplink: m.Applied,
-		v1alpha1.RenewAnnotationPrefix + uplink:   m.Renewing,
-		v1alpha1.SinceAnnotationPrefix + uplink:   since,
+		v1alpha1.AppliedAnnotationPrefix + uplink:  m.Applied,
+		v1alpha1.RenewAnnotationPrefix + uplink:    m.Renewing,
+		v1alpha1.SinceAnnotationPrefix + uplink:    timeText(m.Since),
+		v1alpha1.RepairedAnnotationPrefix + uplink: timeText(m.Repaired),
 	}
+}
+
+// timeText is a time as annotations have it; empty for the zero time.
+func timeText(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
 }
 
 func (e *nodeEdit) label(key, value string) {

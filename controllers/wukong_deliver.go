@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	netattach "github.com/k8snetworkplumbingwg/network-attachment-definition-client/pkg/apis/k8s.cni.cncf.io/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -149,13 +150,26 @@ func (r *WukongReconciler) writeSecret(ctx context.Context, s *wukongScope) erro
 	secret = secret.DeepCopy()
 	own(s, secret)
 	if s.request.Foreign {
-		return r.applySecret(ctx, secret) // its name stays, so that somebody else's machine can refer to it
+		err := r.applySecret(ctx, secret) // its name stays, so that somebody else's machine can refer to it
+		if !refusedByPolicy(err) {
+			return err
+		}
+		// The controller may not read Secrets, so it learns from admission alone whose this one is.
+		s.delivered = delivery{state: Stalled, reason: v1alpha1.ReasonNameTaken,
+			message: fmt.Sprintf("Secret %s exists and was not made for this Wukong: rename or delete it", secret.Name)}
+		s.again(r.Config.RetryAfter)
+		return nil
 	}
 	err := r.Create(ctx, secret)
 	if apierrors.IsAlreadyExists(err) {
 		return nil
 	}
 	return err
+}
+
+// refusedByPolicy says whether the rules of admission refused a write, and not permissions.
+func refusedByPolicy(err error) bool {
+	return apierrors.IsForbidden(err) && strings.Contains(err.Error(), "ValidatingAdmissionPolicy")
 }
 
 func (r *WukongReconciler) applySecret(ctx context.Context, secret *corev1.Secret) error {

@@ -114,7 +114,7 @@ func TestTheSteadyRevisionLeavesTheMovedAddressesAlone(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, word := range []string{"address:", "mac-address", "dhcp", "routes", "dns-resolver", "192.168.66"} {
+		for _, word := range []string{"ipv4", "ipv6", "mac-address", "routes", "dns-resolver"} {
 			if strings.Contains(string(undo), word) {
 				t.Errorf("%s: the steady revision changes %s; this would undo it:\n%s", name, word, undo)
 			}

@@ -47,6 +47,19 @@ func (c *Catalog) Interfaces(u *Uplink, n *HostNetwork, state nmstate.State) []s
 	return out
 }
 
+// Retained names the interfaces of a revision that stay on hosts when their networks go (reclaimPolicy Retain). A NIC may be
+// among them, which is never taken away anyhow.
+func (c *Catalog) Retained(u *Uplink, state nmstate.State) []string {
+	var out []string
+	for _, n := range c.HostNetworks() {
+		bridgeTaken := n.Problem != nil && n.Problem.Reason == v1alpha1.ReasonBridgeNameTaken
+		if n.Object.Spec.PhysicalNetwork == u.Object.Spec.PhysicalNetwork && n.Object.Spec.ReclaimPolicy == v1alpha1.ReclaimRetain && !bridgeTaken {
+			out = append(out, c.Interfaces(u, n, state)...)
+		}
+	}
+	return out
+}
+
 // topIn finds the interface that machines attach to in a state.
 func topIn(u *Uplink, n *HostNetwork, state nmstate.State) (string, bool) {
 	switch {
@@ -95,6 +108,8 @@ func stackIn(n *HostNetwork, state nmstate.State, name string, depth int) []nmst
 		}
 		entry = nic
 	}
+	// The node's own addresses come and go beside what machines use (see PassageRevision).
+	entry.IPv4, entry.IPv6, entry.MACAddress = nil, nil, ""
 	out := []nmstate.Interface{entry}
 	if depth == 0 {
 		return out

@@ -142,7 +142,6 @@ func (c *Catalog) checkNetworks() {
 		spec := &n.Object.Spec
 		n.Segment = c.Segment(n.Object)
 		n.VLAN = c.tag(n)
-		n.Notices = networkNotices(spec)
 		n.Problem = first(clusterNameProblem(n.Object.Name), fabricProblem("spec.physicalNetwork", spec.PhysicalNetwork), vlanProblem("spec.vlan", spec.VLAN),
 			mtuProblem(spec.MTU), networkKindProblem(spec), bridgeProblem(n), selectorProblem(spec.AllowedNamespaces))
 		if n.Problem == nil {
@@ -182,17 +181,6 @@ func networkKindProblem(spec *v1alpha1.HostNetworkSpec) *Problem {
 		return invalidSpec("spec.cniType", "%q is not known: use bridge or cnv-bridge", shown(spec.CNIType))
 	}
 	return nil
-}
-
-func networkNotices(spec *v1alpha1.HostNetworkSpec) []v1alpha1.FieldNotice {
-	var out []v1alpha1.FieldNotice
-	add := func(field, message string) {
-		out = append(out, v1alpha1.FieldNotice{Field: field, Message: message})
-	}
-	if spec.RepairDrift {
-		add("spec.repairDrift", "is not acted on yet: nodes that lose what was built are not repaired by themselves")
-	}
-	return out
 }
 
 func bridgeProblem(n *HostNetwork) *Problem {

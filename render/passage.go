@@ -18,7 +18,7 @@ func preserve(u *Uplink, state *nmstate.State) {
 		switch {
 		case i.Type == nmstate.LinuxBridge && slices.Contains(i.Ports(), u.Interface) && !filters(i):
 			i.IPv4, i.IPv6 = nil, nil
-		case i.Name == u.Interface && i.LinkAggregation == nil:
+		case i.Name == u.Interface && i.LinkAggregation == nil && i.Ethernet == nil:
 			i.Type = nmstate.AnyType
 		}
 	}

@@ -45,6 +45,23 @@ func TestAPreservingUplinkLeavesTheAddressesOfItsBridgeAlone(t *testing.T) {
 	}
 }
 
+func TestANetworkIsBuiltAlikeWhileTheNodesAddressesMove(t *testing.T) {
+	networks := []v1alpha1.HostNetwork{hostNetwork("lan", "lab")}
+	c := render.NewCatalog([]v1alpha1.HostUplink{uplink("u", "lab", "eth1", preserving)}, networks)
+	u, _ := c.Uplink("u")
+	n, _ := c.HostNetwork("lan")
+	steady := revision(t, c, "u", "lan")
+	moving, needed := render.PassageRevision("u", steady, nmstate.Passage{Node: livesOn("eth1", "")})
+	if !needed || !c.BuiltAlike(u, n, moving.State, steady.State) {
+		t.Errorf("moving %v and steady %v build different networks", moving, steady)
+	}
+	mtu := int32(1400)
+	u.Object.Spec.MTU = &mtu
+	if other := revision(t, c, "u", "lan"); c.BuiltAlike(u, n, moving.State, other.State) {
+		t.Error("another MTU is alike")
+	}
+}
+
 func TestPassageRevisionsMoveTheNodesOwnAddresses(t *testing.T) {
 	networks := []v1alpha1.HostNetwork{hostNetwork("lan", "lab"), hostNetwork("data", "lab", vlan(100))}
 	catalog := func(change ...func(*v1alpha1.HostUplink)) *render.Catalog {

@@ -176,3 +176,29 @@ func TestABridgeThatWasThereBeforeTheNodeIsSomebodyElses(t *testing.T) {
 	s.patch(s.uplink("up"), `{"metadata":{"annotations":{"vm.novasphere.dev/adopt":"node-a"}}}`)
 	s.uplinkIs("up", yes, v1alpha1.ReasonApplied, "1/1")
 }
+
+func TestADriftIsRepairedOnceAndNeverInALoop(t *testing.T) {
+	s := newStage(t, 1, lab.Options{Release: lab.After087})
+	s.apply(uplink("up", "eth1") + network("blue", "vlan: 100", "mtu: 1400", "repairDrift: true"))
+	s.networkIs("blue", yes, v1alpha1.ReasonApplied, "1/1")
+	drift := func() {
+		s.must(s.Lab.Change("node-a", "interfaces: [{name: br-blue, type: linux-bridge, state: up, mtu: 1300}]"))
+	}
+	drift()
+	s.eventually(func() string {
+		if s.node("node-a").Annotations[v1alpha1.RepairedAnnotationPrefix+"up"] == "" {
+			return "node-a is not marked as repaired"
+		}
+		return ""
+	})
+	s.networkIs("blue", yes, v1alpha1.ReasonApplied, "1/1")
+	if bridge, _ := s.Lab.Host("node-a").Interface("br-blue"); fmt.Sprint(bridge["mtu"]) != "1400" {
+		t.Errorf("br-blue has mtu %v after the repair", bridge["mtu"])
+	}
+	drift()
+	s.uplinkIs("up", no, v1alpha1.ReasonNodeDrifted, "it drifted again after a repair")
+	s.quiet()
+	if bridge, _ := s.Lab.Host("node-a").Interface("br-blue"); fmt.Sprint(bridge["mtu"]) != "1300" {
+		t.Errorf("br-blue has mtu %v: it was repaired again", bridge["mtu"])
+	}
+}

@@ -1,6 +1,7 @@
 package policies
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -147,6 +148,44 @@ func TestTenantsCannotTakeTheDevicesOfAHostNetwork(t *testing.T) {
 	free.Annotations = map[string]string{"k8s.v1.cni.cncf.io/resourceName": "example.com/slow"}
 	if err := try(t, team, free); err != nil {
 		t.Error(err)
+	}
+}
+
+// Who is held is decided by permissions: the right to change HostNetworks is the mark of the platform team.
+func TestThePlatformTeamAttachesByHandAndReadersDoNot(t *testing.T) {
+	w := theWorld(t)
+	ns := namespaceWith(t, w, nil)
+	declared(t, w, ns)
+	bind := func(name, role string) client.Client {
+		if err := w.Cluster.Apply(t.Context(), fmt.Appendf(nil, `
+{apiVersion: v1, kind: ServiceAccount, metadata: {name: %[1]s, namespace: %[3]s}}
+---
+{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRoleBinding, metadata: {name: %[3]s-%[1]s},
+ roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: %[2]s},
+ subjects: [{kind: ServiceAccount, name: %[1]s, namespace: %[3]s}]}
+---
+{apiVersion: rbac.authorization.k8s.io/v1, kind: Role, metadata: {name: %[1]s, namespace: %[3]s},
+ rules: [{apiGroups: [k8s.cni.cncf.io], resources: [network-attachment-definitions], verbs: [create]}]}
+---
+{apiVersion: rbac.authorization.k8s.io/v1, kind: RoleBinding, metadata: {name: %[1]s, namespace: %[3]s},
+ roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: %[1]s},
+ subjects: [{kind: ServiceAccount, name: %[1]s, namespace: %[3]s}]}
+`, name, role, ns)); err != nil {
+			t.Fatal(err)
+		}
+		rc, err := w.Cluster.ServiceAccountConfig(t.Context(), ns, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return clientOf(t, rc)
+	}
+	nad := attachment(ns, "by-hand", `{"type":"bridge","bridge":"br-guarded"}`)
+	reader, platform := bind("reader", "wukong-network-address-reader"), bind("platform", "wukong-network-platform")
+	eventually(t, func() error { return refused(try(t, reader, nad), bridges) })
+	eventually(t, func() error { return try(t, platform, nad) })
+	network := hostNetwork("by-platform", named(ns))
+	if err := try(t, platform, &network); err != nil {
+		t.Errorf("the platform team declares: %v", err)
 	}
 }
 

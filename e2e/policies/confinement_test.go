@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/nmstate"
@@ -39,20 +40,25 @@ func revision(t *testing.T, state nmstate.State) *unstructured.Unstructured {
 	return object(t, string(text))
 }
 
-func states(t *testing.T) map[string]nmstate.State {
+// golden gives, by file, what revisions say: desired states, and policies with what they capture.
+func golden(t *testing.T) map[string]*unstructured.Unstructured {
 	t.Helper()
-	paths, err := filepath.Glob("../../nmstate/testdata/states/*.json")
-	if err != nil || len(paths) < 8 {
-		t.Fatalf("%v %v", paths, err)
-	}
-	out := map[string]nmstate.State{}
-	for _, path := range paths {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
+	out := map[string]*unstructured.Unstructured{}
+	for _, pattern := range []string{"states/*.json", "preserve/*.policy.json"} {
+		paths, err := filepath.Glob("../../nmstate/testdata/" + pattern)
+		if err != nil || len(paths) < 8 {
+			t.Fatalf("%v %v", paths, err)
 		}
-		if out[filepath.Base(path)], err = nmstate.Parse(text, nil); err != nil {
-			t.Fatal(err)
+		for _, path := range paths {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			spec := string(text)
+			if strings.HasPrefix(pattern, "states") {
+				spec = `{"desiredState":` + spec + `}`
+			}
+			out[filepath.Base(path)] = withSpec(t, spec)
 		}
 	}
 	return out
@@ -73,7 +79,7 @@ const preserved = `
 capture:
   uplink: interfaces.name=="eth0"
   routes: routes.running.next-hop-interface=="eth0"
-  moved: capture.routes | routes.running.next-hop-interface:="br-lan"
+  moved: capture.routes | routes.config.next-hop-interface:="br-lan"
   dns: dns-resolver.running.server!=""
 desiredState:
   interfaces:
@@ -89,15 +95,37 @@ desiredState:
   dns-resolver: {config: {server: "{{ capture.dns.dns-resolver.running.server }}", search: "{{ capture.dns.dns-resolver.running.search }}"}}
 `
 
+// withSpec gives a policy as the controller makes it, with fields of its spec replaced.
 func withSpec(t *testing.T, spec string) *unstructured.Unstructured {
 	t.Helper()
+	fields := map[string]any{}
+	if err := yaml.Unmarshal([]byte(spec), &fields); err != nil {
+		t.Fatalf("%v in\n%s", err, spec)
+	}
 	p := revision(t, nmstate.State{})
-	for key, value := range object(t, "apiVersion: v1\nkind: X\n"+strings.TrimPrefix(spec, "\n")).Object {
-		if key != "apiVersion" && key != "kind" {
-			p.Object["spec"].(map[string]any)[key] = value
+	for key, value := range fields {
+		if key == "desiredState" || key == "capture" {
+			p.Object["spec"].(map[string]any)[key] = integers(value)
 		}
 	}
 	return p
+}
+
+// integers gives a value with whole numbers in place of the floating ones that a reader of JSON makes.
+func integers(value any) any {
+	switch v := value.(type) {
+	case float64:
+		return int64(v)
+	case []any:
+		for i := range v {
+			v[i] = integers(v[i])
+		}
+	case map[string]any:
+		for k := range v {
+			v[k] = integers(v[k])
+		}
+	}
+	return value
 }
 
 func withState(t *testing.T, state string) *unstructured.Unstructured {
@@ -109,8 +137,8 @@ func TestTheControllerMayWriteWhatItRenders(t *testing.T) {
 	w := theWorld(t)
 	c := controller(t, w)
 	eventually(t, func() error { return refused(try(t, c, withState(t, "routes: {}")), revisions) })
-	for name, state := range states(t) {
-		if err := try(t, c, revision(t, state)); err != nil {
+	for name, p := range golden(t) {
+		if err := try(t, c, p); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -208,7 +236,7 @@ func TestTheControllerCannotWriteMoreOfHostsThanItRenders(t *testing.T) {
 	for name, how := range map[string][2]string{
 		"an address beside the template":     {`"{{ capture.uplink.interfaces.0.ipv4 }}"`, `"{{ capture.uplink.interfaces.0.ipv4 }} 192.0.2.1"`},
 		"a capture that replaces an address": {`interfaces.name=="eth0"`, `interfaces.ipv4.address.0.ip:="192.0.2.1"`},
-		"a capture that replaces a gateway":  {`:="br-lan"`, `:="br-lan" | routes.running.next-hop-address:="192.0.2.1"`},
+		"a capture that replaces a gateway":  {`:="br-lan"`, `:="br-lan" | routes.config.next-hop-address:="192.0.2.1"`},
 		"routes that are written":            {`{config: "{{ capture.moved.routes.running }}"}`, `{config: [{destination: 0.0.0.0/0}]}`},
 		"a DNS server that is written":       {`{server: "{{ capture.dns.dns-resolver.running.server }}"`, `{server: "192.0.2.1"`},
 		"rules beside the routes":            {`{config: "{{ capture.moved.routes.running }}"}`, `{running: "{{ capture.moved.routes.running }}"}`},
@@ -225,7 +253,7 @@ func TestTheControllerCannotWritePoliciesUnderOtherNamesNorForOtherNodes(t *test
 	w := theWorld(t)
 	c := controller(t, w)
 	eventually(t, func() error { return refused(try(t, c, withState(t, "routes: {}")), revisions) })
-	good := revision(t, states(t)["vlan.json"])
+	good := golden(t)["vlan.json"]
 	set := func(value any, path ...string) func(*unstructured.Unstructured) {
 		return func(o *unstructured.Unstructured) {
 			if value == nil {
@@ -276,7 +304,9 @@ func TestTheControllerCannotWritePoliciesUnderOtherNamesNorForOtherNodes(t *test
 	if err := refused(c.Update(t.Context(), edited, client.DryRunAll), revisions); err != nil {
 		t.Errorf("an edit: %v", err)
 	}
-	if err := try(t, w.Admin, withState(t, "routes: {}")); err != nil {
+	free := withState(t, "routes: {}")
+	free.SetName("free")
+	if err := try(t, w.Admin, free); err != nil {
 		t.Errorf("the rules are for the controller alone: %v", err)
 	}
 }

@@ -220,7 +220,8 @@ func TestAVLANOfATrunkIsOpenOnlyToWhomItsRangeSays(t *testing.T) {
 	trunk := hostNetwork("gate-trunk", named(a, b), called("old-trunk"), func(n *v1alpha1.HostNetwork) {
 		n.Spec.Trunk = []v1alpha1.TrunkRange{{Min: 100, Max: 199}, {Min: 200, Max: 299, AllowedNamespaces: named(a)},
 			{Min: 300, Max: 300, AllowedNamespaces: &v1alpha1.AllowedNamespaces{Selector: &metav1.LabelSelector{MatchLabels: labels("b")}}},
-			{Min: 400, Max: 400, AllowedNamespaces: &v1alpha1.AllowedNamespaces{}}}
+			{Min: 400, Max: 400, AllowedNamespaces: &v1alpha1.AllowedNamespaces{}},
+			{Min: 290, Max: 290, AllowedNamespaces: named(b)}}
 	})
 	store(t, w, &trunk)
 	known(t, w, []v1alpha1.HostNetwork{trunk})
@@ -233,17 +234,22 @@ func TestAVLANOfATrunkIsOpenOnlyToWhomItsRangeSays(t *testing.T) {
 		"the start of a named range": {200, []string{a}},
 		"a range by labels":          {300, []string{b}},
 		"a range with an empty rule": {400, nil},
+		"a VLAN of two ranges":       {290, []string{a, b}},
+		"a VLAN of no range":         {500, []string{a, b}}, // the controller says that there is none
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			for _, ns := range []string{a, b} {
-				for _, n := range []v1alpha1.WukongNetwork{{HostNetwork: trunk.Name}, {BridgeName: "br-gate-trunk"}, {BridgeName: "old-trunk"}, {NADName: "wukong-gate-trunk"}} {
-					n.Name, n.VLANID = "lan", &tc.vlan
+				for _, n := range []v1alpha1.WukongNetwork{{HostNetwork: trunk.Name}, {BridgeName: "br-gate-trunk"}, {BridgeName: "old-trunk"}, {NADName: "wukong-gate-trunk"},
+					{NADName: fmt.Sprintf("wukong%d-gate-trunk", tc.vlan)}} {
+					if n.Name = "lan"; !strings.HasPrefix(n.NADName, fmt.Sprint("wukong", tc.vlan)) {
+						n.VLANID = &tc.vlan
+					}
 					err := try(t, w.Admin, wukong(ns, n))
 					if open := strings.Contains(strings.Join(tc.opened, " "), ns); open && err != nil {
 						t.Errorf("%+v: %v", n, err)
-					} else if !open && refused(err, gate, "vlanId", fmt.Sprint(tc.vlan), ns) != nil {
-						t.Errorf("%+v: %v", n, refused(err, gate, "vlanId", fmt.Sprint(tc.vlan), ns))
+					} else if !open && refused(err, gate, fmt.Sprint(tc.vlan), ns) != nil {
+						t.Errorf("%+v: %v", n, refused(err, gate, fmt.Sprint(tc.vlan), ns))
 					}
 				}
 			}

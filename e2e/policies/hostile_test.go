@@ -1,14 +1,16 @@
 package policies
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	nmstatev1 "github.com/nmstate/kubernetes-nmstate/api/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -199,7 +201,7 @@ func TestNothingThatATenantWritesReachesAHost(t *testing.T) {
 	}
 	eventually(t, func() error { return lookedAt(t, w, ns) })
 	quiet(t, w)
-	if diff := cmp.Diff(before, hosts(t, w)); diff != "" {
+	if diff := gocmp.Diff(before, hosts(t, w)); diff != "" {
 		t.Errorf("hosts are told something else (-before +after):\n%s", diff)
 	}
 	for _, node := range []string{"fort-a", "fort-b"} {
@@ -266,9 +268,10 @@ func takeDown(t *testing.T, w *world.World, ns string) {
 	o.Name = "fort"
 	_ = w.Admin.Delete(ctx, o)
 	eventually(t, func() error {
-		if err := w.Admin.Get(ctx, client.ObjectKey{Name: "fort"}, o); !apierrors.IsNotFound(err) {
-			return fmt.Errorf("HostUplink fort is still there: %v", err)
+		err := w.Admin.Get(ctx, client.ObjectKey{Name: "fort"}, o)
+		if apierrors.IsNotFound(err) {
+			return nil
 		}
-		return nil
+		return fmt.Errorf("HostUplink fort is still there: %w", cmp.Or(err, errors.New("it waits for nodes")))
 	})
 }
