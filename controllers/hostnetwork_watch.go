@@ -33,7 +33,8 @@ func SetupHostNetwork(mgr manager.Manager, cfg Config, components *Components) e
 		Watches(&v1alpha1.HostUplink{}, every).
 		Watches(&v1alpha1.AddressLease{}, usersChanged{r, networkOfLease}).
 		Watches(&v1alpha1.Wukong{}, usersChanged{r, networksOfWukong}).
-		Watches(&corev1.Node{}, every, builder.WithPredicates(nodeMatters{})).
+		// In a rollout one node comes after the other.
+		Watches(&corev1.Node{}, gathered(enactmentPace, r.everyNetwork), builder.WithPredicates(nodeMatters{})).
 		Watches(&apiextensionsv1.CustomResourceDefinition{}, afterComponent{r.everyNetwork}, builder.OnlyMetadata, builder.WithPredicates(nmstateDefinitions)).
 		Build(r)
 	if err != nil {
