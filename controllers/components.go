@@ -29,6 +29,8 @@ const (
 	Nmstate  Component = "nmstate"
 	KubeVirt Component = "KubeVirt"
 	Multus   Component = "Multus"
+	// KubeVirtSettings is apart from KubeVirt: without them machines are made all the same.
+	KubeVirtSettings Component = "settings of KubeVirt"
 )
 
 // componentKinds are the kinds by which a component is recognised: it is there when the API server serves all of them.
@@ -42,7 +44,8 @@ var componentKinds = map[Component][]schema.GroupVersionKind{
 		{Group: "kubevirt.io", Version: "v1", Kind: "VirtualMachine"},
 		{Group: "kubevirt.io", Version: "v1", Kind: "VirtualMachineInstance"},
 	},
-	Multus: {{Group: "k8s.cni.cncf.io", Version: "v1", Kind: "NetworkAttachmentDefinition"}},
+	Multus:           {{Group: "k8s.cni.cncf.io", Version: "v1", Kind: "NetworkAttachmentDefinition"}},
+	KubeVirtSettings: {{Group: "kubevirt.io", Version: "v1", Kind: "KubeVirt"}},
 }
 
 // componentCRDs maps the CustomResourceDefinitions that are watched to the component that they belong to.
@@ -52,6 +55,7 @@ var componentCRDs = map[string]Component{
 	"nodenetworkstates.nmstate.io":                   Nmstate,
 	"virtualmachines.kubevirt.io":                    KubeVirt,
 	"virtualmachineinstances.kubevirt.io":            KubeVirt,
+	"kubevirts.kubevirt.io":                          KubeVirtSettings,
 	"network-attachment-definitions.k8s.cni.cncf.io": Multus,
 }
 

@@ -206,7 +206,11 @@ func (s *uplinkScope) markMove(m *member, move nmstate.Move) (marks, note) {
 		return marksOf(m.node, s.uplink.Name), note{} // the policy cannot be made yet
 	}
 	after := marks{Revision: move.To, Since: s.now}
-	if move.To == m.marks.Renewing {
+	switch {
+	case m.rollout.Repair && move.To == m.rollout.Via:
+		after.Repaired = s.now
+		return after, normal(v1alpha1.ReasonNodeRepaired, "node %s is moved to %s, because it shows something else: %s", name, render.PolicyName(s.uplink.Name, move.To), drifted(m.drift))
+	case move.To == m.marks.Renewing, len(m.had.Capture) > 0:
 		after.Repaired = m.marks.Repaired
 	}
 	return after,

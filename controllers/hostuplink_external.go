@@ -38,10 +38,17 @@ func (s *uplinkScope) observeExternal(inUse sets.Set[string]) error {
 	if wanted != nil && (!deleted || len(s.inUseBy) > 0) {
 		s.target = &render.Revision{Uplink: s.uplink.Name, Name: s.uplink.Spec.ExternalPolicy, State: wanted.State, Networks: wanted.Networks}
 	}
-	if s.target != nil && s.observed == nil {
+	switch {
+	case s.target == nil:
+	case s.observed == nil:
 		s.verdict = &Verdict{Stalled, v1alpha1.ReasonExternalPolicyMissing, fmt.Sprintf(
 			"spec.externalPolicy: there is no NodeNetworkConfigurationPolicy %q: have the pipeline apply it (kubectl wukong render prints one that builds %s), or set management: Managed",
 			s.uplink.Spec.ExternalPolicy, strings.Join(wanted.Networks, ", "))}
+	case s.observed.madeHere:
+		s.verdict = &Verdict{Stalled, v1alpha1.ReasonInvalidSpec, fmt.Sprintf(
+			"spec.externalPolicy: %q is a revision that wukong-network made for a HostUplink, and deletes when that needs another: name a policy that a pipeline applies, or set management: Managed",
+			s.uplink.Spec.ExternalPolicy)}
+		s.observed = nil
 	}
 	for i := range s.nodes {
 		node := &s.nodes[i]
@@ -93,7 +100,10 @@ func (s *uplinkScope) externalProgress(m *member) nmstate.NodeProgress {
 	switch outcome := m.rollout.Outcome; {
 	case rival != nil:
 		out.Progress, out.Reason, out.Message = nmstate.ProgressLeftOut, rival.refusal().Reason, rival.refusal().Message
-	case s.observed == nil || !s.observed.selects(m.node):
+	case s.observed == nil:
+		out.Progress, out.Reason = nmstate.ProgressLeftOut, v1alpha1.ReasonExternalPolicyMissing
+		out.Message = fmt.Sprintf("there is no policy %q of a pipeline", s.uplink.Spec.ExternalPolicy)
+	case !s.observed.selects(m.node):
 		out.Progress, out.Reason = nmstate.ProgressLeftOut, v1alpha1.ReasonNodeNotSelected
 		out.Message = fmt.Sprintf("policy %q does not select the node: widen its nodeSelector, or narrow that of the HostUplink", s.uplink.Spec.ExternalPolicy)
 	case outcome.Failed():

@@ -45,6 +45,7 @@ func (r *HostUplinkReconciler) member(s *uplinkScope, node *corev1.Node) *member
 	s.route(m)
 	s.findDrift(m)
 	n.Repair = s.mayRepair(m)
+	s.moveAgain(m)
 	r.timing(s, m)
 	return m
 }
@@ -161,6 +162,30 @@ func (s *uplinkScope) removal(m *member, want *render.Revision) *render.Revision
 	}
 	s.render(via)
 	return via
+}
+
+// moveAgain sends a node that was proved to have the revision, and whose NIC carries the node's own traffic again, through
+// another move. The revision itself takes addresses off the NIC, so that it may not be carried out there once more; since the
+// handler may do that at any time, this does not wait for repairDrift. It is done once, as every repair, or when the revision
+// failed.
+func (s *uplinkScope) moveAgain(m *member) {
+	n := &m.rollout
+	moved := len(m.drift) > 0 && m.marks.Repaired.IsZero()
+	if n.Current == "" || n.Current != n.Want || n.Via != "" || m.abandoned || !(moved || n.Outcome.Failed()) {
+		return
+	}
+	passage := nmstate.Passage{Current: m.had, Proof: nmstate.Unproven}
+	if state := s.states[n.Name]; state != nil {
+		passage.Node = state.Node
+	}
+	via, needed := render.PassageRevision(s.uplink.Name, m.next, passage)
+	if !needed || via.Hash == n.Current || len(via.State.Capture) == 0 {
+		return
+	}
+	s.render(via)
+	m.next, n.Via, n.Repair = via, via.Hash, moved
+	n.Refused = s.check(m)
+	n.Lingering = s.enactments.of(via.Name, n.Name) != nil
 }
 
 // without leaves out what is to stay on hosts when its network goes.

@@ -71,9 +71,11 @@ func uplinkOfPolicy(name string) (string, bool) {
 type observedPolicy struct {
 	foreignPolicy
 	ref nmstate.PolicyRef
+	// madeHere: it is a revision of a HostUplink, and no pipeline's.
+	madeHere bool
 }
 
-// observedIn finds the policy of an External HostUplink among those that are foreign to us.
+// observedIn finds the policy of an External HostUplink.
 func observedIn(list []nmstatev1.NodeNetworkConfigurationPolicy, u *v1alpha1.HostUplink) *observedPolicy {
 	if u.Spec.Management != v1alpha1.ManagementExternal {
 		return nil
@@ -81,10 +83,15 @@ func observedIn(list []nmstatev1.NodeNetworkConfigurationPolicy, u *v1alpha1.Hos
 	for i := range list {
 		p := &list[i]
 		if p.Name == u.Spec.ExternalPolicy && p.DeletionTimestamp.IsZero() {
-			return &observedPolicy{readForeign(p), nmstate.PolicyRef{Name: p.Name, Generation: p.Generation, Created: p.CreationTimestamp.Time}}
+			return &observedPolicy{readForeign(p), nmstate.PolicyRef{Name: p.Name, Generation: p.Generation, Created: p.CreationTimestamp.Time}, madeHere(p)}
 		}
 	}
 	return nil
+}
+
+// madeHere says whether a policy carries all that is written on a revision, be its HostUplink there or not.
+func madeHere(p *nmstatev1.NodeNetworkConfigurationPolicy) bool {
+	return p.Labels[v1alpha1.ManagedByLabel] == v1alpha1.ManagedBy && p.Annotations[v1alpha1.OwnerUIDAnnotation] != ""
 }
 
 // foreignPolicy is a policy that was not made here.

@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -42,7 +43,7 @@ type WukongReconciler struct {
 // +kubebuilder:rbac:groups=nmstate.io,resources=nodenetworkstates,verbs=get;list;watch
 // +kubebuilder:rbac:groups=k8s.cni.cncf.io,resources=network-attachment-definitions,verbs=get;list;watch;create;update
 // +kubebuilder:rbac:groups=kubevirt.io,resources=virtualmachines,verbs=get;list;watch;create;patch
-// +kubebuilder:rbac:groups=kubevirt.io,resources=virtualmachineinstances,verbs=get;list;watch
+// +kubebuilder:rbac:groups=kubevirt.io,resources=virtualmachineinstances;kubevirts,verbs=get;list;watch
 // +kubebuilder:rbac:groups=apiextensions.k8s.io,resources=customresourcedefinitions,verbs=get;list;watch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
@@ -68,6 +69,8 @@ type wukongScope struct {
 	vm   *kubevirtv1.VirtualMachine
 	vmi  *kubevirtv1.VirtualMachineInstance
 	node *corev1.Node
+	// bindings are the network binding plugins that KubeVirt has; nil where that is not known.
+	bindings sets.Set[string]
 
 	// Set by deliver.
 	objects   *render.Objects
@@ -131,7 +134,7 @@ func (r *WukongReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctr
 
 // advance takes the steps in order, as far as each finds what it needs.
 func (r *WukongReconciler) advance(ctx context.Context, s *wukongScope) error {
-	for _, step := range []func(context.Context, *wukongScope) error{r.parse, r.resolve, r.observeMachine, r.lease, r.deliver} {
+	for _, step := range []func(context.Context, *wukongScope) error{r.parse, r.resolve, r.observeMachine, r.observeBindings, r.lease, r.deliver} {
 		if err := step(ctx, s); errors.Is(err, errStop) {
 			return nil
 		} else if err != nil {

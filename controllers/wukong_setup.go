@@ -54,10 +54,14 @@ func SetupWukong(mgr manager.Manager, cfg Config, components *Components, l *led
 
 func (r *WukongReconciler) watchComponents(mgr manager.Manager, c controller.Controller, components *Components) error {
 	onMachine := handler.TypedEnqueueRequestsFromMapFunc(r.forMachine)
+	onSettings := handler.TypedEnqueueRequestsFromMapFunc(r.every)
 	onNAD := handler.TypedEnqueueRequestsFromMapFunc(r.forNamespaceOf)
 	for component, watch := range map[Component]func() error{
 		KubeVirt: func() error {
 			return watchAll(c, mgr, onMachine, predicate.Funcs{}, &kubevirtv1.VirtualMachine{}, &kubevirtv1.VirtualMachineInstance{})
+		},
+		KubeVirtSettings: func() error {
+			return watchAll(c, mgr, onSettings, bindingsChanged{}, &kubevirtv1.KubeVirt{})
 		},
 		Multus: func() error {
 			return watchAll(c, mgr, onNAD, predicate.GenerationChangedPredicate{}, &netattach.NetworkAttachmentDefinition{})

@@ -193,6 +193,8 @@ func setVirtualMachineReady(s *wukongScope) Verdict {
 		status, v = metav1.ConditionTrue, Verdict{State: Done, Reason: v1alpha1.ReasonNoMachineRequested, Message: "no machine is asked for, because spec.disks is empty"}
 	case s.vmi != nil && s.vmi.Status.Phase == kubevirtv1.Running:
 		status, v = metav1.ConditionTrue, Verdict{State: Done, Reason: v1alpha1.ReasonRunning, Message: "the machine runs on node " + s.vmi.Status.NodeName}
+	case s.bindingVerdict() != nil:
+		v = *s.bindingVerdict()
 	case s.vm != nil && s.vmi == nil && stoppedOnPurpose(s.vm):
 		v = Verdict{State: Done, Reason: v1alpha1.ReasonNotRunning, Message: "the machine is stopped, as its run strategy says"}
 	case s.request.Foreign && s.vm == nil:

@@ -142,6 +142,12 @@ func (s State) keeperOf(port string) (string, bool) {
 	return "", false
 }
 
+// Keeps says whether the state has a bridge that is to keep what the port carries.
+func (s State) Keeps(port string) bool {
+	_, ok := s.keeperOf(port)
+	return ok
+}
+
 // checkTrafficKept refuses what takes the node's own traffic away from an interface of ours without moving it elsewhere.
 func checkTrafficKept(in TargetCheck) *Refusal {
 	from, to, moves := in.Target.moves()

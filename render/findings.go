@@ -37,7 +37,7 @@ const (
 	SeverityError Severity = "error"
 	// SeverityWarning: everything is done, and somebody should look.
 	SeverityWarning Severity = "warning"
-	// SeverityNote: a field has no effect.
+	// SeverityNote: a field has no effect, or its effect cannot be seen in what is rendered.
 	SeverityNote Severity = "note"
 )
 

@@ -309,7 +309,7 @@ func (p *planner) policies() {
 			continue
 		}
 		p.checkNodes(u.Object, revision)
-		p.out.Policies = append(p.out.Policies, revision.Policy(u.Object))
+		p.policy(u, revision)
 	}
 }
 

@@ -53,8 +53,12 @@ func (p *planner) checkNodes(u *v1alpha1.HostUplink, r *Revision) {
 		}
 		refusal := nmstate.CheckTarget(nmstate.TargetCheck{Node: states[i].Node, Target: target, NodeAddresses: internalAddresses(node), Own: r.State.Built()})
 		if refusal != nil {
+			what := "would be left out"
+			if u.Spec.Management == v1alpha1.ManagementExternal {
+				what = "is not checked before a pipeline configures it"
+			}
 			p.find(objectOf("HostUplink", u), SeverityWarning, Problem{Reason: refusal.Reason,
-				Message: fmt.Sprintf("node %q would be left out: %s", name, refusal.Message)})
+				Message: fmt.Sprintf("node %q %s: %s", name, what, refusal.Message)})
 		}
 	}
 }

@@ -99,6 +99,10 @@ const good = `
 {apiVersion: vm.novasphere.dev/v1alpha1, kind: HostNetwork, metadata: {name: good}, spec: {
   physicalNetwork: good, linger: 0s, default: true, allowedNamespaces: {names: [neighbours, trouble, oddities]}}}
 ---
+{apiVersion: vm.novasphere.dev/v1alpha1, kind: HostNetwork, metadata: {name: tenants}, spec: {
+  physicalNetwork: tenants, linger: 0s, trunk: [{min: 100, max: 105}, {min: 140, max: 199, allowedNamespaces: {names: [others]}}],
+  allowedNamespaces: {names: [trouble, oddities, others]}}}
+---
 {apiVersion: vm.novasphere.dev/v1alpha1, kind: Wukong, metadata: {name: neighbour, namespace: neighbours}, spec: {networks: [
   {name: lan, ipConfig: {mode: static, address: 192.0.2.5/24, additionalAddresses: [{address: "2001:db8::5/64"}]}}]}}
 `

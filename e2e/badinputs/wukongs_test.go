@@ -37,6 +37,11 @@ func one(ipConfig string) string {
 	return "{networks: [{name: lan, hostNetwork: good, ipConfig: " + ipConfig + "}]}"
 }
 
+// trunked is a network on the trunk whose VLANs 100 to 105 are open to everybody.
+func trunked(vlan string) string {
+	return "{networks: [{name: lan, hostNetwork: tenants, " + vlan + "ipConfig: {mode: static, address: 192.0.2.9/24}}]}"
+}
+
 func static(address string) string { return one(`{mode: static, address: "` + address + `"}`) }
 
 const (
@@ -118,6 +123,20 @@ var complaints = map[string]complaint{
 	"an interface with a NUL":        {`{networks: [{name: a, physicalInterface: "eth1\u0000"}]}`, v1alpha1.ReasonHostNetworkNotFound, nil},
 	"an attachment with a path":      {`{networks: [{name: a, nadName: "../../kube-system/x"}]}`, v1alpha1.ReasonHostNetworkNotFound, nil},
 	"a VLAN that nobody declared":    {`{networks: [{name: a, vlanId: 77}]}`, v1alpha1.ReasonHostNetworkNotFound, []string{"vlanId"}},
+
+	// VLANs of a trunk: what is closed to a namespace is not told to it.
+	"a trunk without a VLAN":            {trunked(""), v1alpha1.ReasonInvalidSpec, []string{"spec.networks[0].vlanId", "100-105"}},
+	"a VLAN below the trunk":            {trunked("vlanId: 99, "), v1alpha1.ReasonHostNetworkNotFound, []string{"spec.networks[0].vlanId", "100-105"}},
+	"a VLAN of a range that is closed":  refused(trunked("vlanId: 150, "), "spec.networks", "is not open to namespace trouble"),
+	"a VLAN at the end of another's":    refused(trunked("vlanId: 199, "), "spec.networks", "is not open to namespace trouble"),
+	"a VLAN above the trunk":            {trunked("vlanId: 4094, "), v1alpha1.ReasonHostNetworkNotFound, []string{"spec.networks[0].vlanId", "100-105"}},
+	"an attachment of a closed VLAN":    refused(`{networks: [{name: a, nadName: wukong150-tenants}]}`, "spec.networks", "is not open to namespace trouble"),
+	"an attachment of VLAN 0":           {`{networks: [{name: a, nadName: wukong0-tenants}]}`, v1alpha1.ReasonHostNetworkNotFound, []string{"spec.networks[0].nadName"}},
+	"an attachment of no end of VLANs":  {`{networks: [{name: a, nadName: wukong99999999999999999999-tenants}]}`, v1alpha1.ReasonHostNetworkNotFound, []string{"spec.networks[0].nadName"}},
+	"an attachment with a leading zero": {`{networks: [{name: a, nadName: wukong0100-tenants}]}`, v1alpha1.ReasonHostNetworkNotFound, []string{"spec.networks[0].nadName"}},
+	"an attachment of another's space":  {`{networks: [{name: a, nadName: neighbours/wukong-good}]}`, v1alpha1.ReasonHostNetworkNotFound, []string{"spec.networks[0].nadName"}},
+	"an attachment that is not here":    {`{networks: [{name: a, nadName: theirs}]}`, v1alpha1.ReasonHostNetworkNotFound, []string{"spec.networks[0].nadName"}},
+	"an attachment with a VLAN beside":  {`{networks: [{name: a, nadName: wukong101-tenants, vlanId: 102}]}`, v1alpha1.ReasonHostNetworkAmbiguous, []string{"spec.networks[0]"}},
 
 	// What draws from a pool.
 	"a pool that nobody declared":  {one(`{mode: static, ipPool: some-pool}`), v1alpha1.ReasonPoolNotFound, []string{ipConfig + "ipPool", "some-pool"}},

@@ -66,7 +66,7 @@ func TestTheClusterServesWhatItPromises(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"virtualmachines.kubevirt.io", "virtualmachineinstances.kubevirt.io",
+		"virtualmachines.kubevirt.io", "virtualmachineinstances.kubevirt.io", "kubevirts.kubevirt.io",
 		"nodenetworkconfigurationpolicies.nmstate.io", "nodenetworkconfigurationenactments.nmstate.io", "nodenetworkstates.nmstate.io",
 		"network-attachment-definitions.k8s.cni.cncf.io",
 	} {

@@ -26,7 +26,7 @@ const (
 	multusModule   = "github.com/k8snetworkplumbingwg/network-attachment-definition-client"
 
 	// crdRecipe counts the changes of how this file makes the definitions, so that a cache filled by older code is not used.
-	crdRecipe = "2"
+	crdRecipe = "3"
 )
 
 // LookupCRDs finds the folder that holds the definitions of KubeVirt, nmstate and Multus, one folder each, one file per
@@ -108,7 +108,7 @@ func (g crdGenerator) nmstate(ctx context.Context) error {
 		"nmstate.io_nodenetworkconfigurationpolicies.yaml", "nmstate.io_nodenetworkstates.yaml")
 }
 
-// kubevirt generates the definitions of machines and their instances. Embedded metadata is kept, or the labels of the machine
+// kubevirt generates the definitions of machines, their instances, and of KubeVirt's own settings. Embedded metadata is kept, or the labels of the machine
 // template would be dropped; descriptions are not, as the definition would be too large for a client-side apply.
 func (g crdGenerator) kubevirt(ctx context.Context) error {
 	err := g.generate(ctx, KubeVirtCRDs, "crd:allowDangerousTypes=true,generateEmbeddedObjectMeta=true,maxDescLen=0",
@@ -116,12 +116,14 @@ func (g crdGenerator) kubevirt(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	const machines = "kubevirt.io_virtualmachines.yaml"
-	// As shipped by KubeVirt: a machine has a status subresource, an instance has none.
-	if err := g.edit(KubeVirtCRDs, machines, addStatusSubresource); err != nil {
-		return err
+	const machines, settings = "kubevirt.io_virtualmachines.yaml", "kubevirt.io_kubevirts.yaml"
+	// As shipped by KubeVirt: a machine has a status subresource, and so have the settings; an instance has none.
+	for _, file := range []string{machines, settings} {
+		if err := g.edit(KubeVirtCRDs, file, addStatusSubresource); err != nil {
+			return err
+		}
 	}
-	return g.keep(KubeVirtCRDs, machines, "kubevirt.io_virtualmachineinstances.yaml")
+	return g.keep(KubeVirtCRDs, machines, settings, "kubevirt.io_virtualmachineinstances.yaml")
 }
 
 // multus copies the definition that the module ships: the generated one has a wrong plural.
