@@ -179,22 +179,12 @@ func advised(m *member, n nmstate.NodeProgress) string {
 
 // uplinkVerdict is the outcome of a reconcile that went through.
 func uplinkVerdict(s *uplinkScope) Verdict {
+	if stuck := stuckVerdict(s); stuck != nil {
+		return *stuck
+	}
 	c := s.uplink.Status.Nodes
 	removing := s.removing()
 	switch {
-	case len(s.inUseBy) > 0:
-		return Verdict{Stalled, v1alpha1.ReasonInUse, fmt.Sprintf("is deleted once nothing uses it: delete HostNetwork %s first, or narrow nodeSelector",
-			strings.Join(s.inUseBy, ", "))}
-	case s.plan.Stopped != nil && s.plan.Stopped.Reason == nmstate.StoppedPaused:
-		return Verdict{Stalled, v1alpha1.ReasonPaused, fmt.Sprintf("%s (%s)", s.plan.Stopped.Message, configured(c))}
-	case s.first(nmstate.ProgressFailing) != nil:
-		return Verdict{Stalled, v1alpha1.ReasonNodeNetworkDegraded, s.blame(nmstate.ProgressFailing, c)}
-	case s.overdue():
-		return Verdict{Stalled, v1alpha1.ReasonNodeNetworkDegraded, s.blame(nmstate.ProgressUnknown, c)}
-	case c.Drifted > 0 && s.target != nil && s.external():
-		return Verdict{Stalled, v1alpha1.ReasonNodeDrifted, fmt.Sprintf("%s; have policy %s build it (%s)", s.blameDrift(), s.uplink.Spec.ExternalPolicy, configured(c))}
-	case c.Drifted > 0 && s.target != nil:
-		return s.driftVerdict(c)
 	case removing > 0 && s.target == nil:
 		return Verdict{Working, v1alpha1.ReasonRemoving, fmt.Sprintf("%d nodes give back what was built%s", removing, s.because())}
 	case !s.uplink.DeletionTimestamp.IsZero():
@@ -208,15 +198,34 @@ func uplinkVerdict(s *uplinkScope) Verdict {
 	case s.rolledBack():
 		return Verdict{Stalled, v1alpha1.ReasonRolledBack, fmt.Sprintf("%s with the last good revision; %s was refused and is not rolled out: change what is declared, or take the annotation %s off",
 			configured(c), s.declared.Name, v1alpha1.RollbackAnnotation)}
-	case s.refusedInVain():
-		return Verdict{Stalled, v1alpha1.ReasonRolledBack, fmt.Sprintf("annotation %s refuses the revision, and there is no other good one to go back to: change what is declared, or take it off (%s)",
-			v1alpha1.RollbackAnnotation, configured(c))}
 	case c.Applied < eligible(c) || removing > 0:
 		return Verdict{Working, v1alpha1.ReasonNodeNetworkProgressing, configured(c) + s.because()}
 	case c.LeftOut > 0:
 		return Verdict{Done, v1alpha1.ReasonNodesLeftOut, fmt.Sprintf("%s; %d left out: %s", configured(c), c.LeftOut, s.blame(nmstate.ProgressLeftOut, c))}
 	}
 	return Verdict{Done, v1alpha1.ReasonApplied, configured(c)}
+}
+
+// stuckVerdict is the outcome where a person has to act, or a node that drifted is repaired; nil where all goes its way.
+func stuckVerdict(s *uplinkScope) *Verdict {
+	c := s.uplink.Status.Nodes
+	switch {
+	case len(s.inUseBy) > 0:
+		return &Verdict{Stalled, v1alpha1.ReasonInUse, fmt.Sprintf("is deleted once nothing uses it: delete HostNetwork %s first, or narrow nodeSelector",
+			strings.Join(s.inUseBy, ", "))}
+	case s.refusedInVain():
+		return &Verdict{Stalled, v1alpha1.ReasonRolledBack, fmt.Sprintf("annotation %s refuses the revision, and there is no other good one to go back to, so no node moves: change what is declared, or take it off (%s)",
+			v1alpha1.RollbackAnnotation, configured(c))}
+	case s.plan.Stopped != nil && s.plan.Stopped.Reason == nmstate.StoppedPaused:
+		return &Verdict{Stalled, v1alpha1.ReasonPaused, fmt.Sprintf("%s (%s)", s.plan.Stopped.Message, configured(c))}
+	case s.first(nmstate.ProgressFailing) != nil:
+		return &Verdict{Stalled, v1alpha1.ReasonNodeNetworkDegraded, s.blame(nmstate.ProgressFailing, c)}
+	case s.overdue():
+		return &Verdict{Stalled, v1alpha1.ReasonNodeNetworkDegraded, s.blame(nmstate.ProgressUnknown, c)}
+	case c.Drifted > 0 && s.target != nil:
+		return s.driftVerdict(c)
+	}
+	return nil
 }
 
 // rolledBack says whether nodes go to the last good revision instead of the declared one.
@@ -266,15 +275,17 @@ func (s *uplinkScope) first(progress nmstate.Progress) *nmstate.NodeProgress {
 }
 
 // driftVerdict is the outcome for nodes that no longer show what was built.
-func (s *uplinkScope) driftVerdict(c v1alpha1.NodeCounts) Verdict {
-	line := s.blameDrift()
-	if slices.ContainsFunc(s.members, func(m *member) bool { return m.rollout.Repair }) {
-		return Verdict{Working, v1alpha1.ReasonNodeDrifted, fmt.Sprintf("%s; it is repaired (%s)", line, configured(c))}
+func (s *uplinkScope) driftVerdict(c v1alpha1.NodeCounts) *Verdict {
+	state, fix := Stalled, "undo that on the node, or set repairDrift on its HostNetwork"
+	switch {
+	case s.external():
+		fix = fmt.Sprintf("have policy %s build it", s.uplink.Spec.ExternalPolicy)
+	case slices.ContainsFunc(s.members, func(m *member) bool { return m.rollout.Repair }):
+		state, fix = Working, "it is repaired"
+	case slices.ContainsFunc(s.members, func(m *member) bool { return len(m.drift) > 0 && !m.marks.Repaired.IsZero() }):
+		fix = "it drifted again after a repair: find out what undoes it there"
 	}
-	if slices.ContainsFunc(s.members, func(m *member) bool { return len(m.drift) > 0 && !m.marks.Repaired.IsZero() }) {
-		return Verdict{Stalled, v1alpha1.ReasonNodeDrifted, fmt.Sprintf("%s; it drifted again after a repair: find out what undoes it there (%s)", line, configured(c))}
-	}
-	return Verdict{Stalled, v1alpha1.ReasonNodeDrifted, fmt.Sprintf("%s; undo that on the node, or set repairDrift on its HostNetwork (%s)", line, configured(c))}
+	return &Verdict{state, v1alpha1.ReasonNodeDrifted, fmt.Sprintf("%s; %s (%s)", s.blameDrift(), fix, configured(c))}
 }
 
 // blameDrift names the first node that drifted, and what it shows.

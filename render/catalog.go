@@ -225,7 +225,3 @@ func lists(allowed *v1alpha1.AllowedNamespaces, ns NamespaceInfo) bool {
 func invalidSpec(path, format string, args ...any) *Problem {
 	return &Problem{Reason: v1alpha1.ReasonInvalidSpec, Path: path, Message: fmt.Sprintf(format, args...)}
 }
-
-func notYet(path, format string, args ...any) *Problem {
-	return &Problem{Reason: v1alpha1.ReasonNotSupportedYet, Path: path, Message: fmt.Sprintf(format, args...)}
-}
