@@ -30,6 +30,7 @@ type HostNetworkReconciler struct {
 
 	components *Components
 	pace       pace
+	effort     effort
 }
 
 // +kubebuilder:rbac:groups=vm.novasphere.dev,resources=hostnetworks,verbs=get;list;watch;patch
@@ -74,6 +75,7 @@ func (r *HostNetworkReconciler) Reconcile(ctx context.Context, req ctrl.Request)
 	if !n.DeletionTimestamp.IsZero() && !controllerutil.ContainsFinalizer(n, v1alpha1.Finalizer) {
 		return ctrl.Result{}, nil
 	}
+	defer r.effort.measure(time.Now())
 	s := &hostNetworkScope{network: n.DeepCopy(), now: r.Config.Clock.Now()}
 	for _, step := range []func(context.Context, *hostNetworkScope) error{r.hold, r.gather, r.provision, r.observe, r.letGo, r.publish} {
 		if err := step(ctx, s); err != nil {

@@ -33,7 +33,8 @@ func SetupHostNetwork(mgr manager.Manager, cfg Config, components *Components) e
 		Watches(&v1alpha1.HostUplink{}, every).
 		Watches(&v1alpha1.AddressLease{}, usersChanged{r, networkOfLease}).
 		Watches(&v1alpha1.Wukong{}, usersChanged{r, networksOfWukong}).
-		Watches(&corev1.Node{}, every, builder.WithPredicates(nodeMatters{})).
+		// In a rollout one node comes after the other.
+		Watches(&corev1.Node{}, gathered(&r.effort, r.everyNetwork), builder.WithPredicates(nodeMatters{})).
 		Watches(&apiextensionsv1.CustomResourceDefinition{}, afterComponent{r.everyNetwork}, builder.OnlyMetadata, builder.WithPredicates(nmstateDefinitions)).
 		Build(r)
 	if err != nil {
@@ -46,7 +47,7 @@ func SetupHostNetwork(mgr manager.Manager, cfg Config, components *Components) e
 			return err
 		}
 		// What nodes show tells whether they still have what was built.
-		if err := watchAll(c, mgr, gathered(enactmentPace, r.everyNetwork), stateMatters{}, &nmstate.NodeNetworkState{}); err != nil {
+		if err := watchAll(c, mgr, gathered(&r.effort, r.everyNetwork), stateMatters{}, &nmstate.NodeNetworkState{}); err != nil {
 			return err
 		}
 		return lookAtAll(c, r.everyNetwork)

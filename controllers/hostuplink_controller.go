@@ -34,6 +34,7 @@ type HostUplinkReconciler struct {
 	nodes      *nodeWriter
 	sightings  sightings
 	pace       pace
+	effort     effort
 }
 
 // +kubebuilder:rbac:groups=vm.novasphere.dev,resources=hostuplinks,verbs=get;list;watch;patch
@@ -94,6 +95,7 @@ func (r *HostUplinkReconciler) Reconcile(ctx context.Context, req ctrl.Request) 
 	if !u.DeletionTimestamp.IsZero() && !controllerutil.ContainsFinalizer(u, v1alpha1.Finalizer) {
 		return ctrl.Result{}, nil
 	}
+	defer r.effort.measure(time.Now())
 	s := &uplinkScope{uplink: u.DeepCopy(), now: r.Config.Clock.Now(), calm: r.Config.RetryAfter, rendered: map[string]*render.Revision{}}
 	for _, step := range []func(context.Context, *uplinkScope) error{
 		r.hold, r.spareHosts, r.gather, r.decide, r.mayTakeBack, r.replaceEdited, r.createNeeded, r.moveNodes, r.deleteUnneeded, r.answer, r.letGo,

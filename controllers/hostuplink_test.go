@@ -183,7 +183,8 @@ func TestANodeThatLivesOnThePreservedNICPassesThroughAMove(t *testing.T) {
 		return &nmstate.NodeNetworkState{Node: nmstate.Node{Interfaces: []nmstate.NodeInterface{
 			{Name: name, Type: nmstate.Ethernet, State: nmstate.Up, Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.7/24")}}}}}
 	}
-	s := &uplinkScope{uplink: u, catalog: catalog, target: target, rendered: map[string]*render.Revision{target.Hash: target}}
+	known, _ := catalog.Uplink(u.Name)
+	s := &uplinkScope{uplink: u, known: known, catalog: catalog, target: target, rendered: map[string]*render.Revision{target.Hash: target}}
 	m := &member{node: testNode(nil, nil), matches: true}
 	m.rollout.Name = m.node.Name
 	s.states = map[string]*nmstate.NodeNetworkState{m.node.Name: on(string(u.Spec.Interface))}

@@ -53,7 +53,7 @@ func SetupHostUplink(mgr manager.Manager, cfg Config, components *Components) er
 		if err := watchAll(c, mgr, every, declared, &nmstatev1.NodeNetworkConfigurationPolicy{}); err != nil {
 			return err
 		}
-		if err := watchAll(c, mgr, gathered(enactmentPace, r.uplinksOfEnactment), predicate.Funcs{}, &nmstate.Enactment{}); err != nil {
+		if err := watchAll(c, mgr, gathered(&r.effort, r.uplinksOfEnactment), predicate.Funcs{}, &nmstate.Enactment{}); err != nil {
 			return err
 		}
 		return lookAtAll(c, r.everyUplink)

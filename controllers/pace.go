@@ -19,7 +19,8 @@ const (
 	// over thousands of nodes then costs a write every few seconds, and one over a few shows every step; that something fails,
 	// stops or is done is never late.
 	progressPace = time.Millisecond
-	// enactmentPace is how long the enactments of a HostUplink are gathered before it is looked at.
+	// enactmentPace is how long the enactments of a HostUplink, and what happens to the nodes of a HostNetwork, are gathered
+	// before it is looked at.
 	enactmentPace = 100 * time.Millisecond
 )
 

@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -54,10 +55,10 @@ func requestsFor(ctx context.Context, c client.Reader, list client.ObjectList, o
 }
 
 // gathered queues what requests gives for an object a while after its event, so that many events in a row are one reconcile.
-func gathered(pause time.Duration, requests handler.MapFunc) handler.TypedEventHandler[client.Object, reconcile.Request] {
+func gathered(e *effort, requests handler.MapFunc) handler.TypedEventHandler[client.Object, reconcile.Request] {
 	later := func(ctx context.Context, o client.Object, q queue) {
 		for _, request := range requests(ctx, o) {
-			q.AddAfter(request, pause)
+			q.AddAfter(request, e.pause())
 		}
 	}
 	return handler.TypedFuncs[client.Object, reconcile.Request]{
@@ -65,6 +66,21 @@ func gathered(pause time.Duration, requests handler.MapFunc) handler.TypedEventH
 		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q queue) { later(ctx, e.ObjectNew, q) },
 		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q queue) { later(ctx, e.Object, q) },
 	}
+}
+
+// effort remembers how long the last look of a controller took. A look at all nodes takes longer the more there are, so that
+// events are gathered for longer: however many they are, looks take a fraction of a processor.
+type effort struct{ last atomic.Int64 }
+
+// share is how much longer than a look events are gathered.
+const share = 4
+
+// measure notes how long the look took that began at that time.
+func (e *effort) measure(began time.Time) { e.last.Store(int64(time.Since(began))) }
+
+// pause is how long to gather events.
+func (e *effort) pause() time.Duration {
+	return max(enactmentPace, share*time.Duration(e.last.Load()))
 }
 
 type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]

@@ -51,13 +51,21 @@ func (s State) without(names []string) State {
 	return out
 }
 
-// withoutFreed leaves out former ports that carry the node's own traffic by now: they are free already, and up.
+// withoutFreed leaves former ports alone that carry the node's own traffic by now: they are free already, and up. What target
+// says of them stays.
 func (s State) withoutFreed(target State, node Node) State {
-	s.Interfaces = slices.DeleteFunc(s.Interfaces, func(i Interface) bool {
+	var out []Interface
+	for _, i := range s.Interfaces {
 		have, ok := node.Interface(i.Name)
-		_, wanted := target.Lookup(i.Name)
-		return ok && !wanted && i.State == Up && have.State == Up && len(node.controllersOf(have)) == 0 && node.TrafficOn(i.Name).Carries
-	})
+		freed := ok && i.State == Up && have.State == Up && len(node.controllersOf(have)) == 0 && node.TrafficOn(i.Name).Carries
+		if freed {
+			if i, ok = target.Lookup(i.Name); !ok {
+				continue
+			}
+		}
+		out = append(out, i)
+	}
+	s.Interfaces = out
 	return s
 }
 

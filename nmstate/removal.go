@@ -75,8 +75,8 @@ const (
 )
 
 // Removal gives target plus what makes the leftovers go: an absent entry for each, and each former port up without
-// addresses, because a NIC that leaves a bridge would else stay down. What target lists itself it decides itself, and a NIC
-// or anything of the cluster's own network is never made absent.
+// addresses, because a NIC that leaves a bridge would else stay down. What else target says of an interface stays as it says, and
+// a NIC or anything of the cluster's own network is never made absent.
 //
 // ports are the interfaces, NICs or bonds of the host, that were ports of a leftover.
 func Removal(target State, leftovers, ports []InterfaceRef) State {
@@ -88,12 +88,16 @@ func Removal(target State, leftovers, ports []InterfaceRef) State {
 		out.Interfaces = append(out.Interfaces, Interface{Name: r.Name, Type: r.Type, State: Absent})
 	}
 	for _, p := range ports {
-		if _, listed := out.Lookup(p.Name); listed {
+		k := slices.IndexFunc(out.Interfaces, func(i Interface) bool { return i.Name == p.Name })
+		if k < 0 {
+			out.Interfaces = append(out.Interfaces, Interface{Name: p.Name, Type: p.Type, State: Up, IPv4: &IP{}, IPv6: &IP{}})
 			continue
 		}
-		out.Interfaces = append(out.Interfaces, Interface{
-			Name: p.Name, Type: p.Type, State: Up, IPv4: &IP{}, IPv6: &IP{},
-		})
+		// One that the target lists for something else, such as its MTU, stays known as a former port: a node that has not
+		// carried this removal out may be sent to another one.
+		if i := &out.Interfaces[k]; i.State == Up && i.IPv4 == nil && i.IPv6 == nil {
+			i.IPv4, i.IPv6 = &IP{}, &IP{}
+		}
 	}
 	return out.Canonical()
 }

@@ -14,6 +14,10 @@ func absent(name string, t InterfaceType) Interface {
 func TestBetweenGivesBackExactlyWhatTheTargetLacks(t *testing.T) {
 	mixed := State{Interfaces: append(untagged().Interfaces, tagged().Interfaces...)}
 	toTagged, _ := Between(mixed, tagged(), Proven)
+	mtu := 9000
+	resized := State{Interfaces: append(tagged().Interfaces, Interface{Name: "eth1", State: Up, MTU: &mtu})}
+	freed := State{Interfaces: append(tagged().Interfaces, absent("br-flat", LinuxBridge),
+		Interface{Name: "eth1", State: Up, MTU: &mtu, IPv4: &IP{}, IPv6: &IP{}})}
 	cases := map[string]struct {
 		current, target State
 		proof           Proof
@@ -32,6 +36,9 @@ func TestBetweenGivesBackExactlyWhatTheTargetLacks(t *testing.T) {
 		"a removal that is not proven is asked for again": {toTagged, tagged(), Unproven, &toTagged},
 		"a removal that is proven is over":                {toTagged, tagged(), Proven, nil},
 		"a removal that is not proven is not forgotten when the target changes": {toTagged, State{}, Unproven, &State{Interfaces: []Interface{
+			absent("br-flat", LinuxBridge), absent("br-v100", LinuxBridge), absent("eth1.100", VLANType), port("eth1")}}},
+		"a NIC that the target lists for its MTU alone is freed, too": {mixed, resized, Proven, &freed},
+		"and stays known as a former port until that is proven": {freed, State{}, Unproven, &State{Interfaces: []Interface{
 			absent("br-flat", LinuxBridge), absent("br-v100", LinuxBridge), absent("eth1.100", VLANType), port("eth1")}}},
 		"a removal that is not proven is not needed when the bridge is wanted again": {toTagged, mixed, Unproven, nil},
 	}

@@ -232,10 +232,12 @@ func (a *tale) play(p *place, c chapter, fate trial, again bool, want map[string
 	if err := c.do(p); err != nil {
 		return err
 	}
+	began := time.Now() // of the wait since the last crash
 	wrong := func() (string, error) {
 		select {
 		case <-p.gate.Struck():
 			a.struck.Add(1)
+			began = time.Now()
 			next := []trial{fate}
 			if !again {
 				next = nil
@@ -246,9 +248,13 @@ func (a *tale) play(p *place, c chapter, fate trial, again bool, want map[string
 		default:
 		}
 		got, err := p.snapshot()
-		return diff.Diff(want, got), err
+		rest := diff.Diff(want, got)
+		if rest != "" && time.Since(began) > time.Minute {
+			err = errors.Join(err, errors.New(rest))
+		}
+		return rest, err
 	}
-	if err := p.until(4*time.Minute, wrong); err != nil {
+	if err := p.until(time.Hour, wrong); err != nil {
 		return fmt.Errorf("the end is another one (-want +got): %w", err)
 	}
 	time.Sleep(settle)

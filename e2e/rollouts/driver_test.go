@@ -9,12 +9,14 @@ import (
 	"sync/atomic"
 	"time"
 
+	nmstatev1 "github.com/nmstate/kubernetes-nmstate/api/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
 )
@@ -30,6 +32,7 @@ type driver struct {
 
 	work   chan func(context.Context) error
 	on     map[string]string // by node: the revision that its label names
+	built  sync.Map          // by policy: the interfaces that it builds
 	writes atomic.Int64      // of enactments
 	wg     sync.WaitGroup
 
@@ -133,9 +136,35 @@ func (d *driver) begin(ctx context.Context, node *corev1.Node, policy string) er
 		return err
 	}
 	time.AfterFunc(d.apply, func() {
-		d.do(ctx, func(ctx context.Context) error { return d.note(ctx, e, "TFFFF", "SuccessfullyConfigured") })
+		d.do(ctx, func(ctx context.Context) error {
+			if err := d.note(ctx, e, "TFFFF", "SuccessfullyConfigured"); err != nil {
+				return err
+			}
+			built, err := d.interfaces(ctx, policy)
+			if err != nil {
+				return err
+			}
+			return d.report(ctx, node.Name, node.Status.Addresses[0].Address, built...)
+		})
 	})
 	return nil
+}
+
+// interfaces gives what a policy builds. Nodes report it as it was asked for.
+func (d *driver) interfaces(ctx context.Context, policy string) ([]any, error) {
+	if built, ok := d.built.Load(policy); ok {
+		return built.([]any), nil
+	}
+	p := &nmstatev1.NodeNetworkConfigurationPolicy{}
+	if err := d.admin.Get(ctx, client.ObjectKey{Name: policy}, p); err != nil {
+		return nil, err
+	}
+	var state struct{ Interfaces []any }
+	if err := yaml.Unmarshal(p.Spec.DesiredState.Raw, &state); err != nil {
+		return nil, err
+	}
+	d.built.Store(policy, state.Interfaces)
+	return state.Interfaces, nil
 }
 
 // note writes the conditions of an enactment, as letters in the order Available, Failing, Progressing, Pending, Aborted.
@@ -172,7 +201,7 @@ func unnamed(kind string) *unstructured.Unstructured {
 
 // join makes a node with its report: eth0 is its primary NIC, eth1 is free.
 func (d *driver) join(ctx context.Context, index int) error {
-	name, address := fmt.Sprintf("node-%05d", index), fmt.Sprintf("203.%d.%d.%d", index/40000, index/200%200, index%200+1)
+	name, address := fmt.Sprintf(nodeName, index), fmt.Sprintf("203.%d.%d.%d", index/40000, index/200%200, index%200+1)
 	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{corev1.LabelHostname: name}}}
 	node.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: address}}
 	node.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue, Reason: "KubeletReady"}}
@@ -184,17 +213,34 @@ func (d *driver) join(ctx context.Context, index int) error {
 	if err := d.admin.Create(ctx, state); err != nil {
 		return err
 	}
-	nic := func(name string, ipv4 map[string]any) map[string]any {
+	return d.report(ctx, name, address)
+}
+
+// report writes what a node reports: its two NICs, and what was built.
+func (d *driver) report(ctx context.Context, name, address string, built ...any) error {
+	nic := func(name, mac string, ipv4 map[string]any) map[string]any {
 		return map[string]any{"name": name, "type": "ethernet", "state": "up", "mtu": 1500, "max-mtu": 9000,
-			"mac-address": fmt.Sprintf("52:54:00:%02X:%02X:%02X", len(ipv4), index>>8, index&255), "ipv4": ipv4, "ipv6": map[string]any{"enabled": false}}
+			"mac-address": mac, "ipv4": ipv4, "ipv6": map[string]any{"enabled": false}}
 	}
+	var index int
+	if _, err := fmt.Sscanf(name, nodeName, &index); err != nil {
+		return err
+	}
+	mac := func(nic int) string { return fmt.Sprintf("52:54:00:%02X:%02X:%02X", nic, index>>8, index&255) }
 	routes := []any{map[string]any{"destination": "0.0.0.0/0", "next-hop-interface": "eth0", "next-hop-address": "203.0.0.254", "metric": 100, "table-id": 254}}
+	interfaces := append([]any{
+		nic("eth0", mac(0), map[string]any{"enabled": true, "dhcp": false, "address": []any{map[string]any{"ip": address, "prefix-length": 8}}}),
+		nic("eth1", mac(1), map[string]any{"enabled": false}),
+	}, built...)
 	patch, err := json.Marshal(map[string]any{"status": map[string]any{"lastSuccessfulUpdateTime": metav1.Now(), "currentState": map[string]any{
-		"interfaces": []any{nic("eth0", map[string]any{"enabled": true, "dhcp": false, "address": []any{map[string]any{"ip": address, "prefix-length": 8}}}),
-			nic("eth1", map[string]any{"enabled": false})},
-		"routes": map[string]any{"config": routes, "running": routes}}}})
+		"interfaces": interfaces, "routes": map[string]any{"config": routes, "running": routes}}}})
 	if err != nil {
 		return err
 	}
+	state := unnamed("NodeNetworkState")
+	state.SetName(name)
 	return d.admin.Status().Patch(ctx, state, client.RawPatch("application/merge-patch+json", patch))
 }
+
+// nodeName is the form of the nodes' names.
+const nodeName = "node-%05d"

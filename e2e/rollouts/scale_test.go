@@ -24,13 +24,13 @@ import (
 const (
 	// users is how many Wukongs wait for the network while it is rolled out.
 	users = 5
-	// mostPerEvent is how many writes of a status, of all kinds of ours together, there may be for each event of an enactment.
-	mostPerEvent = 0.005
+	// mostPerEvent is how many writes of a status, of all kinds of ours together, there may be for each event of an enactment,
+	// with at least manyNodes: statuses follow time, so with few nodes there are more for each.
+	mostPerEvent, manyNodes = 0.005, 5000
 )
 
 // TestRolloutOverManyNodesWritesFewStatuses rolls a network out over all nodes while Wukongs wait for it. Statuses are written
-// at the pace of people, not of nodes. The ratio is that of thousands of nodes: with few, what a rollout writes at its
-// beginning and its end is already more. WUKONG_ROLLOUT_PROFILE names a file for a CPU profile.
+// at the pace of people, not of nodes. WUKONG_ROLLOUT_PROFILE names a file for a CPU profile.
 func TestRolloutOverManyNodesWritesFewStatuses(t *testing.T) {
 	nodes := number(t, "WUKONG_ROLLOUT_NODES", 0)
 	if nodes == 0 {
@@ -67,7 +67,9 @@ func TestRolloutOverManyNodesWritesFewStatuses(t *testing.T) {
 	profiled()
 	report(t, w, d, nodes, took, cpu(t)-before)
 	must(t, recorder.Sync(t.Context()))
-	checkStatusWrites(t, w, d)
+	if nodes >= manyNodes {
+		checkStatusWrites(t, w, d)
+	}
 	checkWukongWrites(t, recorder.Events(from))
 	must(t, stop())
 }

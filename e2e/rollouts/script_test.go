@@ -113,7 +113,7 @@ func newScript(seed uint64) *script {
 	s.first = maps.Clone(s.nodes)
 	s.declareUplink("lab")
 	s.declareNetwork("blue")
-	for len(s.actions) < 14 {
+	for len(s.actions) < 18 {
 		s.more()
 	}
 	return s
@@ -122,7 +122,7 @@ func newScript(seed uint64) *script {
 func (s *script) pick(from ...string) string { return from[s.random.IntN(len(from))] }
 
 func (s *script) add(a action) {
-	a.pause = time.Duration(s.random.IntN(500)) * time.Millisecond
+	a.pause = time.Duration(s.random.IntN(1000)) * time.Millisecond
 	s.actions = append(s.actions, a)
 }
 
@@ -229,7 +229,7 @@ func (s *script) declareUplink(name string) {
 		return strings.Replace(uplink(name, name, more...), "interface: eth1", "interface: "+f.nic, 1)
 	}
 	s.uplinks[name] = render(append(more, "paused: false")...) // in the end
-	s.add(action{verb: declareUplink, name: name, manifest: render(append(more, fmt.Sprint("paused: ", s.random.IntN(5) == 0))...)})
+	s.add(action{verb: declareUplink, name: name, manifest: render(append(more, fmt.Sprint("paused: ", len(s.actions) > 0 && s.random.IntN(6) == 0))...)})
 }
 
 func (s *script) declareNetwork(name string) {
