@@ -114,15 +114,6 @@ func passageOf(t *testing.T, declared, node string) string {
 	return string(out)
 }
 
-func read(t *testing.T, path string) string {
-	t.Helper()
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
-
 // outputIn runs a command with its files in a folder. What goes to /dev/null leaves the findings; of what render prints, a page
 // shows the policies and attachments.
 func outputIn(t *testing.T, dir, command string) string {
