@@ -100,6 +100,7 @@ The cluster stays up until you press Ctrl-C. In another terminal:
   kubectl get secrets -n team-a -o yaml
   kubectl explain wukong.spec.networks
   kubectl apply -f config/samples/several-gateways.yaml
+  kubectl apply -f config/samples/trunk.yaml
 `, d.Cluster.Kubeconfig(), d.Cluster.KubectlPath()))
 	<-ctx.Done()
 	d.print("\nstopping")

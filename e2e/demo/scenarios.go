@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -39,6 +38,7 @@ func (d *demo) play(ctx context.Context) error {
 		{"duplicate: team-b/cache asks for the same address", d.duplicate},
 		{"pool: addresses that nobody has to name, and some that are kept", d.pool},
 		{"collision: a node takes the address of team-a/web later", d.collision},
+		{"trunk: many VLANs over a bond of two NICs, beside the untagged network", d.trunk},
 		{"broken node: a VLAN network is rolled out while eth1 of node-b is broken", d.brokenNode},
 		{"deletion: the machines and their networks go", d.deletion},
 	} {
@@ -50,16 +50,18 @@ func (d *demo) play(ctx context.Context) error {
 	return nil
 }
 
-// addNodes adds two nodes with a free eth1, and one that the cluster reaches by its eth1.
+// addNodes adds two nodes of which eth1 to eth3 are free, and one that has a single NIC, by which the cluster reaches it.
 func (d *demo) addNodes(ctx context.Context) error {
 	primary := world.Node("node-c", 13)
 	primary.NICs = []lab.NIC{{Name: "eth1", Addresses: primary.NICs[0].Addresses, Gateways: primary.NICs[0].Gateways}}
-	for _, spec := range []lab.NodeSpec{world.Node("node-a", 11), world.Node("node-b", 12), primary} {
+	a, b := world.Node("node-a", 11), world.Node("node-b", 12)
+	a.NICs, b.NICs = append(a.NICs, lab.NIC{Name: "eth3"}), append(b.NICs, lab.NIC{Name: "eth3"})
+	for _, spec := range []lab.NodeSpec{a, b, primary} {
 		if err := d.Lab.AddNode(ctx, spec); err != nil {
 			return err
 		}
 	}
-	d.say("nodes node-a, node-b and node-c have joined; eth1 leads to the fabric, and is the primary NIC of node-c")
+	d.say("nodes node-a, node-b and node-c have joined; eth1 leads to the fabric, and is the only NIC of node-c")
 	return nil
 }
 
@@ -151,7 +153,7 @@ func (d *demo) brokenNode(ctx context.Context) error {
 
 func (d *demo) deletion(ctx context.Context) error {
 	for _, key := range []client.ObjectKey{{Namespace: "team-a", Name: "web"}, {Namespace: "team-a", Name: "router"},
-		{Namespace: "team-a", Name: "from-pool"}, {Namespace: "team-b", Name: "mail"}} {
+		{Namespace: "team-a", Name: "from-pool"}, {Namespace: "team-b", Name: "mail"}, {Namespace: "team-a", Name: "backup"}} {
 		if err := d.Admin.Delete(ctx, &v1alpha1.Wukong{ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name}}); err != nil {
 			return err
 		}
@@ -162,28 +164,35 @@ func (d *demo) deletion(ctx context.Context) error {
 		return err
 	}
 	d.say("released: nobody can use 192.0.2.10 any more; its lease stays as a record")
-	for _, name := range []string{"lab", "lab-100"} {
+	for _, name := range []string{"lab", "lab-100", "storage"} {
 		if err := d.Admin.Delete(ctx, &v1alpha1.HostNetwork{ObjectMeta: metav1.ObjectMeta{Name: name}}); err != nil {
 			return err
 		}
 	}
-	if err := d.until(ctx, func() error {
-		err := d.Admin.Get(ctx, client.ObjectKey{Name: "lab"}, &v1alpha1.HostNetwork{})
-		if err == nil {
-			return errors.New("HostNetwork lab is still there")
+	for _, name := range []string{"lab", "storage"} {
+		if err := d.until(ctx, func() error {
+			err := d.Admin.Get(ctx, client.ObjectKey{Name: name}, &v1alpha1.HostNetwork{})
+			if err == nil {
+				return fmt.Errorf("HostNetwork %s is still there", name)
+			}
+			return client.IgnoreNotFound(err)
+		}); err != nil {
+			return err
 		}
-		return client.IgnoreNotFound(err)
-	}); err != nil {
-		return err
 	}
 	for _, node := range []string{"node-a", "node-b"} {
-		for _, name := range []string{"br-lab", "br-lab-100", "eth1.100"} {
+		for _, name := range []string{"br-lab", "br-lab-100", "eth1.100", "br-storage", "bond0"} {
 			if _, built := d.Lab.Host(node).Interface(name); built {
 				return fmt.Errorf("%s still has %s", node, name)
 			}
 		}
+		for _, name := range []string{"eth1", "eth2", "eth3"} {
+			if nic, _ := d.Lab.Host(node).Interface(name); nic["state"] != "up" || nic["controller"] != nil {
+				return fmt.Errorf("%s of %s is not up and free: %v", name, node, nic)
+			}
+		}
 	}
-	d.say("gone: br-lab, br-lab-100 and eth1.100 from node-a and node-b; eth1 is free again")
+	d.say("gone: br-lab, br-lab-100, eth1.100, br-storage and bond0 from node-a and node-b; eth1, eth2 and eth3 are up and free")
 	return nil
 }
 

@@ -77,7 +77,9 @@ func settled(t *testing.T, c *cluster.Cluster) *world.World {
 	}
 	t.Cleanup(w.Lab.Stop)
 	for i, name := range []string{"node-a", "node-b"} {
-		if err := w.Lab.AddNode(t.Context(), world.Node(name, byte(11+i))); err != nil {
+		node := world.Node(name, byte(11+i))
+		node.NICs = append(node.NICs, lab.NIC{Name: "eth3"}) // the samples build a bond of eth2 and eth3
+		if err := w.Lab.AddNode(t.Context(), node); err != nil {
 			t.Fatal(err)
 		}
 	}

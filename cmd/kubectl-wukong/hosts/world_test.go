@@ -41,18 +41,18 @@ func copied(t testing.TB, changes ...string) hosts.World {
 }
 
 func TestARollbackNeedsSomethingToLeaveAndSomethingToReturnTo(t *testing.T) {
-	const good = "lastGoodRevision: wukong-workers-hvf72l3tg4"
+	const good = "lastGoodRevision: wukong-workers-s4rmkd3aye"
 	tests := map[string]struct {
 		changes []string
 		want    string
 	}{
 		"there is both":                       {nil, ""},
 		"no revision was on every node":       {[]string{good, "lastGoodRevision: \"\""}, "status.lastGoodRevision is empty"},
-		"no network is in use":                {[]string{"  revision: wukong-workers-3zcgzkh3ki", "  revision: \"\""}, "status.revision is empty"},
-		"every node had what is rolled out":   {[]string{good, "lastGoodRevision: wukong-workers-3zcgzkh3ki"}, "there is nothing to go back from"},
+		"no network is in use":                {[]string{"  revision: wukong-workers-b6aoaj24k6", "  revision: \"\""}, "status.revision is empty"},
+		"every node had what is rolled out":   {[]string{good, "lastGoodRevision: wukong-workers-b6aoaj24k6"}, "there is nothing to go back from"},
 		"the good revision is gone":           {[]string{good, "lastGoodRevision: wukong-workers-aaaaaaaaaa"}, "is gone or was edited"},
-		"it is rolled back already":           {[]string{"metadata: {name: workers, ", `metadata: {name: workers, annotations: {vm.novasphere.dev/rollback: wukong-workers-3zcgzkh3ki}, `}, "is rolled back already"},
-		"somebody edited the good revision":   {[]string{"metadata:\n  name: wukong-workers-hvf72l3tg4", "metadata:\n  name: wukong-workers-hvf72l3tg5", good, "lastGoodRevision: wukong-workers-hvf72l3tg5"}, "is gone or was edited"},
+		"it is rolled back already":           {[]string{"metadata: {name: workers, ", `metadata: {name: workers, annotations: {vm.novasphere.dev/rollback: wukong-workers-b6aoaj24k6}, `}, "is rolled back already"},
+		"somebody edited the good revision":   {[]string{"metadata:\n  name: wukong-workers-s4rmkd3aye", "metadata:\n  name: wukong-workers-hvf72l3tg5", good, "lastGoodRevision: wukong-workers-hvf72l3tg5"}, "is gone or was edited"},
 		"the name of the uplink is not known": {[]string{"status:\n  observedGeneration: 2", "status:\n  observedGeneration: 1"}, ""},
 	}
 	for name, test := range tests {

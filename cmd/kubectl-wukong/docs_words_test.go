@@ -1,0 +1,200 @@
+package main
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// reasons gives the words of conditions.go.
+func reasons(t *testing.T) map[string]bool {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), "../../api/v1alpha1/conditions.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]bool{}
+	ast.Inspect(file, func(n ast.Node) bool {
+		spec, ok := n.(*ast.ValueSpec)
+		if !ok || !strings.HasPrefix(spec.Names[0].Name, "Reason") {
+			return true
+		}
+		word, err := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out[word] = true
+		return true
+	})
+	if len(out) < 100 {
+		t.Fatalf("%d reasons were found", len(out))
+	}
+	return out
+}
+
+// rows gives the cells of the rows of a page's tables, without heads and rules.
+func rows(page string) [][]string {
+	var out [][]string
+	lines := strings.Split(page, "\n")
+	for i, line := range lines {
+		head := i+1 < len(lines) && strings.HasPrefix(lines[i+1], "|---")
+		if !strings.HasPrefix(line, "| ") || head {
+			continue
+		}
+		var cells []string
+		for _, cell := range strings.Split(strings.Trim(line, "|"), " | ") {
+			cells = append(cells, strings.TrimSpace(cell))
+		}
+		out = append(out, cells)
+	}
+	return out
+}
+
+func TestEveryReasonIsDocumented(t *testing.T) {
+	page := read(t, "../../docs/reasons.md")
+	documented, known := map[string]bool{}, reasons(t)
+	for _, row := range rows(page) {
+		if len(row) < 3 {
+			t.Errorf("a reason has no meaning: %q", row)
+			continue
+		}
+		for _, word := range strings.Split(row[0], ", ") {
+			documented[word] = true
+			if !known[word] {
+				t.Errorf("reasons.md has %s, which is no reason of conditions.go", word)
+			}
+		}
+	}
+	for word := range known {
+		if !documented[word] {
+			t.Errorf("reasons.md has no row for %s", word)
+		}
+	}
+}
+
+// camel matches what is written like a reason.
+var camel = regexp.MustCompile(`^[A-Z][a-zA-Z]*[a-z][A-Z][a-zA-Z]*$`)
+
+// TestReasonsInTablesOfThePagesAboutHostsExist looks at cells that consist of reasons.
+func TestReasonsInTablesOfThePagesAboutHostsExist(t *testing.T) {
+	known, count := reasons(t), 0
+	for path, page := range pages(t) {
+		if name := filepath.Base(path); !strings.HasPrefix(name, "host-") && name != "rollout.md" {
+			continue
+		}
+		for _, row := range rows(page) {
+			for _, cell := range row {
+				for _, word := range strings.FieldsFunc(cell, func(r rune) bool { return strings.ContainsRune(" ,;:", r) }) {
+					if notReasons[word] || !camel.MatchString(word) {
+						continue
+					}
+					if count++; !known[word] {
+						t.Errorf("%s: %q is no reason", path, word)
+					}
+				}
+			}
+		}
+	}
+	if count < 50 {
+		t.Errorf("%d reasons were found", count)
+	}
+}
+
+// notReasons are words of tables that only look like reasons.
+var notReasons = map[string]bool{"HostUplink": true, "HostNetwork": true, "HostUplinks": true, "HostNetworks": true, "LeftOut": true,
+	"NetworkManager": true, "KubeVirt": true, "NodeNetworkState": true, "ConfigMap": true, "InvalidArgument": true}
+
+// TestTheMessagesOfTheRolloutPageAreThoseOfTheCode looks for each part of a message in the format strings of the packages that
+// write messages.
+func TestTheMessagesOfTheRolloutPageAreThoseOfTheCode(t *testing.T) {
+	formats := formatsOf(t, "../../controllers/*.go", "../../nmstate/*.go")
+	count := 0
+	for _, row := range rows(read(t, "../../docs/rollout.md")) {
+		for _, cell := range row {
+			for _, span := range codeSpan.FindAllStringSubmatch(cell, -1) {
+				ours := strings.ReplaceAll(span[1], headline, "")
+				for _, part := range sentences(ours) {
+					if count++; !slices.ContainsFunc(formats, func(f *regexp.Regexp) bool { return f.MatchString(part) }) {
+						t.Errorf("no message has %q", part)
+					}
+				}
+			}
+		}
+	}
+	if count < 40 {
+		t.Errorf("%d parts of messages were found", count)
+	}
+}
+
+// headline is what nmstate says in an example.
+const headline = "InvalidArgument: MTU is too large"
+
+var (
+	codeSpan = regexp.MustCompile("`([^`]+)`")
+	between  = regexp.MustCompile(`; |: | \(|\)|, or |…`)
+	verb     = regexp.MustCompile(`%[sdqv]`)
+)
+
+// sentences gives the parts of a message that have at least four words.
+func sentences(message string) []string {
+	var out []string
+	for _, part := range between.Split(message, -1) {
+		if len(strings.Fields(part)) >= 4 && !strings.HasPrefix(part, "kubectl ") {
+			out = append(out, strings.Trim(part, " ,"))
+		}
+	}
+	return out
+}
+
+// formatsOf gives the parts of the strings of source files as patterns.
+func formatsOf(t *testing.T, patterns ...string) []*regexp.Regexp {
+	t.Helper()
+	var out []*regexp.Regexp
+	for _, pattern := range patterns {
+		paths, err := filepath.Glob(pattern)
+		if err != nil || len(paths) == 0 {
+			t.Fatalf("%s: %q, %v", pattern, paths, err)
+		}
+		for _, path := range paths {
+			if strings.HasSuffix(path, "_test.go") {
+				continue
+			}
+			file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ast.Inspect(file, func(n ast.Node) bool {
+				literal, ok := n.(*ast.BasicLit)
+				if !ok || literal.Kind != token.STRING {
+					return true
+				}
+				text, err := strconv.Unquote(literal.Value)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, part := range sentences(text) {
+					out = append(out, regexp.MustCompile("^"+verb.ReplaceAllString(regexp.QuoteMeta(part), ".*")+"$"))
+				}
+				return true
+			})
+		}
+	}
+	return out
+}
+
+// read gives the text of a file.
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
