@@ -50,6 +50,7 @@ type hostNetworkScope struct {
 	catalog     *render.Catalog
 	known       *render.HostNetwork
 	users       []string // namespace/name of Wukongs, sorted
+	vlans       string   // of a trunk, those that they have picked
 	uplinks     []*v1alpha1.HostUplink
 	nodes       []corev1.Node
 	policies    map[string]nmstatev1.NodeNetworkConfigurationPolicy
@@ -135,6 +136,7 @@ func (r *HostNetworkReconciler) provision(_ context.Context, s *hostNetworkScope
 	status := &s.network.Status
 	status.Users = int32(len(s.users))
 	status.UsedBy = s.users[:min(len(s.users), maxUsedBy)]
+	status.VLANsInUse = s.vlans
 	provisioned, lastUsed, wait := provisioned(provisioning{spec: s.network.Spec, deleted: !s.network.DeletionTimestamp.IsZero(),
 		users: len(s.users), before: s.before.Status.Provisioned, lastUsed: s.before.Status.LastUsed, now: s.now})
 	status.Provisioned, status.LastUsed = provisioned, lastUsed

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
+	"novasphere.dev/wukong-network/ipam"
 	"novasphere.dev/wukong-network/render"
 )
 
@@ -21,8 +22,15 @@ const maxUsedBy = 16
 // listUsers gives the Wukongs that use the network, as namespace/name, sorted: those whose lease is held, or not yet proved to
 // be free, and those that are bound to it and have what they asked for. The second kind needs the gate again, because what
 // names the network is the status of a tenant's object.
+// With them it notes the VLANs of a trunk that they have picked.
 func (r *HostNetworkReconciler) listUsers(ctx context.Context, s *hostNetworkScope) ([]string, error) {
-	users := sets.New[string]()
+	users, vlans := sets.New[string](), sets.New[int]()
+	defer func() { s.vlans = render.VLANsText(sets.List(vlans)) }()
+	picked := func(segment string) {
+		if on, err := ipam.ParseSegment(segment); err == nil && on.VLAN != 0 && s.known.Trunk() {
+			vlans.Insert(on.VLAN)
+		}
+	}
 	leases := &v1alpha1.AddressLeaseList{}
 	if err := r.List(ctx, leases, client.MatchingFields{indexLeaseHostNetwork: s.network.Name}, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("leases: %w", err)
@@ -31,6 +39,7 @@ func (r *HostNetworkReconciler) listUsers(ctx context.Context, s *hostNetworkSco
 		l := &leases.Items[i]
 		if h := l.Spec.Holder; h != nil && (l.Spec.Phase == v1alpha1.LeaseAllocated || l.Spec.Phase == v1alpha1.LeaseReleasing) {
 			users.Insert(h.Namespace + "/" + h.Name)
+			picked(l.Spec.Segment)
 		}
 	}
 	wukongs := &v1alpha1.WukongList{}
@@ -40,15 +49,22 @@ func (r *HostNetworkReconciler) listUsers(ctx context.Context, s *hostNetworkSco
 	for i := range wukongs.Items {
 		w := &wukongs.Items[i]
 		name := w.Namespace + "/" + w.Name
-		if users.Has(name) || !w.DeletionTimestamp.IsZero() || !meta.IsStatusConditionTrue(w.Status.Conditions, v1alpha1.ConditionAddressesAllocated) {
+		counted := users.Has(name) && !s.known.Trunk()
+		if counted || !w.DeletionTimestamp.IsZero() || !meta.IsStatusConditionTrue(w.Status.Conditions, v1alpha1.ConditionAddressesAllocated) {
 			continue
 		}
 		allowed, err := r.allowed(ctx, s.network, w.Namespace)
 		if err != nil {
 			return nil, err
 		}
-		if allowed {
-			users.Insert(name)
+		if !allowed {
+			continue
+		}
+		users.Insert(name)
+		for _, n := range w.Status.Networks {
+			if n.HostNetwork == s.network.Name {
+				picked(n.Segment)
+			}
 		}
 	}
 	return sets.List(users), nil

@@ -75,12 +75,16 @@ func (s *uplinkScope) aim(inUse sets.Set[string]) error {
 // under its users.
 func (s *uplinkScope) dropped(inUse sets.Set[string], target *render.Revision) *Verdict {
 	for _, name := range s.needed(inUse) {
+		n, _ := s.catalog.HostNetwork(name)
 		if target != nil && slices.Contains(target.Networks, name) {
+			if missing := n.Misses(n.Object.Status.VLANsInUse); n.Trunk() && missing != "" {
+				return &Verdict{Stalled, v1alpha1.ReasonInUse, fmt.Sprintf("HostNetwork %s: spec.trunk: VLAN %s is in use and in none of the ranges any more, so nodes stay as they are: put it back, or delete the Wukongs that use it", name, missing)}
+			}
 			continue
 		}
 		reason, message := v1alpha1.ReasonInvalidSpec, "cannot be built here any more"
 		problem := s.catalog.Unserved(s.uplink.Name, name)
-		if n, ok := s.catalog.HostNetwork(name); ok && n.Problem != nil {
+		if n != nil && n.Problem != nil {
 			problem = n.Problem
 		}
 		if problem != nil {

@@ -203,17 +203,22 @@ func downAdvice(s InterfaceState) string {
 // checkTraffic refuses to take the node's own traffic away, on the NIC itself and on what is stacked on it.
 func checkTraffic(in UplinkCheck, nic NodeInterface) *Refusal {
 	stack := in.Node.stackOn(nic)
+	advice := "use VLANs on it, or another NIC"
+	if in.Use == AsListed {
+		// Nothing is put on it, so its own settings are why it is listed.
+		advice = "leave its mtu out of the HostUplink, or use another NIC"
+	}
 	for _, i := range stack {
 		if a, ok := heldAddress(i, in.NodeAddresses); ok {
 			return refuse(RefusedUplinkCarriesNodeAddress,
-				"%s has the node's address %s: use VLANs on it, or another NIC; %s", i.Name, a, offer(in.Node))
+				"%s has the node's address %s: %s; %s", i.Name, a, advice, offer(in.Node))
 		}
 	}
 	for _, i := range stack {
 		if r, ok := in.Node.defaultRouteVia(i.Name); ok {
 			return refuse(RefusedUplinkCarriesDefaultRoute,
-				"the default route%s of the node leaves through %s: use VLANs on it, or another NIC; %s",
-				via(r), i.Name, offer(in.Node))
+				"the default route%s of the node leaves through %s: %s; %s",
+				via(r), i.Name, advice, offer(in.Node))
 		}
 	}
 	if p, ok := configuredAddress(nic); ok {

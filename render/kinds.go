@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
@@ -85,6 +86,35 @@ func rangesText(ranges []nmstate.VLANRange) string {
 		out = append(out, text)
 	}
 	return strings.Join(out, ",")
+}
+
+// VLANsText writes VLANs as 100-103,150.
+func VLANsText(vlans []int) string {
+	var ranges []v1alpha1.TrunkRange
+	for _, v := range vlans {
+		ranges = append(ranges, v1alpha1.TrunkRange{Min: v1alpha1.VLANID(v), Max: v1alpha1.VLANID(v)})
+	}
+	return rangesText(merged(ranges))
+}
+
+// Misses gives those of some VLANs that the trunk does not carry. They are written as VLANsText does; what cannot be read is
+// left out.
+func (n *HostNetwork) Misses(vlans string) string {
+	var out []int
+	for _, part := range strings.Split(vlans, ",") {
+		first, last, isRange := strings.Cut(part, "-")
+		lowest, err := strconv.Atoi(first)
+		highest := lowest
+		if isRange && err == nil {
+			highest, err = strconv.Atoi(last)
+		}
+		for v := lowest; err == nil && v <= min(highest, maxVLAN); v++ {
+			if !n.carriesVLAN(v) {
+				out = append(out, v)
+			}
+		}
+	}
+	return VLANsText(out)
 }
 
 // SegmentText writes the segments of the network: fabric, fabric.100, or fabric.100-199,300 for a trunk.

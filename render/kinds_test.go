@@ -413,3 +413,17 @@ func TestObservedFunctionsBuildNothing(t *testing.T) {
 		t.Errorf("the revision builds %v", r.Networks)
 	}
 }
+
+func TestATrunkTellsWhichVLANsItMisses(t *testing.T) {
+	n := hostNetwork("t", "lab", trunk(100, 110))
+	catalog := render.NewCatalog(nil, []v1alpha1.HostNetwork{n})
+	known, _ := catalog.HostNetwork("t")
+	for vlans, want := range map[string]string{"": "", "100-103,110": "", "99,100-103,111-113": "99,111-113", "5": "5", "junk,7-x,-": "", "4090-99999": "4090-4094"} {
+		if got := known.Misses(vlans); got != want {
+			t.Errorf("of %q: %q, want %q", vlans, got, want)
+		}
+	}
+	if got := render.VLANsText([]int{150, 101, 100, 103, 102}); got != "100-103,150" {
+		t.Errorf("written as %q", got)
+	}
+}

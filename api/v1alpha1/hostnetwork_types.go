@@ -284,6 +284,11 @@ type HostNetworkStatus struct {
 	// +kubebuilder:validation:MaxItems=16
 	UsedBy []string `json:"usedBy,omitempty"`
 
+	// vlansInUse are the VLANs of a trunk that users have picked, such as 100-103,150. They are not taken from hosts.
+	// +optional
+	// +kubebuilder:validation:MaxLength=16384
+	VLANsInUse string `json:"vlansInUse,omitempty"`
+
 	// provisioned says that hosts should have the network now.
 	// +optional
 	Provisioned bool `json:"provisioned,omitempty"`
