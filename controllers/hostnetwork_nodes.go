@@ -54,10 +54,10 @@ func (s *hostNetworkScope) observeNode(u *render.Uplink, target *render.Revision
 		return
 	}
 	m := marksOf(node, u.Object.Name)
-	if m.held() == "" {
+	if m.Held() == "" {
 		return
 	}
-	r := s.onRevision(u, target, m.held())
+	r := s.onRevision(u, target, m.Held())
 	if labelled || r.holds {
 		s.holders++
 	}

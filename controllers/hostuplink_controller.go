@@ -213,7 +213,7 @@ func (r *HostUplinkReconciler) letGo(ctx context.Context, s *uplinkScope) error 
 // occupied says whether a node still carries a mark of the uplink.
 func (s *uplinkScope) occupied() bool {
 	for i := range s.nodes {
-		if marksOf(&s.nodes[i], s.uplink.Name).held() != "" {
+		if marksOf(&s.nodes[i], s.uplink.Name).Held() != "" {
 			return true
 		}
 	}

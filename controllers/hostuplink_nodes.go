@@ -16,7 +16,7 @@ import (
 // member is a node that the HostUplink selects, or that still carries a mark of it.
 type member struct {
 	node    *corev1.Node
-	marks   marks
+	marks   render.Marks
 	matches bool
 	// had is what the revision that the node holds says, without what shall stay when its network goes.
 	had nmstate.State
@@ -35,7 +35,7 @@ type member struct {
 // member judges one node; nil where the uplink has nothing to do with it.
 func (r *HostUplinkReconciler) member(s *uplinkScope, node *corev1.Node) *member {
 	m := &member{node: node, marks: s.marks(node), matches: selects(s.uplink, node)}
-	if !m.matches && m.marks.held() == "" {
+	if !m.matches && m.marks.Held() == "" {
 		return nil
 	}
 	n := &m.rollout
@@ -50,9 +50,9 @@ func (r *HostUplinkReconciler) member(s *uplinkScope, node *corev1.Node) *member
 }
 
 // marks are those of a node. One that came back without any still has what it left with.
-func (s *uplinkScope) marks(node *corev1.Node) marks {
+func (s *uplinkScope) marks(node *corev1.Node) render.Marks {
 	m := marksOf(node, s.uplink.Name)
-	if m.held() == "" {
+	if m.Held() == "" {
 		m.Renewing = s.departedWith(node.Name)
 	}
 	return m
@@ -116,10 +116,10 @@ func (s *uplinkScope) fate(m *member) {
 func (s *uplinkScope) route(m *member) {
 	n := &m.rollout
 	want := s.target
-	blocking := rivalOn(m.node, s.known, s.catalog.Uplinks())
+	blocking := s.catalog.RivalOn(s.known, m.node.Labels, m.node.Annotations)
 	m.rivalled = blocking != nil
 	held := n.Current != "" || n.Renewing != ""
-	if !m.matches || (blocking != nil && blocking.claims && held) {
+	if !m.matches || (blocking != nil && blocking.Claims && held) {
 		want = nil
 	}
 	m.next = want
@@ -134,7 +134,7 @@ func (s *uplinkScope) route(m *member) {
 		return
 	}
 	if blocking != nil && want != nil {
-		n.Refused = blocking.refusal()
+		n.Refused = blocking.Refusal()
 	} else {
 		n.Refused = s.check(m)
 	}

@@ -1,14 +1,12 @@
 package hosts
 
 import (
-	"cmp"
 	"maps"
 	"net/netip"
 	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/sets"
 
@@ -119,6 +117,13 @@ func (v *View) labelsOf(node string) labels.Set {
 	return labels.Set{corev1.LabelHostname: node}
 }
 
+func (v *View) annotationsOf(node string) map[string]string {
+	if n := v.nodes[node]; n != nil {
+		return n.Annotations
+	}
+	return nil
+}
+
 // addressesOf are those by which the cluster reaches a node.
 func (v *View) addressesOf(node string) []netip.Addr {
 	n := v.nodes[node]
@@ -134,24 +139,12 @@ func (v *View) addressesOf(node string) []netip.Addr {
 	return out
 }
 
-func selects(u *v1alpha1.HostUplink, node labels.Set) bool {
-	selector, err := metav1.LabelSelectorAsSelector(&u.Spec.NodeSelector)
-	return err == nil && selector.Matches(node)
-}
-
-// olderOn gives the HostUplink that keeps a node from this one: an older one of the same fabric or interface.
-func (v *View) olderOn(node string, u *render.Uplink) (string, bool) {
-	for _, other := range v.Catalog.Uplinks() {
-		o := other.Object
-		contend := o.Spec.PhysicalNetwork == u.Object.Spec.PhysicalNetwork || other.Interface == u.Interface
-		if o.Name == u.Object.Name || !contend || !o.DeletionTimestamp.IsZero() || !selects(o, v.labelsOf(node)) {
-			continue
-		}
-		if cmp.Or(o.CreationTimestamp.UTC().Compare(u.Object.CreationTimestamp.UTC()), strings.Compare(o.Name, u.Object.Name)) < 0 {
-			return o.Name, true
-		}
+// olderOn gives the HostUplink that has a node rather than this one, or nil.
+func (v *View) olderOn(node string, u *render.Uplink) *render.Rival {
+	if rival := v.Catalog.RivalOn(u, v.labelsOf(node), v.annotationsOf(node)); rival != nil && rival.Claims {
+		return rival
 	}
-	return "", false
+	return nil
 }
 
 // revisionOf gives the content of a revision of an uplink by its hash, from its policy, or as it is rendered now.
