@@ -132,7 +132,7 @@ func (s *hostNetworkScope) onRevision(u *render.Uplink, target *render.Revision,
 // stateOf gives the content of a policy of the uplink, if it is intact.
 func (s *hostNetworkScope) stateOf(u *v1alpha1.HostUplink, hash string) (nmstate.State, bool) {
 	object, ok := s.policies[render.PolicyName(u.Name, hash)]
-	if !ok || !owned(&object, u) {
+	if !ok || !render.Owns(u, &object) {
 		return nmstate.State{}, false
 	}
 	p := readPolicy(&object, u.Name)

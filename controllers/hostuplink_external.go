@@ -80,7 +80,7 @@ func (s *uplinkScope) externalMember(node *corev1.Node) *member {
 	if s.observed == nil || !s.observed.selects(node) {
 		return m
 	}
-	m.enactment = s.enactments.of(s.observed.name, node.Name)
+	m.enactment = s.enactments.of(s.observed.Name, node.Name)
 	m.rollout.Outcome = nmstate.Classify(s.observed.ref, m.enactment)
 	m.rollout.Message = m.enactment.Message()
 	return m

@@ -1,7 +1,6 @@
 package controllers
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -177,14 +176,11 @@ func (s *uplinkScope) without(state nmstate.State) nmstate.State {
 
 // check asks whether the node may get, or keep, its next revision.
 func (s *uplinkScope) check(m *member) *nmstate.Refusal {
-	for _, p := range s.foreign {
-		if name, conflicts := p.conflictsWith(m.next.State); conflicts && p.selects(m.node) {
-			return &nmstate.Refusal{Reason: v1alpha1.ReasonUplinkNamedByPolicy, Message: fmt.Sprintf(
-				"policy %q, which was not made here, configures %s on this node: take %s out of it, or the node out of its nodeSelector", p.name, name, name)}
-		}
+	if refusal := nmstate.CheckForeign(s.foreign, m.node.Labels, m.next.State); refusal != nil {
+		return refusal
 	}
-	in := nmstate.TargetCheck{Target: m.next.State, NodeAddresses: internalAddresses(m.node), Own: append(m.had.Built(), m.had.Removed()...)}
-	if lists(s.uplink, v1alpha1.AdoptAnnotation, m.node.Name) {
+	in := nmstate.TargetCheck{Target: m.next.State, NodeAddresses: render.NodeAddresses(m.node), Own: append(m.had.Built(), m.had.Removed()...)}
+	if render.Lists(s.uplink, v1alpha1.AdoptAnnotation, m.node.Name) {
 		in.Own = append(in.Own, m.next.State.Built()...)
 	}
 	if state := s.states[m.node.Name]; state != nil {
@@ -202,7 +198,7 @@ func (r *HostUplinkReconciler) timing(s *uplinkScope, m *member) {
 		if state := s.states[n.Name]; state != nil && state.LastUpdate.After(failedAt(m.enactment)) {
 			due = failedAt(m.enactment).Add(r.Config.RetryAfter / 10)
 		}
-		n.RetryAsked = lists(s.uplink, v1alpha1.RetryAnnotation, n.Name)
+		n.RetryAsked = render.Lists(s.uplink, v1alpha1.RetryAnnotation, n.Name)
 		n.RetryDue = s.reached(due)
 	case n.Current != "" && !n.Outcome.Final():
 		since := m.marks.Since

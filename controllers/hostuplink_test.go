@@ -14,16 +14,6 @@ import (
 	"novasphere.dev/wukong-network/render"
 )
 
-func TestAbandonedNodesAreThoseThatTheAnnotationLists(t *testing.T) {
-	for annotation, want := range map[string]bool{"": false, "node-a": true, "node-b, node-a": true, "*": true, "node-aa": false, " node-a ": true} {
-		u := testUplink()
-		u.Annotations = map[string]string{v1alpha1.AbandonAnnotation: annotation}
-		if got := abandoned(u, "node-a"); got != want {
-			t.Errorf("%q: %v, want %v", annotation, got, want)
-		}
-	}
-}
-
 func TestHostUplinkVerdict(t *testing.T) {
 	progress := func(p nmstate.Progress, reason, message string) nmstate.NodeProgress {
 		return nmstate.NodeProgress{Name: "node-c", Progress: p, Reason: reason, Message: message}

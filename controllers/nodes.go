@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -46,17 +45,6 @@ func nodeReady(node *corev1.Node) bool {
 	return slices.ContainsFunc(node.Status.Conditions, func(c corev1.NodeCondition) bool {
 		return c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue
 	})
-}
-
-// internalAddresses are those by which the cluster reaches the node.
-func internalAddresses(node *corev1.Node) []netip.Addr {
-	var out []netip.Addr
-	for _, a := range node.Status.Addresses {
-		if addr, err := netip.ParseAddr(a.Address); err == nil && a.Type != corev1.NodeHostName {
-			out = append(out, addr.Unmap())
-		}
-	}
-	return out
 }
 
 // nodeEdit is a change of labels and annotations; an empty value removes.

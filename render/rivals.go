@@ -4,18 +4,9 @@ import (
 	"fmt"
 	"slices"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
-
 	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/nmstate"
 )
-
-// Selects says whether a HostUplink's selector matches a node with these labels. A selector that cannot be read matches nothing.
-func Selects(u *v1alpha1.HostUplink, node map[string]string) bool {
-	selector, err := metav1.LabelSelectorAsSelector(&u.Spec.NodeSelector)
-	return err == nil && selector.Matches(labels.Set(node))
-}
 
 // contends says whether two HostUplinks may not share a node: they lead to one fabric, or use one interface.
 func (u *Uplink) contends(other *Uplink) bool {

@@ -221,24 +221,16 @@ func (v *View) rolloutNode(u *render.Uplink, name string, target nmstate.State, 
 	return n, had, true
 }
 
-// listed says whether an annotation lists a node, by name or by *.
-func listed(annotation, node string) bool {
-	return slices.ContainsFunc(strings.Split(annotation, ","), func(name string) bool {
-		name = strings.TrimSpace(name)
-		return name == node || name == "*"
-	})
-}
-
 // check asks whether a node may get a state. had is what it has of this uplink.
 func (v *View) check(u *render.Uplink, node string, next, had nmstate.State) *nmstate.Refusal {
-	if refusal := v.namedElsewhere(node, next); refusal != nil {
+	if refusal := nmstate.CheckForeign(v.foreign, v.labelsOf(node), next); refusal != nil {
 		return refusal
 	}
 	own := append(had.Built(), had.Removed()...)
-	if listed(u.Object.Annotations[v1alpha1.AdoptAnnotation], node) {
+	if render.Lists(u.Object, v1alpha1.AdoptAnnotation, node) {
 		own = append(own, next.Built()...)
 	}
-	return nmstate.CheckTarget(nmstate.TargetCheck{Node: v.report(node), Target: next, NodeAddresses: v.addressesOf(node), Own: own})
+	return nmstate.CheckTarget(nmstate.TargetCheck{Node: v.report(node), Target: next, NodeAddresses: render.NodeAddresses(v.nodes[node]), Own: own})
 }
 
 func (v *View) outcome(uplink, hash string, e *nmstate.Enactment) nmstate.Outcome {

@@ -171,7 +171,7 @@ func (v *View) nic(node string, report nmstate.Node, i nmstate.NodeInterface, ca
 		out.Use, out.Message = UseDeclared, fmt.Sprintf("it is the uplink of HostUplink %q", uplink)
 		return out
 	}
-	check := nmstate.UplinkCheck{Node: report, Uplink: i.Name, Use: nmstate.AsPort, NodeAddresses: v.addressesOf(node)}
+	check := nmstate.UplinkCheck{Node: report, Uplink: i.Name, Use: nmstate.AsPort, NodeAddresses: render.NodeAddresses(v.nodes[node])}
 	refusal := nmstate.CheckUplink(check)
 	switch {
 	case candidate && refusal == nil:

@@ -2,7 +2,6 @@ package hosts
 
 import (
 	"maps"
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -26,7 +25,7 @@ type View struct {
 	policies   map[string]policy
 	enactments map[enactmentKey]*nmstate.Enactment
 	machines   []machine
-	foreign    []foreignPolicy
+	foreign    []nmstate.ForeignPolicy
 }
 
 type enactmentKey struct{ policy, node string }
@@ -35,7 +34,7 @@ type enactmentKey struct{ policy, node string }
 type policy struct {
 	object *render.Policy
 	state  nmstate.State
-	// intact: it says what its name promises.
+	// intact: it says what its name promises, and still carries its labels.
 	intact bool
 }
 
@@ -62,14 +61,10 @@ func NewView(w World) *View {
 	return v
 }
 
-// readPolicy holds a policy against its own name, as the controller does.
+// readPolicy holds a policy against its own name.
 func readPolicy(p *render.Policy) policy {
 	out := policy{object: p}
-	state, err := nmstate.Parse(p.Spec.DesiredState.Raw, p.Spec.Capture)
-	out.intact = err == nil && strings.HasSuffix(p.Name, "-"+state.Hash())
-	if out.intact {
-		out.state = state
-	}
+	_, out.state, out.intact = render.ReadPolicy(p, p.Labels[v1alpha1.UplinkLabel])
 	return out
 }
 
@@ -124,21 +119,6 @@ func (v *View) annotationsOf(node string) map[string]string {
 	return nil
 }
 
-// addressesOf are those by which the cluster reaches a node.
-func (v *View) addressesOf(node string) []netip.Addr {
-	n := v.nodes[node]
-	if n == nil {
-		return nil
-	}
-	var out []netip.Addr
-	for _, a := range n.Status.Addresses {
-		if addr, err := netip.ParseAddr(a.Address); err == nil && a.Type != corev1.NodeHostName {
-			out = append(out, addr.Unmap())
-		}
-	}
-	return out
-}
-
 // olderOn gives the HostUplink that has a node rather than this one, or nil.
 func (v *View) olderOn(node string, u *render.Uplink) *render.Rival {
 	if rival := v.Catalog.RivalOn(u, v.labelsOf(node), v.annotationsOf(node)); rival != nil && rival.Claims {
@@ -177,12 +157,7 @@ func (v *View) networksIn(u *render.Uplink, state nmstate.State) []string {
 
 // passage gives the revision that a node passes through on its way from what it has to a target, and whether it needs one.
 func (v *View) passage(u *render.Uplink, node string, had nmstate.State, target *render.Revision, proof nmstate.Proof) (*render.Revision, bool) {
-	p := nmstate.Passage{Current: had, Proof: proof, Node: v.report(node)}
-	for _, n := range v.Catalog.HostNetworks() {
-		if n.Object.Spec.PhysicalNetwork == u.Object.Spec.PhysicalNetwork && n.Object.Spec.ReclaimPolicy == v1alpha1.ReclaimRetain {
-			p.Retained = append(p.Retained, v.Catalog.Interfaces(u, n, had)...)
-		}
-	}
+	p := nmstate.Passage{Current: had, Proof: proof, Node: v.report(node), Retained: v.Catalog.Retained(u, had)}
 	return render.PassageRevision(u.Object.Name, target, p)
 }
 
