@@ -172,11 +172,14 @@ func broken(found []nmstate.Difference, state nmstate.State, top string) bool {
 	return slices.ContainsFunc(found, func(d nmstate.Difference) bool { return d.Broken && state.StandsOn(top, d.Interface) })
 }
 
-// strays are the nodes that no HostUplink of the fabric has to do with, or any more.
+// strays are the nodes with labels of networks that no HostUplink of the fabric has to do with, or any more.
 func (s *uplinkScope) strays() []*corev1.Node {
 	var out []*corev1.Node
 	for i := range s.nodes {
 		node := &s.nodes[i]
+		if len(networkLabels(node)) == 0 {
+			continue
+		}
 		cared := slices.ContainsFunc(s.catalog.Uplinks(), func(u *render.Uplink) bool {
 			sameFabric := u.Object.Spec.PhysicalNetwork == s.uplink.Spec.PhysicalNetwork
 			return sameFabric && (marksOf(node, u.Object.Name).Held() != "" || (u.Object.DeletionTimestamp.IsZero() && selects(u.Object, node)))

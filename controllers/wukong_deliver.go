@@ -181,9 +181,12 @@ func (r *WukongReconciler) writeSecret(ctx context.Context, s *wukongScope) erro
 	return err
 }
 
-// refusedByPolicy says whether the rules of admission refused a write, and not permissions.
+// secretsPolicy is the admission policy of config/policies that keeps the controller from Secrets that it did not make.
+const secretsPolicy = "wukong-network-controller-secrets"
+
+// refusedByPolicy says whether that policy refused a write, and not permissions or somebody else's rules.
 func refusedByPolicy(err error) bool {
-	return apierrors.IsForbidden(err) && strings.Contains(err.Error(), "ValidatingAdmissionPolicy")
+	return apierrors.IsForbidden(err) && strings.Contains(err.Error(), secretsPolicy)
 }
 
 func (r *WukongReconciler) applySecret(ctx context.Context, secret *corev1.Secret) error {

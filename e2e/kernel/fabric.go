@@ -136,6 +136,8 @@ func (n *Node) Attach(ctx context.Context, bridge string, address netip.Prefix) 
 	}
 	n.fabric.ports++
 	veth := fmt.Sprintf("%s%d", guestPrefix, n.fabric.ports)
+	n.plugging.Lock()
+	defer n.plugging.Unlock()
 	if err := run(ctx, n.Namespace, [][]string{
 		{"link", "add", veth, "master", bridge, "type", "veth", "peer", "name", "eth0", "netns", guest.path()},
 		{"link", "set", veth, "up"},

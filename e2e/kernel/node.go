@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"sync"
 
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 	"sigs.k8s.io/yaml"
@@ -21,6 +22,8 @@ type Node struct {
 	*Namespace
 	fabric *Fabric
 	nics   map[string]bool
+	// plugging keeps guests from being plugged in while nmstatectl works, which would take them out again unseen.
+	plugging sync.Mutex
 }
 
 // State is what nmstatectl shows of the kernel, less what kubernetes-nmstate's handler leaves out of a NodeNetworkState:
@@ -63,6 +66,8 @@ func (n *Node) Apply(ctx context.Context, desired map[string]any) (objection str
 	if err := n.dropAddresses(ctx, desired); err != nil {
 		return "", err
 	}
+	n.plugging.Lock()
+	defer n.plugging.Unlock()
 	guests, err := n.guests(ctx)
 	if err != nil {
 		return "", err
