@@ -54,10 +54,10 @@ func (s *hostNetworkScope) observeNode(u *render.Uplink, target *render.Revision
 		return
 	}
 	m := marksOf(node, u.Object.Name)
-	if m.held() == "" {
+	if m.Held() == "" {
 		return
 	}
-	r := s.onRevision(u, target, m.held())
+	r := s.onRevision(u, target, m.Held())
 	if labelled || r.holds {
 		s.holders++
 	}
@@ -132,7 +132,7 @@ func (s *hostNetworkScope) onRevision(u *render.Uplink, target *render.Revision,
 // stateOf gives the content of a policy of the uplink, if it is intact.
 func (s *hostNetworkScope) stateOf(u *v1alpha1.HostUplink, hash string) (nmstate.State, bool) {
 	object, ok := s.policies[render.PolicyName(u.Name, hash)]
-	if !ok || !owned(&object, u) {
+	if !ok || !render.Owns(u, &object) {
 		return nmstate.State{}, false
 	}
 	p := readPolicy(&object, u.Name)

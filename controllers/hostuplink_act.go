@@ -55,7 +55,7 @@ func (s *uplinkScope) wanted(hash string) bool {
 		return true
 	}
 	return (s.target != nil && s.target.Hash == hash) || slices.ContainsFunc(s.members, func(m *member) bool {
-		return m.marks.held() == hash || (m.next != nil && m.next.Hash == hash)
+		return m.marks.Held() == hash || (m.next != nil && m.next.Hash == hash)
 	})
 }
 
@@ -159,10 +159,10 @@ func normal(reason, format string, args ...any) note {
 }
 
 // markFor gives the marks that the plan asks for on one node, or those that it has.
-func (s *uplinkScope) markFor(m *member) (marks, note) {
+func (s *uplinkScope) markFor(m *member) (render.Marks, note) {
 	name := m.node.Name
-	if s.external() && m.marks.held() != "" {
-		return marks{}, normal(v1alpha1.ReasonNodeMoved, "node %s is left to policy %s, with what is built there", name, s.uplink.Spec.ExternalPolicy)
+	if s.external() && m.marks.Held() != "" {
+		return render.Marks{}, normal(v1alpha1.ReasonNodeMoved, "node %s is left to policy %s, with what is built there", name, s.uplink.Spec.ExternalPolicy)
 	}
 	for _, move := range s.plan.Moves {
 		if move.Node == name {
@@ -171,18 +171,18 @@ func (s *uplinkScope) markFor(m *member) (marks, note) {
 	}
 	for _, proof := range s.plan.Proofs {
 		if proof.Node == name {
-			return marks{Revision: proof.Revision, Applied: proof.Revision, Repaired: m.marks.Repaired},
+			return render.Marks{Revision: proof.Revision, Applied: proof.Revision, Repaired: m.marks.Repaired},
 				normal(v1alpha1.ReasonNodeApplied, "node %s has %s", name, render.PolicyName(s.uplink.Name, proof.Revision))
 		}
 	}
 	for _, retry := range s.plan.Retries {
 		if retry.Node == name {
-			return marks{Renewing: retry.Revision}, normal(v1alpha1.ReasonNodeRetried, "node %s is asked to try again: %s", name, m.rollout.Message)
+			return render.Marks{Renewing: retry.Revision}, normal(v1alpha1.ReasonNodeRetried, "node %s is asked to try again: %s", name, m.rollout.Message)
 		}
 	}
 	for _, repair := range s.plan.Repairs {
 		if repair.Node == name {
-			return marks{Renewing: repair.Revision, Repaired: s.now},
+			return render.Marks{Renewing: repair.Revision, Repaired: s.now},
 				normal(v1alpha1.ReasonNodeRepaired, "node %s is asked to carry out its revision once more: %s", name, drifted(m.drift))
 		}
 	}
@@ -193,19 +193,19 @@ func (s *uplinkScope) markFor(m *member) (marks, note) {
 	return after, note{}
 }
 
-func (s *uplinkScope) markMove(m *member, move nmstate.Move) (marks, note) {
+func (s *uplinkScope) markMove(m *member, move nmstate.Move) (render.Marks, note) {
 	name := m.node.Name
 	if move.To == "" {
 		if rest := s.leftBehind(m); rest != "" {
-			return marks{}, note{corev1.EventTypeWarning, v1alpha1.ReasonNodeAbandoned,
+			return render.Marks{}, note{corev1.EventTypeWarning, v1alpha1.ReasonNodeAbandoned,
 				fmt.Sprintf("node %s was given up; if it still lives, these interfaces stay there: %s", name, rest)}
 		}
-		return marks{}, normal(v1alpha1.ReasonNodeMoved, "node %s is taken off the uplink", name)
+		return render.Marks{}, normal(v1alpha1.ReasonNodeMoved, "node %s is taken off the uplink", name)
 	}
 	if p, exists := s.policies[move.To]; !exists || !p.intact {
 		return marksOf(m.node, s.uplink.Name), note{} // the policy cannot be made yet
 	}
-	after := marks{Revision: move.To, Since: s.now}
+	after := render.Marks{Revision: move.To, Since: s.now}
 	switch {
 	case m.rollout.Repair && move.To == m.rollout.Via:
 		after.Repaired = s.now
@@ -227,7 +227,7 @@ func (s *uplinkScope) leftBehind(m *member) string {
 
 // edit turns marks into a change of the node, with the labels by which machines find the networks: they are taken off in the
 // same write that moves the node to a revision without the network.
-func (s *uplinkScope) edit(m *member, after marks) nodeEdit {
+func (s *uplinkScope) edit(m *member, after render.Marks) nodeEdit {
 	var edit nodeEdit
 	before := marksOf(m.node, s.uplink.Name)
 	if after != before {

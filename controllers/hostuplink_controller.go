@@ -59,7 +59,7 @@ type uplinkScope struct {
 	states      map[string]*nmstate.NodeNetworkState
 	enactments  enactments
 	policies    map[string]policy // ours, by hash
-	foreign     []foreignPolicy
+	foreign     []nmstate.ForeignPolicy
 	observed    *observedPolicy // that of an External uplink, if it exists
 	nmstateGone bool
 	departed    []v1alpha1.DepartedNode
@@ -198,7 +198,7 @@ func (r *HostUplinkReconciler) letGo(ctx context.Context, s *uplinkScope) error 
 			return fmt.Errorf("policies: %w", err)
 		}
 		for i := range left.Items {
-			if owned(&left.Items[i], s.uplink) {
+			if render.Owns(s.uplink, &left.Items[i]) {
 				s.again(lookAgain)
 				return nil
 			}
@@ -213,7 +213,7 @@ func (r *HostUplinkReconciler) letGo(ctx context.Context, s *uplinkScope) error 
 // occupied says whether a node still carries a mark of the uplink.
 func (s *uplinkScope) occupied() bool {
 	for i := range s.nodes {
-		if marksOf(&s.nodes[i], s.uplink.Name).held() != "" {
+		if marksOf(&s.nodes[i], s.uplink.Name).Held() != "" {
 			return true
 		}
 	}

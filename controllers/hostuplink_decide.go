@@ -99,7 +99,7 @@ func (s *uplinkScope) dropped(inUse sets.Set[string], target *render.Revision) *
 func (s *uplinkScope) needed(inUse sets.Set[string]) []string {
 	out := sets.New[string]()
 	for i := range s.nodes {
-		hash := marksOf(&s.nodes[i], s.uplink.Name).held()
+		hash := marksOf(&s.nodes[i], s.uplink.Name).Held()
 		if state, known := s.stateOf(hash); known {
 			out.Insert(s.networksIn(state)...)
 		}
@@ -173,7 +173,7 @@ func (s *uplinkScope) busyElsewhere() int {
 
 func inTransition(node *corev1.Node, uplink string, all enactments) bool {
 	m := marksOf(node, uplink)
-	if m.held() == "" {
+	if m.Held() == "" {
 		return false
 	}
 	return m.Applied != m.Revision || hasFailed(all.of(render.PolicyName(uplink, m.Revision), node.Name))
@@ -195,11 +195,11 @@ func (s *uplinkScope) decideWithoutNmstate() error {
 	}
 	for i := range s.nodes {
 		m := &member{node: &s.nodes[i], marks: marksOf(&s.nodes[i], s.uplink.Name)}
-		if m.marks.held() == "" || !abandoned(s.uplink, m.node.Name) {
+		if m.marks.Held() == "" || !abandoned(s.uplink, m.node.Name) {
 			continue
 		}
 		m.abandoned = true
-		m.rollout = nmstate.RolloutNode{Name: m.node.Name, Current: m.marks.Revision, Renewing: m.marks.held()}
+		m.rollout = nmstate.RolloutNode{Name: m.node.Name, Current: m.marks.Revision, Renewing: m.marks.Held()}
 		s.members = append(s.members, m)
 	}
 	s.plan = nmstate.PlanRollout(s.rollout())

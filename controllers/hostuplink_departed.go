@@ -45,7 +45,7 @@ func (k *sightings) missed(s *uplinkScope) []v1alpha1.DepartedNode {
 	for i := range s.nodes {
 		n := &s.nodes[i]
 		there[n.Name] = n.UID
-		if held := marksOf(n, s.uplink.Name).held(); held != "" {
+		if held := marksOf(n, s.uplink.Name).Held(); held != "" {
 			now[n.Name] = sighting{n.UID, held}
 		}
 	}
@@ -87,7 +87,7 @@ func (s *uplinkScope) departedNodes(missed []v1alpha1.DepartedNode) []v1alpha1.D
 	}
 	held := map[string]bool{}
 	for i := range s.nodes {
-		held[s.nodes[i].Name] = marksOf(&s.nodes[i], s.uplink.Name).held() != ""
+		held[s.nodes[i].Name] = marksOf(&s.nodes[i], s.uplink.Name).Held() != ""
 	}
 	out = slices.DeleteFunc(out, func(d v1alpha1.DepartedNode) bool {
 		return held[d.Node] || s.now.Sub(d.Since.Time) > rememberDeparted

@@ -25,7 +25,7 @@ const (
 )
 
 // evidenceOf says what is known about a network on a node once the node has the given marks.
-func (s *uplinkScope) evidenceOf(m *member, n *render.HostNetwork, after marks) evidence {
+func (s *uplinkScope) evidenceOf(m *member, n *render.HostNetwork, after render.Marks) evidence {
 	switch {
 	case s.external():
 		return s.evidenceOfExternal(m, n)
@@ -33,8 +33,8 @@ func (s *uplinkScope) evidenceOf(m *member, n *render.HostNetwork, after marks) 
 		return s.evidenceOfObserved(m, n)
 	}
 	state := m.had
-	if after.held() != marksOf(m.node, s.uplink.Name).held() {
-		state, _ = s.stateOf(after.held())
+	if after.Held() != marksOf(m.node, s.uplink.Name).Held() {
+		state, _ = s.stateOf(after.Held())
 	}
 	outcome := m.rollout.Outcome
 	switch {
@@ -95,12 +95,12 @@ func virtualFunctions(u *render.Uplink) nmstate.State {
 }
 
 // labelNetworks adds to an edit the labels by which machines find the networks of the fabric on the node.
-func (s *uplinkScope) labelNetworks(m *member, after marks, edit *nodeEdit) {
-	if m.rivalled && marksOf(m.node, s.uplink.Name).held() == "" {
+func (s *uplinkScope) labelNetworks(m *member, after render.Marks, edit *nodeEdit) {
+	if m.rivalled && marksOf(m.node, s.uplink.Name).Held() == "" {
 		return // another HostUplink has the node
 	}
 	for _, name := range networkLabels(m.node) {
-		if _, exists := s.catalog.HostNetwork(name); !exists && (after.held() != "" || marksOf(m.node, s.uplink.Name).held() != "") {
+		if _, exists := s.catalog.HostNetwork(name); !exists && (after.Held() != "" || marksOf(m.node, s.uplink.Name).Held() != "") {
 			edit.label(v1alpha1.NetworkLabelPrefix+name, "")
 		}
 	}
@@ -182,7 +182,7 @@ func (s *uplinkScope) strays() []*corev1.Node {
 		}
 		cared := slices.ContainsFunc(s.catalog.Uplinks(), func(u *render.Uplink) bool {
 			sameFabric := u.Object.Spec.PhysicalNetwork == s.uplink.Spec.PhysicalNetwork
-			return sameFabric && (marksOf(node, u.Object.Name).held() != "" || (u.Object.DeletionTimestamp.IsZero() && selects(u.Object, node)))
+			return sameFabric && (marksOf(node, u.Object.Name).Held() != "" || (u.Object.DeletionTimestamp.IsZero() && selects(u.Object, node)))
 		})
 		if !cared {
 			out = append(out, node)

@@ -78,16 +78,16 @@ func (s *uplinkScope) labelledNetworks(inUse sets.Set[string]) []string {
 
 // externalMember reads the enactment of the pipeline's policy on a node; nil where the uplink has nothing to do with it.
 func (s *uplinkScope) externalMember(node *corev1.Node) *member {
-	if !selects(s.uplink, node) && marksOf(node, s.uplink.Name).held() == "" {
+	if !selects(s.uplink, node) && marksOf(node, s.uplink.Name).Held() == "" {
 		return nil
 	}
 	m := &member{node: node, marks: marksOf(node, s.uplink.Name), matches: s.target != nil}
 	m.rollout = nmstate.RolloutNode{Name: node.Name, Ready: nodeReady(node), Outcome: nmstate.OutcomeMissing}
-	m.rivalled = rivalOn(node, s.known, s.catalog.Uplinks()) != nil
+	m.rivalled = s.catalog.RivalOn(s.known, node.Labels, node.Annotations) != nil
 	if s.observed == nil || !s.observed.selects(node) {
 		return m
 	}
-	m.enactment = s.enactments.of(s.observed.name, node.Name)
+	m.enactment = s.enactments.of(s.observed.Name, node.Name)
 	m.rollout.Outcome = nmstate.Classify(s.observed.ref, m.enactment)
 	m.rollout.Message = m.enactment.Message()
 	return m
@@ -96,10 +96,10 @@ func (s *uplinkScope) externalMember(node *corev1.Node) *member {
 // externalProgress puts where a node stands into the words of a rollout.
 func (s *uplinkScope) externalProgress(m *member) nmstate.NodeProgress {
 	out := nmstate.NodeProgress{Name: m.node.Name}
-	rival := rivalOn(m.node, s.known, s.catalog.Uplinks())
+	rival := s.catalog.RivalOn(s.known, m.node.Labels, m.node.Annotations)
 	switch outcome := m.rollout.Outcome; {
 	case rival != nil:
-		out.Progress, out.Reason, out.Message = nmstate.ProgressLeftOut, rival.refusal().Reason, rival.refusal().Message
+		out.Progress, out.Reason, out.Message = nmstate.ProgressLeftOut, rival.Refusal().Reason, rival.Refusal().Message
 	case s.observed == nil:
 		out.Progress, out.Reason = nmstate.ProgressLeftOut, v1alpha1.ReasonExternalPolicyMissing
 		out.Message = fmt.Sprintf("there is no policy %q of a pipeline", s.uplink.Spec.ExternalPolicy)

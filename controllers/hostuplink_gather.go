@@ -58,7 +58,7 @@ func listCatalog(ctx context.Context, c client.Reader) (*render.Catalog, error) 
 // is taken back, so its absence must be true.
 func (r *HostUplinkReconciler) findMissing(ctx context.Context, s *uplinkScope) error {
 	for i := range s.nodes {
-		hash := s.marks(&s.nodes[i]).held()
+		hash := s.marks(&s.nodes[i]).Held()
 		if _, ok := s.policies[hash]; ok || hash == "" {
 			continue
 		}

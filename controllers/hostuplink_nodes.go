@@ -1,7 +1,6 @@
 package controllers
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -16,7 +15,7 @@ import (
 // member is a node that the HostUplink selects, or that still carries a mark of it.
 type member struct {
 	node    *corev1.Node
-	marks   marks
+	marks   render.Marks
 	matches bool
 	// had is what the revision that the node holds says, without what shall stay when its network goes.
 	had nmstate.State
@@ -35,7 +34,7 @@ type member struct {
 // member judges one node; nil where the uplink has nothing to do with it.
 func (r *HostUplinkReconciler) member(s *uplinkScope, node *corev1.Node) *member {
 	m := &member{node: node, marks: s.marks(node), matches: selects(s.uplink, node)}
-	if !m.matches && m.marks.held() == "" {
+	if !m.matches && m.marks.Held() == "" {
 		return nil
 	}
 	n := &m.rollout
@@ -51,9 +50,9 @@ func (r *HostUplinkReconciler) member(s *uplinkScope, node *corev1.Node) *member
 }
 
 // marks are those of a node. One that came back without any still has what it left with.
-func (s *uplinkScope) marks(node *corev1.Node) marks {
+func (s *uplinkScope) marks(node *corev1.Node) render.Marks {
 	m := marksOf(node, s.uplink.Name)
-	if m.held() == "" {
+	if m.Held() == "" {
 		m.Renewing = s.departedWith(node.Name)
 	}
 	return m
@@ -117,10 +116,10 @@ func (s *uplinkScope) fate(m *member) {
 func (s *uplinkScope) route(m *member) {
 	n := &m.rollout
 	want := s.target
-	blocking := rivalOn(m.node, s.known, s.catalog.Uplinks())
+	blocking := s.catalog.RivalOn(s.known, m.node.Labels, m.node.Annotations)
 	m.rivalled = blocking != nil
 	held := n.Current != "" || n.Renewing != ""
-	if !m.matches || (blocking != nil && blocking.claims && held) {
+	if !m.matches || (blocking != nil && blocking.Claims && held) {
 		want = nil
 	}
 	m.next = want
@@ -135,7 +134,7 @@ func (s *uplinkScope) route(m *member) {
 		return
 	}
 	if blocking != nil && want != nil {
-		n.Refused = blocking.refusal()
+		n.Refused = blocking.Refusal()
 	} else {
 		n.Refused = s.check(m)
 	}
@@ -202,14 +201,11 @@ func (s *uplinkScope) without(state nmstate.State) nmstate.State {
 
 // check asks whether the node may get, or keep, its next revision.
 func (s *uplinkScope) check(m *member) *nmstate.Refusal {
-	for _, p := range s.foreign {
-		if name, conflicts := p.conflictsWith(m.next.State); conflicts && p.selects(m.node) {
-			return &nmstate.Refusal{Reason: v1alpha1.ReasonUplinkNamedByPolicy, Message: fmt.Sprintf(
-				"policy %q, which was not made here, configures %s on this node: take %s out of it, or the node out of its nodeSelector", p.name, name, name)}
-		}
+	if refusal := nmstate.CheckForeign(s.foreign, m.node.Labels, m.next.State); refusal != nil {
+		return refusal
 	}
-	in := nmstate.TargetCheck{Target: m.next.State, NodeAddresses: internalAddresses(m.node), Own: append(m.had.Built(), m.had.Removed()...)}
-	if lists(s.uplink, v1alpha1.AdoptAnnotation, m.node.Name) {
+	in := nmstate.TargetCheck{Target: m.next.State, NodeAddresses: render.NodeAddresses(m.node), Own: append(m.had.Built(), m.had.Removed()...)}
+	if render.Lists(s.uplink, v1alpha1.AdoptAnnotation, m.node.Name) {
 		in.Own = append(in.Own, m.next.State.Built()...)
 	}
 	if state := s.states[m.node.Name]; state != nil {
@@ -227,7 +223,7 @@ func (r *HostUplinkReconciler) timing(s *uplinkScope, m *member) {
 		if state := s.states[n.Name]; state != nil && state.LastUpdate.After(failedAt(m.enactment)) {
 			due = failedAt(m.enactment).Add(r.Config.RetryAfter / 10)
 		}
-		n.RetryAsked = lists(s.uplink, v1alpha1.RetryAnnotation, n.Name)
+		n.RetryAsked = render.Lists(s.uplink, v1alpha1.RetryAnnotation, n.Name)
 		n.RetryDue = s.reached(due)
 	case n.Current != "" && !n.Outcome.Final():
 		since := m.marks.Since

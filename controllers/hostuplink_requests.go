@@ -17,19 +17,9 @@ import (
 // What engineers ask of a HostUplink by annotations. They stand beside the spec because they are about one moment: a pipeline
 // that applies the spec again neither repeats them nor takes them back.
 
-// lists says whether an annotation of the HostUplink lists a node, by name or by *.
-func lists(u *v1alpha1.HostUplink, annotation, node string) bool {
-	for _, name := range strings.Split(u.Annotations[annotation], ",") {
-		if name = strings.TrimSpace(name); name == node || name == "*" {
-			return true
-		}
-	}
-	return false
-}
-
 // abandoned says whether an engineer gave the node up.
 func abandoned(u *v1alpha1.HostUplink, node string) bool {
-	return lists(u, v1alpha1.AbandonAnnotation, node)
+	return render.Lists(u, v1alpha1.AbandonAnnotation, node)
 }
 
 // rollBack gives the revision to go to instead of the one that is declared, if an engineer refused that one.
@@ -76,7 +66,7 @@ func (r *HostUplinkReconciler) answer(ctx context.Context, s *uplinkScope) error
 // retryPending says whether a node that is to be tried again failed and was not asked yet, such as while the rollout is paused.
 func (s *uplinkScope) retryPending() bool {
 	return slices.ContainsFunc(s.members, func(m *member) bool {
-		return m.rollout.Outcome.Failed() && lists(s.uplink, v1alpha1.RetryAnnotation, m.node.Name) && !s.acts(m.node.Name)
+		return m.rollout.Outcome.Failed() && render.Lists(s.uplink, v1alpha1.RetryAnnotation, m.node.Name) && !s.acts(m.node.Name)
 	})
 }
 

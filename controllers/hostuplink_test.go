@@ -7,63 +7,12 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/sets"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/nmstate"
 	"novasphere.dev/wukong-network/render"
 )
-
-func TestRivalOn(t *testing.T) {
-	at := func(seconds int64) metav1.Time { return metav1.Time{Time: time.Unix(seconds, 0)} }
-	uplink := func(name, fabric, nic string, created int64, change ...func(*v1alpha1.HostUplink)) *render.Uplink {
-		u := &v1alpha1.HostUplink{ObjectMeta: metav1.ObjectMeta{Name: name, CreationTimestamp: at(created)},
-			Spec: v1alpha1.HostUplinkSpec{PhysicalNetwork: v1alpha1.PhysicalNetworkName(fabric), Interface: v1alpha1.InterfaceName(nic)}}
-		for _, c := range change {
-			c(u)
-		}
-		return &render.Uplink{Object: u, Interface: nic}
-	}
-	elsewhere := func(u *v1alpha1.HostUplink) { u.Spec.NodeSelector.MatchLabels = map[string]string{"rack": "2"} }
-	deleted := func(u *v1alpha1.HostUplink) { u.DeletionTimestamp = &metav1.Time{Time: time.Unix(9, 0)} }
-	bond := func(u *v1alpha1.HostUplink) {
-		u.Spec.Bond = &v1alpha1.Bond{Name: "bond0", Ports: []v1alpha1.InterfaceName{"eth0", "eth1"}}
-	}
-	self := uplink("self", "lab", "eth1", 5)
-	for name, test := range map[string]struct {
-		other  *render.Uplink
-		labels map[string]string
-		want   *rival
-	}{
-		"an older one of the fabric has the node":            {uplink("other", "lab", "eth2", 1), nil, &rival{"other", true}},
-		"an older one of the interface has the node":         {uplink("other", "storage", "eth1", 1), nil, &rival{"other", true}},
-		"another fabric and another interface do not matter": {uplink("other", "storage", "eth2", 1), nil, nil},
-		"a bond of the NIC has the node":                     {uplink("other", "storage", "bond0", 1, bond), nil, &rival{"other", true}},
-		"a younger one does not matter":                      {uplink("other", "lab", "eth2", 9), nil, nil},
-		"among equals the name decides":                      {uplink("a", "lab", "eth2", 5), nil, &rival{"a", true}},
-		"one that selects other nodes does not matter":       {uplink("other", "lab", "eth2", 1, elsewhere), nil, nil},
-		"one that is being deleted claims nothing":           {uplink("other", "lab", "eth2", 1, deleted), nil, nil},
-		"one that has not given the node back is waited for": {uplink("other", "lab", "eth2", 9), map[string]string{"uplink.vm.novasphere.dev/other": "r"}, &rival{"other", false}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			got := rivalOn(testNode(test.labels, nil), self, []*render.Uplink{test.other, self})
-			if diff := cmp.Diff(test.want, got, cmp.AllowUnexported(rival{})); diff != "" {
-				t.Errorf("rival (-want +got):\n%s", diff)
-			}
-		})
-	}
-}
-
-func TestAbandonedNodesAreThoseThatTheAnnotationLists(t *testing.T) {
-	for annotation, want := range map[string]bool{"": false, "node-a": true, "node-b, node-a": true, "*": true, "node-aa": false, " node-a ": true} {
-		u := testUplink()
-		u.Annotations = map[string]string{v1alpha1.AbandonAnnotation: annotation}
-		if got := abandoned(u, "node-a"); got != want {
-			t.Errorf("%q: %v, want %v", annotation, got, want)
-		}
-	}
-}
 
 func TestHostUplinkVerdict(t *testing.T) {
 	progress := func(p nmstate.Progress, reason, message string) nmstate.NodeProgress {
@@ -210,7 +159,7 @@ func TestTheNetworkLabelGoesInTheWriteThatMovesTheNode(t *testing.T) {
 	s := removalStage(t, func(*v1alpha1.HostNetwork) {})
 	m := s.members[0]
 	via := s.removal(m, s.target)
-	edit := s.edit(m, marks{Revision: via.Hash, Since: time.Unix(1, 0)})
+	edit := s.edit(m, render.Marks{Revision: via.Hash, Since: time.Unix(1, 0)})
 	patch := string(edit.difference(m.node))
 	for _, part := range []string{`"network.vm.novasphere.dev/blue":null`, `"uplink.vm.novasphere.dev/up":"` + via.Hash + `"`,
 		`"applied.uplink.vm.novasphere.dev/up":null`, `"network.vm.novasphere.dev/gone":null`} {

@@ -23,6 +23,7 @@ import (
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/nmstate"
+	"novasphere.dev/wukong-network/render"
 )
 
 // SetupHostUplink adds the controller to the manager. It has one worker, because the budget of nodes in transition spans all
@@ -110,7 +111,7 @@ type nodeMatters struct{ predicate.Funcs }
 func (nodeMatters) Update(e event.UpdateEvent) bool {
 	before, after := e.ObjectOld.(*corev1.Node), e.ObjectNew.(*corev1.Node)
 	return !maps.Equal(before.Labels, after.Labels) || !maps.Equal(ownAnnotations(before), ownAnnotations(after)) ||
-		nodeReady(before) != nodeReady(after) || !slices.Equal(internalAddresses(before), internalAddresses(after))
+		nodeReady(before) != nodeReady(after) || !slices.Equal(render.NodeAddresses(before), render.NodeAddresses(after))
 }
 
 func ownAnnotations(node *corev1.Node) map[string]string {

@@ -5,11 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"net/netip"
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -17,42 +15,17 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
+	"novasphere.dev/wukong-network/render"
 )
 
-// marks is what the labels and annotations of a node say about one HostUplink. Revisions are hashes; empty is none.
-type marks struct {
-	// Revision is the label: what selects the policy.
-	Revision string
-	// Applied is the last revision that was proved since the label was written.
-	Applied string
-	// Renewing is the revision whose label was taken off for a new try.
-	Renewing string
-	// Since is when the label was written, or the zero time.
-	Since time.Time
-	// Repaired is when the node was asked to carry its revision out once more because it had drifted, or the zero time.
-	Repaired time.Time
+// marksOf reads what a node says about one HostUplink.
+func marksOf(node *corev1.Node, uplink string) render.Marks {
+	return render.MarksOf(node.Labels, node.Annotations, uplink)
 }
 
-func marksOf(node *corev1.Node, uplink string) marks {
-	m := marks{
-		Revision: node.Labels[v1alpha1.UplinkLabelPrefix+uplink],
-		Applied:  node.Annotations[v1alpha1.AppliedAnnotationPrefix+uplink],
-		Renewing: node.Annotations[v1alpha1.RenewAnnotationPrefix+uplink],
-	}
-	m.Since, _ = time.Parse(time.RFC3339, node.Annotations[v1alpha1.SinceAnnotationPrefix+uplink])
-	m.Repaired, _ = time.Parse(time.RFC3339, node.Annotations[v1alpha1.RepairedAnnotationPrefix+uplink])
-	return m
-}
-
-// held is the revision that the node has, or is about to have: the label, the one that is being renewed, or, where somebody
-// took the label off, the one that was proved.
-func (m marks) held() string {
-	for _, hash := range []string{m.Revision, m.Renewing, m.Applied} {
-		if hash != "" {
-			return hash
-		}
-	}
-	return ""
+// selects says whether the HostUplink's selector matches the node.
+func selects(u *v1alpha1.HostUplink, node *corev1.Node) bool {
+	return render.Selects(u, node.Labels)
 }
 
 // networkLabels gives the HostNetworks that the node's labels say it has, sorted.
@@ -74,37 +47,16 @@ func nodeReady(node *corev1.Node) bool {
 	})
 }
 
-// internalAddresses are those by which the cluster reaches the node.
-func internalAddresses(node *corev1.Node) []netip.Addr {
-	var out []netip.Addr
-	for _, a := range node.Status.Addresses {
-		if addr, err := netip.ParseAddr(a.Address); err == nil && a.Type != corev1.NodeHostName {
-			out = append(out, addr.Unmap())
-		}
-	}
-	return out
-}
-
 // nodeEdit is a change of labels and annotations; an empty value removes.
 type nodeEdit struct{ labels, annotations map[string]string }
 
 // mark writes what the node's marks shall be. Nothing else of the node is touched.
-func (e *nodeEdit) mark(uplink string, m marks) {
-	e.label(v1alpha1.UplinkLabelPrefix+uplink, m.Revision)
-	e.annotations = map[string]string{
-		v1alpha1.AppliedAnnotationPrefix + uplink:  m.Applied,
-		v1alpha1.RenewAnnotationPrefix + uplink:    m.Renewing,
-		v1alpha1.SinceAnnotationPrefix + uplink:    timeText(m.Since),
-		v1alpha1.RepairedAnnotationPrefix + uplink: timeText(m.Repaired),
+func (e *nodeEdit) mark(uplink string, m render.Marks) {
+	labels, annotations := m.Write(uplink)
+	for key, value := range labels {
+		e.label(key, value)
 	}
-}
-
-// timeText is a time as annotations have it; empty for the zero time.
-func timeText(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format(time.RFC3339)
+	e.annotations = annotations
 }
 
 func (e *nodeEdit) label(key, value string) {

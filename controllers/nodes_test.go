@@ -1,13 +1,14 @@
 package controllers
 
 import (
-	"encoding/json"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"novasphere.dev/wukong-network/render"
 )
 
 func testNode(labels, annotations map[string]string) *corev1.Node {
@@ -18,18 +19,18 @@ func TestNodeEditCarriesOnlyWhatDiffers(t *testing.T) {
 	since := time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC)
 	for name, test := range map[string]struct {
 		labels, annotations map[string]string
-		after               marks
+		after               render.Marks
 		want                string
 	}{
 		"nothing is written where the marks are right": {
 			labels:      map[string]string{"uplink.vm.novasphere.dev/up": "r1"},
 			annotations: map[string]string{"applied.uplink.vm.novasphere.dev/up": "r1"},
-			after:       marks{Revision: "r1", Applied: "r1"},
+			after:       render.Marks{Revision: "r1", Applied: "r1"},
 		},
 		"a move writes the label and drops the proof in one patch": {
 			labels:      map[string]string{"uplink.vm.novasphere.dev/up": "r1", "other": "x"},
 			annotations: map[string]string{"applied.uplink.vm.novasphere.dev/up": "r1"},
-			after:       marks{Revision: "r2", Since: since},
+			after:       render.Marks{Revision: "r2", Since: since},
 			want: `{"metadata":{"annotations":{"applied.uplink.vm.novasphere.dev/up":null,"since.uplink.vm.novasphere.dev/up":"2026-05-04T03:02:01Z"},` +
 				`"labels":{"uplink.vm.novasphere.dev/up":"r2"},"resourceVersion":"7","uid":"uid"}}`,
 		},
@@ -39,7 +40,7 @@ func TestNodeEditCarriesOnlyWhatDiffers(t *testing.T) {
 		},
 		"another uplink's marks are left alone": {
 			labels: map[string]string{"uplink.vm.novasphere.dev/other": "r9"},
-			after:  marks{},
+			after:  render.Marks{},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -47,39 +48,6 @@ func TestNodeEditCarriesOnlyWhatDiffers(t *testing.T) {
 			edit.mark("up", test.after)
 			if diff := cmp.Diff(test.want, string(edit.difference(testNode(test.labels, test.annotations)))); diff != "" {
 				t.Errorf("patch (-want +got):\n%s", diff)
-			}
-		})
-	}
-}
-
-func TestMarksAreReadBackAsTheyWereWritten(t *testing.T) {
-	want := marks{Revision: "r2", Applied: "r1", Renewing: "r0", Since: time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC)}
-	var edit nodeEdit
-	edit.mark("up", want)
-	var patch struct {
-		Metadata struct{ Labels, Annotations map[string]string } `json:"metadata"`
-	}
-	if err := json.Unmarshal(edit.difference(testNode(nil, nil)), &patch); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(want, marksOf(testNode(patch.Metadata.Labels, patch.Metadata.Annotations), "up")); diff != "" {
-		t.Errorf("marks (-want +got):\n%s", diff)
-	}
-}
-
-func TestHeldRevision(t *testing.T) {
-	for name, test := range map[string]struct {
-		in   marks
-		want string
-	}{
-		"the label comes first":                               {marks{Revision: "a", Renewing: "b", Applied: "c"}, "a"},
-		"a revision that is renewed is still held":            {marks{Renewing: "b", Applied: "c"}, "b"},
-		"a label that somebody took off does not undo a host": {marks{Applied: "c"}, "c"},
-		"no marks, nothing held":                              {marks{}, ""},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if got := test.in.held(); got != test.want {
-				t.Errorf("held %q, want %q", got, test.want)
 			}
 		})
 	}

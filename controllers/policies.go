@@ -2,9 +2,7 @@ package controllers
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -13,7 +11,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/yaml"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/nmstate"
@@ -31,26 +28,15 @@ type policy struct {
 	intact bool
 }
 
-// owned says whether a policy was made for the HostUplink: by the UID that it was made with, and by a label of ours. Both
-// labels must be there for it to be intact; one is enough to know it again after somebody took the other off. A name, or
-// labels alone, are no proof.
-func owned(p *nmstatev1.NodeNetworkConfigurationPolicy, u *v1alpha1.HostUplink) bool {
-	labelled := p.Labels[v1alpha1.UplinkLabel] == u.Name || p.Labels[v1alpha1.ManagedByLabel] == v1alpha1.ManagedBy
-	return labelled && u.UID != "" && p.Annotations[v1alpha1.OwnerUIDAnnotation] == string(u.UID)
-}
-
 // readPolicy holds a policy of ours against its own name.
 func readPolicy(p *nmstatev1.NodeNetworkConfigurationPolicy, uplink string) policy {
-	out := policy{object: p, hash: strings.TrimPrefix(p.Name, render.PolicyName(uplink, ""))}
-	state, err := nmstate.Parse(p.Spec.DesiredState.Raw, p.Spec.Capture)
-	selector := map[string]string{v1alpha1.UplinkLabelPrefix + uplink: out.hash}
-	out.intact = err == nil && state.Hash() == out.hash && maps.Equal(p.Spec.NodeSelector, selector) &&
-		p.Labels[v1alpha1.UplinkLabel] == uplink && p.Labels[v1alpha1.ManagedByLabel] == v1alpha1.ManagedBy &&
-		p.DeletionTimestamp.IsZero()
-	if out.intact {
-		out.state = state
-	}
+	out := policy{object: p}
+	out.hash, out.state, out.intact = render.ReadPolicy(&render.Policy{ObjectMeta: p.ObjectMeta, Spec: p.Spec}, uplink)
 	return out
+}
+
+func readForeign(p *nmstatev1.NodeNetworkConfigurationPolicy) nmstate.ForeignPolicy {
+	return nmstate.ReadForeign(p.Name, p.Spec.NodeSelector, p.Spec.DesiredState.Raw)
 }
 
 // ref is the policy as enactments are held against it. It is never edited, so there is no time of writing.
@@ -69,7 +55,7 @@ func uplinkOfPolicy(name string) (string, bool) {
 
 // observedPolicy is the policy that a pipeline applies for an External HostUplink.
 type observedPolicy struct {
-	foreignPolicy
+	nmstate.ForeignPolicy
 	ref nmstate.PolicyRef
 	// madeHere: it is a revision of a HostUplink, and no pipeline's.
 	madeHere bool
@@ -94,73 +80,7 @@ func madeHere(p *nmstatev1.NodeNetworkConfigurationPolicy) bool {
 	return p.Labels[v1alpha1.ManagedByLabel] == v1alpha1.ManagedBy && p.Annotations[v1alpha1.OwnerUIDAnnotation] != ""
 }
 
-// foreignPolicy is a policy that was not made here.
-type foreignPolicy struct {
-	name     string
-	selector map[string]string
-	// names are the interfaces that it lists, and the ports that it gives to bridges and bonds.
-	names map[string]bool
-}
-
-func (p foreignPolicy) selects(node *corev1.Node) bool {
-	for key, value := range p.selector {
-		if have, ok := node.Labels[key]; !ok || have != value {
-			return false
-		}
-	}
-	return true
-}
-
-// readForeign reads somebody else's policy leniently: what cannot be read names nothing.
-func readForeign(p *nmstatev1.NodeNetworkConfigurationPolicy) foreignPolicy {
-	out := foreignPolicy{name: p.Name, selector: p.Spec.NodeSelector, names: map[string]bool{}}
-	var state struct {
-		Interfaces []json.RawMessage `json:"interfaces"`
-	}
-	if yaml.Unmarshal(p.Spec.DesiredState.Raw, &state) != nil {
-		return out
-	}
-	for _, raw := range state.Interfaces {
-		var i struct {
-			Name   any `json:"name"`
-			Bridge struct {
-				Port []struct {
-					Name any `json:"name"`
-				} `json:"port"`
-			} `json:"bridge"`
-			LinkAggregation struct {
-				Port []any `json:"port"`
-			} `json:"link-aggregation"`
-		}
-		// An error in one section leaves what was read before it.
-		_ = json.Unmarshal(raw, &i)
-		out.mention(i.Name)
-		for _, port := range i.Bridge.Port {
-			out.mention(port.Name)
-		}
-		for _, port := range i.LinkAggregation.Port {
-			out.mention(port)
-		}
-	}
-	return out
-}
-
-func (p foreignPolicy) mention(name any) {
-	if name != nil {
-		p.names[fmt.Sprint(name)] = true
-	}
-}
-
-// conflictsWith gives the first interface of a state that the policy names too. Two policies that name one interface undo
-// each other's work.
-func (p foreignPolicy) conflictsWith(state nmstate.State) (string, bool) {
-	for _, i := range state.Canonical().Interfaces {
-		if p.names[i.Name] {
-			return i.Name, true
-		}
-	}
-	return "", false
-}
+func (p *observedPolicy) selects(node *corev1.Node) bool { return p.Selects(node.Labels) }
 
 // errNameTaken: somebody else has a policy of the name that is needed.
 type errNameTaken struct{ name string }
@@ -203,7 +123,7 @@ func (r *HostUplinkReconciler) livePolicy(ctx context.Context, u *v1alpha1.HostU
 	if err != nil {
 		return nil, fmt.Errorf("policy %s: %w", name, err)
 	}
-	if !owned(object, u) {
+	if !render.Owns(u, object) {
 		return nil, nil
 	}
 	p := readPolicy(object, u.Name)
@@ -234,18 +154,18 @@ func (r *HostUplinkReconciler) listPolicies(ctx context.Context, s *uplinkScope)
 		return fmt.Errorf("policies: %w", err)
 	}
 	u, all := s.uplink, s.catalog.Uplinks()
-	ours, foreign := map[string]policy{}, []foreignPolicy{}
+	ours, foreign := map[string]policy{}, []nmstate.ForeignPolicy{}
 	for i := range list.Items {
 		object := &list.Items[i]
 		switch {
-		case owned(object, u):
+		case render.Owns(u, object):
 			p := readPolicy(object, u.Name)
 			ours[p.hash] = p
-		case !slices.ContainsFunc(all, func(other *render.Uplink) bool { return owned(object, other.Object) }):
+		case !slices.ContainsFunc(all, func(other *render.Uplink) bool { return render.Owns(other.Object, object) }):
 			foreign = append(foreign, readForeign(object))
 		}
 	}
-	slices.SortFunc(foreign, func(a, b foreignPolicy) int { return strings.Compare(a.name, b.name) })
+	slices.SortFunc(foreign, func(a, b nmstate.ForeignPolicy) int { return strings.Compare(a.Name, b.Name) })
 	s.policies, s.foreign, s.observed = ours, foreign, observedIn(list.Items, u)
 	return nil
 }

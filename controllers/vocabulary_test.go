@@ -19,7 +19,7 @@ func TestEveryReasonOfThePurePackagesIsInTheVocabulary(t *testing.T) {
 		nmstate.RefusedNodeStateMissing, nmstate.RefusedNodeStateIncomplete, nmstate.RefusedUplinkMissing, nmstate.RefusedUplinkDown,
 		nmstate.RefusedUplinkCarriesNodeAddress, nmstate.RefusedUplinkCarriesDefaultRoute, nmstate.RefusedUplinkCarriesAddress,
 		nmstate.RefusedUplinkIsPort, nmstate.RefusedUplinkBelongsToCluster, nmstate.RefusedUplinkMTU, nmstate.RefusedBridgeNameTaken,
-		nmstate.RefusedVLANTaken, nmstate.RefusedBridgeCarriesTraffic, nmstate.NodeNotReady, nmstate.NodeQueued, nmstate.NodeLingering, nmstate.NodePaused, nmstate.NodeOverdue,
+		nmstate.RefusedVLANTaken, nmstate.RefusedBridgeCarriesTraffic, nmstate.RefusedUplinkNamedByPolicy, nmstate.NodeNotReady, nmstate.NodeQueued, nmstate.NodeLingering, nmstate.NodePaused, nmstate.NodeOverdue,
 		nmstate.NodeRemoving, nmstate.NodeDrifted, nmstate.NodeEnactmentLost, string(nmstate.ProgressFailing), string(nmstate.ProgressRetrying), string(nmstate.OutcomeAborted), nmstate.StoppedPaused, nmstate.StoppedCanary, nmstate.StoppedNodes, ipam.ReasonMACChanged,
 	} {
 		if !words[reason] {

@@ -35,6 +35,8 @@ const (
 	RefusedVLANTaken = "VLANTaken"
 	// RefusedBridgeCarriesTraffic: what the revision takes away, or takes the addresses from, carries the node's own traffic.
 	RefusedBridgeCarriesTraffic = "BridgeCarriesTraffic"
+	// RefusedUplinkNamedByPolicy: a policy of somebody else configures an interface of the revision on the node.
+	RefusedUplinkNamedByPolicy = "UplinkNamedByPolicy"
 )
 
 // Refusal says why a node must not get a revision.

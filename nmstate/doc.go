@@ -11,7 +11,7 @@
 //   - desired.go and removal.go: what a revision says, and how to take things back without leaving rests behind.
 //   - node.go and nodestate.go: a NodeNetworkState reduced to what decisions need; cursor.go reads its JSON in one pass.
 //   - outcome.go: one NodeNetworkConfigurationEnactment to one word, and headline.go: its message to one line.
-//   - checks.go: may this node get this revision?
+//   - checks.go: may this node get this revision? foreign.go: or does a policy of somebody else configure the same?
 //   - rollout.go and planner.go: which node moves to which revision now?
 //   - differences.go: what does a node show otherwise than its revision asked for?
 //   - observed.go and segment.go: which addresses nodes hold, and on which broadcast domain.

@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
@@ -238,8 +237,7 @@ func (c *Catalog) uplinksOn(node labels.Set) []*Uplink {
 	fabrics, interfaces := map[v1alpha1.PhysicalNetworkName]bool{}, map[string]bool{}
 	var out []*Uplink
 	for _, u := range c.uplinksByAge {
-		selector, err := metav1.LabelSelectorAsSelector(&u.Object.Spec.NodeSelector)
-		if u.Problem != nil || err != nil || !selector.Matches(node) || fabrics[u.Object.Spec.PhysicalNetwork] ||
+		if u.Problem != nil || !Selects(u.Object, node) || fabrics[u.Object.Spec.PhysicalNetwork] ||
 			slices.ContainsFunc(u.Interfaces(), func(name string) bool { return interfaces[name] }) {
 			continue
 		}

@@ -13,7 +13,8 @@
 //   - catalog.go and resolve.go: what is on offer, and which HostNetwork a network of a Wukong selects.
 //   - pools.go, admit.go and grant.go: the pools on offer, who may have an address of them, and what comes with it.
 //   - claims_nodes.go and its neighbours: what the objects of a cluster claim, for package conflicts.
-//   - revision.go: the desired state of the hosts of one HostUplink.
+//   - revision.go: the desired state of the hosts of one HostUplink, and policies.go: the policy that says it, read back.
+//   - nodes.go, marks.go and rivals.go: what nodes and HostUplinks say about each other, and which HostUplink has a node.
 //   - wukong.go: everything that is written for one Wukong, from netdata.go, userdata.go, nad.go and machine.go.
 //   - plan.go and settle.go: all of it at once, without a cluster.
 package render

@@ -2,7 +2,6 @@ package render
 
 import (
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -22,20 +21,6 @@ func (p *planner) node(name string) *corev1.Node {
 	return nil
 }
 
-// internalAddresses are those that the cluster reaches a node by.
-func internalAddresses(n *corev1.Node) []netip.Addr {
-	if n == nil {
-		return nil
-	}
-	var out []netip.Addr
-	for _, a := range n.Status.Addresses {
-		if addr, err := netip.ParseAddr(a.Address); err == nil && a.Type == corev1.NodeInternalIP {
-			out = append(out, addr)
-		}
-	}
-	return out
-}
-
 // checkNodes tells which of the nodes that are known would be left out of a revision.
 func (p *planner) checkNodes(u *v1alpha1.HostUplink, r *Revision) {
 	states := slices.Clone(p.in.NodeStates)
@@ -51,7 +36,7 @@ func (p *planner) checkNodes(u *v1alpha1.HostUplink, r *Revision) {
 		if first, needed := (nmstate.Passage{Target: target, Node: states[i].Node}).Revision(); needed {
 			target = first
 		}
-		refusal := nmstate.CheckTarget(nmstate.TargetCheck{Node: states[i].Node, Target: target, NodeAddresses: internalAddresses(node), Own: r.State.Built()})
+		refusal := nmstate.CheckTarget(nmstate.TargetCheck{Node: states[i].Node, Target: target, NodeAddresses: NodeAddresses(node), Own: r.State.Built()})
 		if refusal != nil {
 			what := "would be left out"
 			if u.Spec.Management == v1alpha1.ManagementExternal {

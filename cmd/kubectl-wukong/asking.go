@@ -53,9 +53,9 @@ const namespaceFlag = "namespace"
 
 func namespaced(c *cobra.Command) bool { return c.Annotations[namespaceFlag] != "" }
 
-// check refuses a form of output that the command does not have.
+// check refuses a form of output that the command does not have. One without forms has no flag either.
 func (a *asking) check(c *cobra.Command) error {
-	if !slices.Contains(a.formats, a.output) {
+	if len(a.formats) > 0 && !slices.Contains(a.formats, a.output) {
 		return usageError(c, "--output %q is not known: use %s", a.output, strings.Join(a.formats, ", "))
 	}
 	return nil

@@ -60,8 +60,7 @@ func (h *hostAsking) readFiles() (hosts.World, *manifests.Set, error) {
 	if err != nil {
 		return hosts.World{}, nil, err
 	}
-	w := hosts.World{Input: set.Input, Reports: set.Hosts.Reports, Policies: set.Hosts.Policies, Enactments: set.Hosts.Enactments,
-		Instances: set.Hosts.Instances, Attachments: set.Hosts.Attachments, Leases: set.Hosts.Leases}
+	w := hosts.World{Input: set.Input, Hosts: set.Hosts}
 	return w, set, nil
 }
 

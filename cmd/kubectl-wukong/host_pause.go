@@ -36,14 +36,7 @@ have the kinds, or refuses the rights.`,
 }
 
 func (s *steering) pause(c *cobra.Command, name string, paused bool) error {
-	if err := checkDryRun(c, s.dryRun); err != nil {
-		return err
-	}
-	from, err := s.open()
-	if err != nil {
-		return err
-	}
-	uplink, err := from.Uplink(c.Context(), name)
+	from, uplink, err := s.reach(c, name)
 	if err != nil {
 		return err
 	}

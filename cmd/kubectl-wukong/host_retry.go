@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -25,6 +26,19 @@ func newSteering(c *cobra.Command, std streams, formats ...string) *steering {
 	addDryRun(c, &s.dryRun)
 	c.ValidArgsFunction = first(s.completing(suggestUplinks))
 	return s
+}
+
+// reach gives the cluster and the HostUplink that is to be changed, once the flags are checked.
+func (s *steering) reach(c *cobra.Command, name string) (*cluster.Cluster, *v1alpha1.HostUplink, error) {
+	if err := errors.Join(s.check(c), checkDryRun(c, s.dryRun)); err != nil {
+		return nil, nil, err
+	}
+	from, err := s.open()
+	if err != nil {
+		return nil, nil, err
+	}
+	uplink, err := from.Uplink(c.Context(), name)
+	return from, uplink, err
 }
 
 func (s *steering) say(format string, args ...any) error {
@@ -75,14 +89,7 @@ does not have the kinds, or refuses the rights.`,
 
 // retry asks nodes; none means all that gave up.
 func (s *steering) retry(c *cobra.Command, name string, nodes []string) error {
-	if err := checkDryRun(c, s.dryRun); err != nil {
-		return err
-	}
-	from, err := s.open()
-	if err != nil {
-		return err
-	}
-	uplink, err := from.Uplink(c.Context(), name)
+	from, uplink, err := s.reach(c, name)
 	if err != nil {
 		return err
 	}

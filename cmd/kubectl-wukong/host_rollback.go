@@ -50,14 +50,7 @@ cluster cannot be reached, does not have the kinds, or refuses the rights.`,
 }
 
 func (f *rollbackFlags) run(c *cobra.Command, name string) error {
-	if err := errors.Join(f.check(c), checkDryRun(c, f.dryRun)); err != nil {
-		return err
-	}
-	from, err := f.open()
-	if err != nil {
-		return err
-	}
-	uplink, err := from.Uplink(c.Context(), name)
+	from, uplink, err := f.reach(c, name)
 	if err != nil {
 		return err
 	}

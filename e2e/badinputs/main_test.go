@@ -254,17 +254,7 @@ func panics(t *testing.T) float64 {
 // eventually asks check until it is content.
 func eventually(t *testing.T, check func() error) {
 	t.Helper()
-	deadline := time.Now().Add(patience)
-	for {
-		err := check()
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("not within %s: %v", patience, err)
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
+	world.Eventually(t, patience, check)
 }
 
 // object makes an object of one of our kinds from YAML.

@@ -150,34 +150,14 @@ func (s *stage) apply(manifests string) {
 	s.must(s.Cluster.Apply(s.ctx, []byte(manifests)))
 }
 
-// uplink is the manifest of a HostUplink; more are further lines of its spec.
+// uplink is the manifest of a HostUplink of all nodes; more are further lines of its spec.
 func uplink(name, nic string, more ...string) string {
-	return fmt.Sprintf(`
----
-apiVersion: vm.novasphere.dev/v1alpha1
-kind: HostUplink
-metadata: {name: %s}
-spec:
-  physicalNetwork: lab
-  nodeSelector: {}
-  interface: %s
-  %s
-`, name, nic, strings.Join(more, "\n  "))
+	return world.HostUplink(name, "lab", nic, append([]string{"nodeSelector: {}"}, more...)...)
 }
 
 // network is the manifest of a HostNetwork that hosts always have; more are further lines of its spec.
 func network(name string, more ...string) string {
-	return fmt.Sprintf(`
----
-apiVersion: vm.novasphere.dev/v1alpha1
-kind: HostNetwork
-metadata: {name: %s}
-spec:
-  physicalNetwork: lab
-  provision: Always
-  allowedNamespaces: {selector: {}}
-  %s
-`, name, strings.Join(more, "\n  "))
+	return world.HostNetwork(name, "lab", append([]string{"provision: Always"}, more...)...)
 }
 
 // atOnce lets all nodes change at the same time.
@@ -213,14 +193,7 @@ func (s *stage) patch(obj client.Object, patch string) {
 // eventually waits until what returns an empty text; the last text says what was still wrong.
 func (s *stage) eventually(what func() string) {
 	s.t.Helper()
-	deadline, wrong := time.Now().Add(patience), ""
-	for time.Now().Before(deadline) {
-		if wrong = what(); wrong == "" {
-			return
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	s.t.Fatalf("after %s: %s", patience, wrong)
+	world.Eventually(s.t, patience, world.Saying(what))
 }
 
 // ready says what a Ready condition lacks: status, reason and a part of the message, of the current generation.

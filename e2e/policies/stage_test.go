@@ -208,17 +208,7 @@ func refused(err error, policy string, words ...string) error {
 // eventually asks check until it is content.
 func eventually(t *testing.T, check func() error) {
 	t.Helper()
-	deadline := time.Now().Add(patience)
-	for {
-		err := check()
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("not within %s: %v", patience, err)
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
+	world.Eventually(t, patience, check)
 }
 
 func labels(of string) map[string]string { return map[string]string{"team": of} }

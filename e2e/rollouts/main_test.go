@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"os"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -13,6 +12,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"novasphere.dev/wukong-network/e2e/cluster"
+	"novasphere.dev/wukong-network/e2e/world"
 )
 
 // shared is for tests that keep apart by names. Where numbers are measured, each has a cluster of its own.
@@ -44,42 +44,17 @@ func number(t *testing.T, variable string, unsaid int) int {
 // eventually waits until what returns an empty text; the last text says what was still wrong.
 func eventually(t *testing.T, patience time.Duration, what func() string) {
 	t.Helper()
-	deadline, wrong := time.Now().Add(patience), ""
-	for time.Now().Before(deadline) {
-		if wrong = what(); wrong == "" {
-			return
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	t.Fatalf("after %s: %s", patience, wrong)
+	world.Eventually(t, patience, world.Saying(what))
 }
 
 // uplink is the manifest of a HostUplink; more are further lines of its spec.
 func uplink(name, fabric string, more ...string) string {
-	return fmt.Sprintf(`
----
-apiVersion: vm.novasphere.dev/v1alpha1
-kind: HostUplink
-metadata: {name: %s}
-spec:
-  physicalNetwork: %s
-  interface: eth1
-  %s
-`, name, fabric, strings.Join(more, "\n  "))
+	return world.HostUplink(name, fabric, "eth1", more...)
 }
 
 // network is the manifest of a HostNetwork that every namespace may use; more are further lines of its spec.
 func network(name, fabric string, more ...string) string {
-	return fmt.Sprintf(`
----
-apiVersion: vm.novasphere.dev/v1alpha1
-kind: HostNetwork
-metadata: {name: %s}
-spec:
-  physicalNetwork: %s
-  allowedNamespaces: {selector: {}}
-  %s
-`, name, fabric, strings.Join(more, "\n  "))
+	return world.HostNetwork(name, fabric, more...)
 }
 
 // wukong is the manifest of a Wukong without a machine that has one address on a network.

@@ -243,10 +243,10 @@ func lacking(a, b []string) []string {
 // nodePlan is false for a node that the uplink has nothing to do with.
 func (c *change) nodePlan(node, problem string) (NodePlan, bool, error) {
 	out := NodePlan{Node: node, Verdict: VerdictUnchanged}
-	held := c.before.marksOf(node, c.name).held()
+	held := c.before.marksOf(node, c.name).Held()
 	had, _ := c.before.revisionOf(c.name, held)
-	matches := c.stays && selects(c.known.Object, c.after.labelsOf(node))
-	older, blocked := c.after.olderOn(node, c.known)
+	matches := c.stays && render.Selects(c.known.Object, c.after.labelsOf(node))
+	older := c.after.olderOn(node, c.known)
 	if c.known.Object.Spec.Management == v1alpha1.ManagementExternal {
 		return out, false, nil
 	}
@@ -257,7 +257,7 @@ func (c *change) nodePlan(node, problem string) (NodePlan, bool, error) {
 		out.Verdict, out.Message = VerdictUnaffected, "stays as it is"
 		return out, true, nil
 	}
-	target, next := c.destination(node, held, had, matches, blocked)
+	target, next := c.destination(node, held, had, matches, older != nil)
 	if next == nil {
 		return out, false, nil
 	}
@@ -268,8 +268,8 @@ func (c *change) nodePlan(node, problem string) (NodePlan, bool, error) {
 		own = c.unclaimed(next.State)
 	}
 	refusal := c.after.check(c.known, node, next.State, own)
-	if blocked && target != nil {
-		refusal = overlapRefusal(older)
+	if older != nil && target != nil {
+		refusal = older.Refusal()
 	}
 	if refusal != nil {
 		out.Verdict, out.Reason, out.Message, out.Drops = VerdictLeftOut, refusal.Reason, refusal.Message, nil

@@ -57,7 +57,7 @@ func (v *View) RollbackOf(u *render.Uplink) (*Rollback, error) {
 		}
 	}
 	for _, node := range v.nodeNames() {
-		held := v.marksOf(node, o.Name).held()
+		held := v.marksOf(node, o.Name).Held()
 		if held == "" || render.PolicyName(o.Name, held) == good {
 			continue
 		}

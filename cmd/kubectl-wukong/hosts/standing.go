@@ -1,7 +1,6 @@
 package hosts
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -22,7 +21,7 @@ func (v *View) externalStandings(u *render.Uplink) []Standing {
 	p, exists := v.policies[name]
 	var out []Standing
 	for _, node := range v.nodeNames() {
-		if !selects(u.Object, v.labelsOf(node)) {
+		if !render.Selects(u.Object, v.labelsOf(node)) {
 			continue
 		}
 		s := Standing{Node: node, Progress: nmstate.ProgressLeftOut, Networks: v.carriedByLabel(u, node)}
@@ -72,32 +71,18 @@ func (v *View) carriedByLabel(u *render.Uplink, node string) []string {
 	return out
 }
 
-// marks is what the labels and annotations of a node say about one HostUplink. Revisions are hashes; empty is none.
-type marks struct{ revision, applied, renewing string }
-
-func (v *View) marksOf(node, uplink string) marks {
-	n := v.nodes[node]
-	if n == nil {
-		return marks{}
-	}
-	out := marks{
-		revision: n.Labels[v1alpha1.UplinkLabelPrefix+uplink],
-		applied:  n.Annotations[v1alpha1.AppliedAnnotationPrefix+uplink],
-		renewing: n.Annotations[v1alpha1.RenewAnnotationPrefix+uplink],
-	}
-	if u, known := v.Catalog.Uplink(uplink); known && out.held() == "" {
-		// One that came back still has what it left with.
+// marksOf is what a node says about one HostUplink. One that came back without any marks still has what it left with.
+func (v *View) marksOf(node, uplink string) render.Marks {
+	m := render.MarksOf(v.labelsOf(node), v.annotationsOf(node), uplink)
+	if u, known := v.Catalog.Uplink(uplink); known && v.nodes[node] != nil && m.Held() == "" {
 		for _, d := range u.Object.Status.Departed {
 			if d.Node == node {
-				out.renewing = strings.TrimPrefix(d.Revision, render.PolicyName(uplink, ""))
+				m.Renewing = strings.TrimPrefix(d.Revision, render.PolicyName(uplink, ""))
 			}
 		}
 	}
-	return out
+	return m
 }
-
-// held is the revision that the node has, or is about to have.
-func (m marks) held() string { return cmp.Or(m.revision, m.renewing, m.applied) }
 
 // Standing is where one node stands with one HostUplink.
 type Standing struct {
@@ -140,7 +125,7 @@ func (v *View) standings(u *render.Uplink, now time.Time) ([]Standing, *nmstate.
 	for _, p := range plan.Nodes {
 		s := Standing{Node: p.Name, Progress: p.Progress, Reason: p.Reason, Message: p.Message,
 			Networks: v.networksIn(u, had[p.Name])}
-		if hash := v.marksOf(p.Name, u.Object.Name).held(); hash != "" {
+		if hash := v.marksOf(p.Name, u.Object.Name).Held(); hash != "" {
 			s.Revision = render.PolicyName(u.Object.Name, hash)
 		}
 		s.Machines = v.attached(p.Name, s.Networks)
@@ -198,16 +183,16 @@ func (v *View) wanted(u *render.Uplink) nmstate.State {
 func (v *View) rolloutNode(u *render.Uplink, name string, target nmstate.State, now time.Time) (nmstate.RolloutNode, nmstate.State, bool) {
 	uplink := u.Object.Name
 	m := v.marksOf(name, uplink)
-	matches := selects(u.Object, v.labelsOf(name))
-	if !matches && m.held() == "" {
+	matches := render.Selects(u.Object, v.labelsOf(name))
+	if !matches && m.Held() == "" {
 		return nmstate.RolloutNode{}, nmstate.State{}, false
 	}
-	n := nmstate.RolloutNode{Name: name, Ready: v.ready(name), Current: m.revision, Renewing: m.renewing, Proof: m.applied}
-	had, _ := v.revisionOf(uplink, m.held())
-	e := v.enactments[enactmentKey{render.PolicyName(uplink, m.revision), name}]
-	n.Outcome, n.Message = v.outcome(uplink, m.revision, e), e.Message()
-	older, blocked := v.olderOn(name, u)
-	if !matches || blocked && m.held() != "" {
+	n := nmstate.RolloutNode{Name: name, Ready: v.ready(name), Current: m.Revision, Renewing: m.Renewing, Proof: m.Applied}
+	had, _ := v.revisionOf(uplink, m.Held())
+	e := v.enactments[enactmentKey{render.PolicyName(uplink, m.Revision), name}]
+	n.Outcome, n.Message = v.outcome(uplink, m.Revision, e), e.Message()
+	older := v.olderOn(name, u)
+	if !matches || older != nil && m.Held() != "" {
 		target = nmstate.State{}
 	}
 	next := target
@@ -220,45 +205,32 @@ func (v *View) rolloutNode(u *render.Uplink, name string, target nmstate.State, 
 	if n.Current != "" && (n.Proof == n.Current || n.Outcome == nmstate.OutcomeApplied) {
 		proof = nmstate.Proven
 	}
-	if want != nil || m.held() != "" {
+	if want != nil || m.Held() != "" {
 		if via, needed := v.passage(u, name, had, want, proof); needed {
 			next, n.Via = via.State, via.Hash
 		}
 	}
 	switch {
 	case len(next.Interfaces) == 0:
-	case blocked && n.Want != "":
-		n.Refused = overlapRefusal(older)
+	case older != nil && n.Want != "":
+		n.Refused = older.Refusal()
 	default:
 		n.Refused = v.check(u, name, next, had)
 	}
-	n.Overdue = n.Current != "" && !n.Outcome.Final() && v.silent(name, uplink, e, now)
+	n.Overdue = n.Current != "" && !n.Outcome.Final() && v.silent(m, e, now)
 	return n, had, true
-}
-
-// listed says whether an annotation lists a node, by name or by *.
-func listed(annotation, node string) bool {
-	return slices.ContainsFunc(strings.Split(annotation, ","), func(name string) bool {
-		name = strings.TrimSpace(name)
-		return name == node || name == "*"
-	})
-}
-
-func overlapRefusal(older string) *nmstate.Refusal {
-	return &nmstate.Refusal{Reason: v1alpha1.ReasonUplinkOverlap,
-		Message: fmt.Sprintf("HostUplink %q is older and has the node: let the nodeSelector of one of them leave the node out", older)}
 }
 
 // check asks whether a node may get a state. had is what it has of this uplink.
 func (v *View) check(u *render.Uplink, node string, next, had nmstate.State) *nmstate.Refusal {
-	if refusal := v.namedElsewhere(node, next); refusal != nil {
+	if refusal := nmstate.CheckForeign(v.foreign, v.labelsOf(node), next); refusal != nil {
 		return refusal
 	}
 	own := append(had.Built(), had.Removed()...)
-	if listed(u.Object.Annotations[v1alpha1.AdoptAnnotation], node) {
+	if render.Lists(u.Object, v1alpha1.AdoptAnnotation, node) {
 		own = append(own, next.Built()...)
 	}
-	return nmstate.CheckTarget(nmstate.TargetCheck{Node: v.report(node), Target: next, NodeAddresses: v.addressesOf(node), Own: own})
+	return nmstate.CheckTarget(nmstate.TargetCheck{Node: v.report(node), Target: next, NodeAddresses: render.NodeAddresses(v.nodes[node]), Own: own})
 }
 
 func (v *View) outcome(uplink, hash string, e *nmstate.Enactment) nmstate.Outcome {
@@ -275,11 +247,8 @@ func (v *View) outcome(uplink, hash string, e *nmstate.Enactment) nmstate.Outcom
 // silentAfter is how long a node may take without an answer, as the controller has it.
 const silentAfter = 20 * time.Minute
 
-func (v *View) silent(node, uplink string, e *nmstate.Enactment, now time.Time) bool {
-	var since time.Time
-	if n := v.nodes[node]; n != nil {
-		since, _ = time.Parse(time.RFC3339, n.Annotations[v1alpha1.SinceAnnotationPrefix+uplink])
-	}
+func (v *View) silent(m render.Marks, e *nmstate.Enactment, now time.Time) bool {
+	since := m.Since
 	if since.IsZero() && e != nil {
 		since = e.CreationTimestamp.Time
 	}
@@ -300,8 +269,8 @@ func (v *View) busyElsewhere(uplink string) int {
 	for _, name := range v.nodeNames() {
 		if slices.ContainsFunc(v.Catalog.Uplinks(), func(u *render.Uplink) bool {
 			m := v.marksOf(name, u.Object.Name)
-			e := v.enactments[enactmentKey{render.PolicyName(u.Object.Name, m.revision), name}]
-			return u.Object.Name != uplink && m.held() != "" && (m.applied != m.revision || v.outcome(u.Object.Name, m.revision, e).Failed())
+			e := v.enactments[enactmentKey{render.PolicyName(u.Object.Name, m.Revision), name}]
+			return u.Object.Name != uplink && m.Held() != "" && (m.Applied != m.Revision || v.outcome(u.Object.Name, m.Revision, e).Failed())
 		}) {
 			busy++
 		}

@@ -171,7 +171,7 @@ func (v *View) nic(node string, report nmstate.Node, i nmstate.NodeInterface, ca
 		out.Use, out.Message = UseDeclared, fmt.Sprintf("it is the uplink of HostUplink %q", uplink)
 		return out
 	}
-	check := nmstate.UplinkCheck{Node: report, Uplink: i.Name, Use: nmstate.AsPort, NodeAddresses: v.addressesOf(node)}
+	check := nmstate.UplinkCheck{Node: report, Uplink: i.Name, Use: nmstate.AsPort, NodeAddresses: render.NodeAddresses(v.nodes[node])}
 	refusal := nmstate.CheckUplink(check)
 	switch {
 	case candidate && refusal == nil:
@@ -192,7 +192,7 @@ func (v *View) nic(node string, report nmstate.Node, i nmstate.NodeInterface, ca
 // declared gives the HostUplink that uses an interface of a node, itself or as a port of its bond.
 func (v *View) declared(node, nic string) (string, bool) {
 	for _, u := range v.Catalog.Uplinks() {
-		if !selects(u.Object, v.labelsOf(node)) {
+		if !render.Selects(u.Object, v.labelsOf(node)) {
 			continue
 		}
 		bond := u.Object.Spec.Bond

@@ -77,9 +77,8 @@ func (v *View) Topology(node string) *Topology {
 
 // topologyUplink is false where the uplink has nothing to do with the node, or an older one has it.
 func (v *View) topologyUplink(node string, u *render.Uplink) (TopologyUplink, bool) {
-	held := v.marksOf(node, u.Object.Name).held()
-	_, blocked := v.olderOn(node, u)
-	if held == "" && (blocked || !selects(u.Object, v.labelsOf(node))) {
+	held := v.marksOf(node, u.Object.Name).Held()
+	if held == "" && (v.olderOn(node, u) != nil || !render.Selects(u.Object, v.labelsOf(node))) {
 		return TopologyUplink{}, false
 	}
 	report := v.report(node)

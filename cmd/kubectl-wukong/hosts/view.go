@@ -1,14 +1,11 @@
 package hosts
 
 import (
-	"cmp"
 	"maps"
-	"net/netip"
 	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/sets"
 
@@ -28,7 +25,7 @@ type View struct {
 	policies   map[string]policy
 	enactments map[enactmentKey]*nmstate.Enactment
 	machines   []machine
-	foreign    []foreignPolicy
+	foreign    []nmstate.ForeignPolicy
 }
 
 type enactmentKey struct{ policy, node string }
@@ -37,7 +34,7 @@ type enactmentKey struct{ policy, node string }
 type policy struct {
 	object *render.Policy
 	state  nmstate.State
-	// intact: it says what its name promises.
+	// intact: it says what its name promises, and still carries its labels.
 	intact bool
 }
 
@@ -64,14 +61,10 @@ func NewView(w World) *View {
 	return v
 }
 
-// readPolicy holds a policy against its own name, as the controller does.
+// readPolicy holds a policy against its own name.
 func readPolicy(p *render.Policy) policy {
 	out := policy{object: p}
-	state, err := nmstate.Parse(p.Spec.DesiredState.Raw, p.Spec.Capture)
-	out.intact = err == nil && strings.HasSuffix(p.Name, "-"+state.Hash())
-	if out.intact {
-		out.state = state
-	}
+	_, out.state, out.intact = render.ReadPolicy(p, p.Labels[v1alpha1.UplinkLabel])
 	return out
 }
 
@@ -119,39 +112,19 @@ func (v *View) labelsOf(node string) labels.Set {
 	return labels.Set{corev1.LabelHostname: node}
 }
 
-// addressesOf are those by which the cluster reaches a node.
-func (v *View) addressesOf(node string) []netip.Addr {
-	n := v.nodes[node]
-	if n == nil {
-		return nil
+func (v *View) annotationsOf(node string) map[string]string {
+	if n := v.nodes[node]; n != nil {
+		return n.Annotations
 	}
-	var out []netip.Addr
-	for _, a := range n.Status.Addresses {
-		if addr, err := netip.ParseAddr(a.Address); err == nil && a.Type != corev1.NodeHostName {
-			out = append(out, addr.Unmap())
-		}
-	}
-	return out
+	return nil
 }
 
-func selects(u *v1alpha1.HostUplink, node labels.Set) bool {
-	selector, err := metav1.LabelSelectorAsSelector(&u.Spec.NodeSelector)
-	return err == nil && selector.Matches(node)
-}
-
-// olderOn gives the HostUplink that keeps a node from this one: an older one of the same fabric or interface.
-func (v *View) olderOn(node string, u *render.Uplink) (string, bool) {
-	for _, other := range v.Catalog.Uplinks() {
-		o := other.Object
-		contend := o.Spec.PhysicalNetwork == u.Object.Spec.PhysicalNetwork || other.Interface == u.Interface
-		if o.Name == u.Object.Name || !contend || !o.DeletionTimestamp.IsZero() || !selects(o, v.labelsOf(node)) {
-			continue
-		}
-		if cmp.Or(o.CreationTimestamp.UTC().Compare(u.Object.CreationTimestamp.UTC()), strings.Compare(o.Name, u.Object.Name)) < 0 {
-			return o.Name, true
-		}
+// olderOn gives the HostUplink that has a node rather than this one, or nil.
+func (v *View) olderOn(node string, u *render.Uplink) *render.Rival {
+	if rival := v.Catalog.RivalOn(u, v.labelsOf(node), v.annotationsOf(node)); rival != nil && rival.Claims {
+		return rival
 	}
-	return "", false
+	return nil
 }
 
 // revisionOf gives the content of a revision of an uplink by its hash, from its policy, or as it is rendered now.
@@ -184,12 +157,7 @@ func (v *View) networksIn(u *render.Uplink, state nmstate.State) []string {
 
 // passage gives the revision that a node passes through on its way from what it has to a target, and whether it needs one.
 func (v *View) passage(u *render.Uplink, node string, had nmstate.State, target *render.Revision, proof nmstate.Proof) (*render.Revision, bool) {
-	p := nmstate.Passage{Current: had, Proof: proof, Node: v.report(node)}
-	for _, n := range v.Catalog.HostNetworks() {
-		if n.Object.Spec.PhysicalNetwork == u.Object.Spec.PhysicalNetwork && n.Object.Spec.ReclaimPolicy == v1alpha1.ReclaimRetain {
-			p.Retained = append(p.Retained, v.Catalog.Interfaces(u, n, had)...)
-		}
-	}
+	p := nmstate.Passage{Current: had, Proof: proof, Node: v.report(node), Retained: v.Catalog.Retained(u, had)}
 	return render.PassageRevision(u.Object.Name, target, p)
 }
 

@@ -3,26 +3,18 @@ package hosts
 import (
 	"time"
 
-	nadv1 "github.com/k8snetworkplumbingwg/network-attachment-definition-client/pkg/apis/k8s.cni.cncf.io/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	kubevirtv1 "kubevirt.io/api/core/v1"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
-	"novasphere.dev/wukong-network/nmstate"
+	"novasphere.dev/wukong-network/cmd/kubectl-wukong/manifests"
 	"novasphere.dev/wukong-network/render"
 )
 
 // World is what was read about hosts, from a cluster, from files, or from a cluster with files laid over it.
 type World struct {
 	render.Input
-	// Reports has the currentState of each NodeNetworkState by node, as JSON, for programs that read all of it.
-	Reports     map[string][]byte
-	Policies    []render.Policy
-	Enactments  []nmstate.Enactment
-	Instances   []kubevirtv1.VirtualMachineInstance
-	Attachments []nadv1.NetworkAttachmentDefinition
-	Leases      []v1alpha1.AddressLease
+	manifests.Hosts
 }
 
 // Overlay gives a world with the objects of another one laid over it, as if they had been applied: what an object of a cluster

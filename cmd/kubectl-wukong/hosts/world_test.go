@@ -21,8 +21,7 @@ func read(t testing.TB, text string) hosts.World {
 	if err != nil || len(set.Findings) > 0 {
 		t.Fatalf("%v, %v", err, set.Findings)
 	}
-	return hosts.World{Input: set.Input, Reports: set.Hosts.Reports, Policies: set.Hosts.Policies, Enactments: set.Hosts.Enactments,
-		Instances: set.Hosts.Instances, Attachments: set.Hosts.Attachments, Leases: set.Hosts.Leases}
+	return hosts.World{Input: set.Input, Hosts: set.Hosts}
 }
 
 // copied is the cluster of the scripts, with changes of its text: from, to, from, to.
