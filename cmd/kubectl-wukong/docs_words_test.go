@@ -114,7 +114,7 @@ var notReasons = map[string]bool{"HostUplink": true, "HostNetwork": true, "HostU
 // TestTheMessagesOfTheRolloutPageAreThoseOfTheCode looks for each part of a message in the format strings of the packages that
 // write messages.
 func TestTheMessagesOfTheRolloutPageAreThoseOfTheCode(t *testing.T) {
-	formats := formatsOf(t, "../../controllers/*.go", "../../nmstate/*.go")
+	formats := formatsOf(t, "../../controllers/*.go", "../../nmstate/*.go", "../../render/*.go")
 	count := 0
 	for _, row := range rows(read(t, "../../docs/rollout.md")) {
 		for _, cell := range row {
