@@ -88,9 +88,14 @@ func TestATrunkOverABondServesWukongsOfTwoNamespacesByVLAN(t *testing.T) {
 		t.Errorf("ports of br-tenants: %v, want bond0", got)
 	}
 
-	for _, namespace := range []string{one, two} {
-		s.must(s.Admin.Delete(s.ctx, s.wukong(namespace, "web")))
-	}
+	// A range that somebody uses is not taken from nodes.
+	narrowed := network("tenants", fmt.Sprintf("trunk: [{min: 100, max: 109, allowedNamespaces: {names: [%s]}}]", one))
+	s.apply(narrowed)
+	s.uplinkIs("up", no, v1alpha1.ReasonInUse, "VLAN 200 is in use and in none of the ranges any more")
+	s.must(s.Admin.Delete(s.ctx, s.wukong(two, "web")))
+	s.uplinkIs("up", yes, v1alpha1.ReasonApplied, "2/2")
+
+	s.must(s.Admin.Delete(s.ctx, s.wukong(one, "web")))
 	s.must(s.Admin.Delete(s.ctx, s.network("tenants")))
 	s.must(s.Admin.Delete(s.ctx, s.uplink("up")))
 	s.gone(&v1alpha1.HostNetwork{}, "tenants")
