@@ -59,10 +59,19 @@ func (s *uplinkScope) wanted(hash string) bool {
 	})
 }
 
-// remembered says whether a departed node had the policy, or it is the last good one while the uplink is in use.
+// maxRemembered bounds the policies that are kept for departed nodes alone: every handler looks at every policy.
+const maxRemembered = 4
+
+// remembered says whether one of the nodes that departed last had the policy, or it is the last good one while the uplink is in
+// use.
 func (s *uplinkScope) remembered(policy string) bool {
-	return slices.ContainsFunc(s.departed, func(d v1alpha1.DepartedNode) bool { return d.Revision == policy }) ||
-		(s.target != nil && s.before != nil && s.before.Status.LastGoodRevision == policy)
+	var kept []string
+	for _, d := range s.departed {
+		if !slices.Contains(kept, d.Revision) && len(kept) < maxRemembered {
+			kept = append(kept, d.Revision)
+		}
+	}
+	return slices.Contains(kept, policy) || (s.target != nil && s.before != nil && s.before.Status.LastGoodRevision == policy)
 }
 
 // createNeeded makes the policies that nodes move to, and those that somebody deleted under nodes that are on them.

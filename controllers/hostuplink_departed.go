@@ -21,7 +21,7 @@ import (
 const (
 	// maxDeparted bounds the departed nodes of a status.
 	maxDeparted = 64
-	// rememberDeparted is how long one is remembered, and the policy of its revision kept.
+	// rememberDeparted is how long one is remembered.
 	rememberDeparted = 30 * 24 * time.Hour
 )
 
@@ -110,7 +110,7 @@ func (r *HostUplinkReconciler) tellDeparted(ctx context.Context, s *uplinkScope)
 	before, now := s.before.Status.Departed, s.uplink.Status.Departed
 	for _, d := range now {
 		if !departed(before, d.Node) {
-			r.tell(ctx, s, corev1.EventTypeWarning, v1alpha1.ReasonNodeLeft, "node %s left the cluster with %s: what was built stays on its host, and is known again if it comes back", d.Node, d.Revision)
+			r.tell(ctx, s, corev1.EventTypeNormal, v1alpha1.ReasonNodeLeft, "node %s left the cluster with %s: what was built stays on its host, and is known again if it comes back", d.Node, d.Revision)
 		}
 	}
 	for _, d := range before {

@@ -205,7 +205,7 @@ func (s *uplinkScope) check(m *member) *nmstate.Refusal {
 		return refusal
 	}
 	in := nmstate.TargetCheck{Target: m.next.State, NodeAddresses: render.NodeAddresses(m.node), Own: append(m.had.Built(), m.had.Removed()...)}
-	if render.Lists(s.uplink, v1alpha1.AdoptAnnotation, m.node.Name) {
+	if render.Lists(s.uplink, v1alpha1.AdoptAnnotation, m.node.Name) || s.departedWith(m.node.Name) != "" {
 		in.Own = append(in.Own, m.next.State.Built()...)
 	}
 	if state := s.states[m.node.Name]; state != nil {

@@ -256,8 +256,12 @@ func rivalProblem(n, older *HostNetwork) *Problem {
 // portTaken refuses a second use of the uplink itself: an interface is a port of one bridge only, and what has MACVTAPs on it is
 // a port of none.
 func portTaken(n, older *HostNetwork) *Problem {
+	fix := "give this one a vlan, or use that one"
+	if n.Trunk() {
+		fix = "make it a HostNetwork with vlan for each VLAN, or give it an uplink and physicalNetwork of its own"
+	}
 	return &Problem{Reason: v1alpha1.ReasonUplinkPortTaken, Path: n.placePath(), Message: fmt.Sprintf(
-		"needs the uplink itself %s, and HostNetwork %q, which is older, has it %s: give this one a vlan, or use that one", n.usesUplink(), older.Object.Name, older.usesUplink())}
+		"needs the uplink itself %s, and HostNetwork %q, which is older, has it %s: %s", n.usesUplink(), older.Object.Name, older.usesUplink(), fix)}
 }
 
 func (n *HostNetwork) usesUplink() string {
