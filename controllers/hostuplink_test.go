@@ -183,7 +183,8 @@ func TestANodeThatLivesOnThePreservedNICPassesThroughAMove(t *testing.T) {
 		return &nmstate.NodeNetworkState{Node: nmstate.Node{Interfaces: []nmstate.NodeInterface{
 			{Name: name, Type: nmstate.Ethernet, State: nmstate.Up, Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.7/24")}}}}}
 	}
-	s := &uplinkScope{uplink: u, catalog: catalog, target: target, rendered: map[string]*render.Revision{target.Hash: target}}
+	known, _ := catalog.Uplink(u.Name)
+	s := &uplinkScope{uplink: u, catalog: catalog, known: known, target: target, rendered: map[string]*render.Revision{target.Hash: target}}
 	m := &member{node: testNode(nil, nil), matches: true}
 	m.rollout.Name = m.node.Name
 	s.states = map[string]*nmstate.NodeNetworkState{m.node.Name: on(string(u.Spec.Interface))}
@@ -202,6 +203,44 @@ func TestANodeThatLivesOnThePreservedNICPassesThroughAMove(t *testing.T) {
 	m.rollout.Proof = via.Hash
 	if again := s.removal(m, target); again != nil {
 		t.Errorf("with proof it does not go on: %+v", again)
+	}
+}
+
+// A node with the revision whose address is on the NIC again must not be given the revision once more.
+func TestANodeWhoseAddressIsBackOnThePreservedNICIsMovedAgainOnce(t *testing.T) {
+	u, lan := testUplink(), testNetwork("lan", 100)
+	u.Spec.Protect, lan.Spec.VLAN = v1alpha1.ProtectPreserve, nil
+	catalog := render.NewCatalog([]v1alpha1.HostUplink{*u}, []v1alpha1.HostNetwork{lan})
+	target, err := catalog.Revision(u, sets.New("lan"))
+	if err != nil || target == nil {
+		t.Fatal(err)
+	}
+	drift := []nmstate.Difference{{Interface: target.State.Built()[0].Name, Broken: true}}
+	for name, test := range map[string]struct {
+		on       string // has the address
+		drift    []nmstate.Difference
+		outcome  nmstate.Outcome
+		repaired time.Time
+		moves    bool
+	}{
+		"it drifted":                       {string(u.Spec.Interface), drift, nmstate.OutcomeApplied, time.Time{}, true},
+		"it was moved again a moment ago":  {string(u.Spec.Interface), drift, nmstate.OutcomeApplied, time.Unix(1, 0), false},
+		"the revision failed there":        {string(u.Spec.Interface), nil, nmstate.OutcomeFailing, time.Unix(1, 0), true},
+		"nothing is known to have drifted": {string(u.Spec.Interface), nil, nmstate.OutcomeApplied, time.Time{}, false},
+		"the address is on the bridge":     {drift[0].Interface, drift, nmstate.OutcomeApplied, time.Time{}, false},
+		"the address is on another NIC":    {"eth7", drift, nmstate.OutcomeFailing, time.Time{}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &uplinkScope{uplink: u, catalog: catalog, target: target, rendered: map[string]*render.Revision{target.Hash: target}}
+			m := &member{node: testNode(nil, nil), matches: true, had: target.State, next: target, drift: test.drift, marks: marks{Repaired: test.repaired}}
+			m.rollout = nmstate.RolloutNode{Name: m.node.Name, Current: target.Hash, Want: target.Hash, Proof: target.Hash, Outcome: test.outcome}
+			s.states = map[string]*nmstate.NodeNetworkState{m.node.Name: {Node: nmstate.Node{Interfaces: []nmstate.NodeInterface{
+				{Name: test.on, Type: nmstate.Ethernet, State: nmstate.Up, Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.7/24")}}}}}}
+			s.moveAgain(m)
+			if moves := m.rollout.Via != ""; moves != test.moves || moves != (len(m.next.State.Capture) > 0) {
+				t.Errorf("moves by %q: %v, want %v", m.rollout.Via, moves, test.moves)
+			}
+		})
 	}
 }
 
