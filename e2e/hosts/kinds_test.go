@@ -360,19 +360,25 @@ func TestAnAddressThatIsBackOnThePreservedNICIsMovedAgain(t *testing.T) {
 	}
 }
 
-func TestEnactmentsThatOutliveTheirPolicyHoldARevisionBack(t *testing.T) {
+func TestAPolicyIsNotMadeAgainWhileEnactmentsOfTheDeletedOneRemain(t *testing.T) {
 	s, addresses := newResidents(t, false, lab.Options{})
 	s.apply(uplink("up", "eth1", preserve) + network("blue"))
 	s.uplinkIs("up", yes, v1alpha1.ReasonApplied, "2/2")
-	s.must(s.Lab.Linger("node-b"))
-	s.must(s.Admin.Delete(s.ctx, s.network("blue")))
-	s.gone(&v1alpha1.HostNetwork{}, "blue")
-	s.live("eth1", "br-blue", addresses)
-	s.apply(network("blue"))
 	s.quiet()
-	s.live("eth1", "br-blue", map[string][]netip.Prefix{"node-b": addresses["node-b"]})
+	s.must(s.Lab.Linger("node-b"))
+	deleted := s.policies()[0]
+	s.must(s.Admin.Delete(s.ctx, &deleted))
+	s.uplinkIs("up", no, v1alpha1.ReasonNodeNetworkProgressing, "")
+	s.quiet()
+	if n := len(s.policies()); n != 0 {
+		t.Errorf("%d policies while node-b reports about the deleted one", n)
+	}
+	s.live("br-blue", "eth1", addresses)
 	s.must(s.Lab.Repair("node-b"))
 	s.uplinkIs("up", yes, v1alpha1.ReasonApplied, "2/2")
+	if again := s.policies(); len(again) != 1 || again[0].Name != deleted.Name || again[0].UID == deleted.UID {
+		t.Errorf("policies: %d, want %s made again", len(again), deleted.Name)
+	}
 	s.live("br-blue", "eth1", addresses)
 }
 
