@@ -46,7 +46,7 @@ func networksProvisioned(s *hostNetworkScope) sets.Set[string] {
 // and taken off when something speaks against it; and, unless somebody else builds the network, the proof of the revision that
 // the node is on, and that this revision says about the network what is declared now.
 func (s *hostNetworkScope) observeNode(u *render.Uplink, target *render.Revision, node *corev1.Node) {
-	labelled := node.Labels[v1alpha1.NetworkLabelPrefix+s.network.Name] == v1alpha1.NetworkLabelValue
+	labelled := networkLabelled(node, s.network.Name)
 	if s.known.Observed() || u.Object.Spec.Management == v1alpha1.ManagementExternal {
 		if labelled && selects(u.Object, node) {
 			s.ready++
@@ -71,7 +71,9 @@ func (s *hostNetworkScope) observeNode(u *render.Uplink, target *render.Revision
 	if found := s.driftOn(u, r.state, node.Name, e); len(found) > 0 {
 		s.drifts = append(s.drifts, v1alpha1.NodeProblem{Node: node.Name, Progress: v1alpha1.NodeApplied,
 			Reason: v1alpha1.ReasonNodeDrifted, Message: clip(fmt.Sprintf("HostUplink %s: %s", u.Object.Name, drifted(found)))})
-		return
+		if slices.ContainsFunc(found, func(d nmstate.Difference) bool { return d.Broken }) {
+			return
+		}
 	}
 	if labelled {
 		s.ready++

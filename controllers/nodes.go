@@ -40,6 +40,11 @@ func networkLabels(node *corev1.Node) []string {
 	return out
 }
 
+// networkLabelled says whether the node's label says that it has a HostNetwork.
+func networkLabelled(node *corev1.Node, network string) bool {
+	return node.Labels[v1alpha1.NetworkLabelPrefix+network] == v1alpha1.NetworkLabelValue
+}
+
 // nodeReady is the Ready condition.
 func nodeReady(node *corev1.Node) bool {
 	return slices.ContainsFunc(node.Status.Conditions, func(c corev1.NodeCondition) bool {

@@ -150,14 +150,15 @@ func hostVerdict(s *wukongScope, n *networkScope) Verdict {
 // nodeVerdict is about the node that the machine runs on.
 func nodeVerdict(s *wukongScope, n *networkScope) Verdict {
 	for _, p := range n.host.Status.Problems {
-		// A node that has the revision and would not get it today has the network all the same.
-		kept := p.Progress == v1alpha1.NodeApplied && p.Reason != v1alpha1.ReasonNodeDrifted
+		// A node that has the revision and would not get it today has the network all the same, and so has one that drifted and
+		// kept the label, since machines can use the network there.
+		kept := p.Progress == v1alpha1.NodeApplied && (p.Reason != v1alpha1.ReasonNodeDrifted || networkLabelled(s.node, n.host.Name))
 		if p.Node == s.node.Name && p.Progress != v1alpha1.NodeApplying && !kept {
 			return Verdict{State: Stalled, Reason: v1alpha1.ReasonNodeNetworkDegraded,
 				Message: fmt.Sprintf("%s, where the machine runs, does not have HostNetwork %s: %s", s.node.Name, n.host.Name, p.Message)}
 		}
 	}
-	if s.node.Labels[v1alpha1.NetworkLabelPrefix+n.host.Name] == v1alpha1.NetworkLabelValue && proven(s, n) {
+	if networkLabelled(s.node, n.host.Name) && proven(s, n) {
 		return Verdict{State: Done}
 	}
 	return Verdict{State: Working, Reason: v1alpha1.ReasonNodeNotConfigured,

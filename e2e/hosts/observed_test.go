@@ -141,6 +141,9 @@ func TestASettingThatDriftedIsReportedAndTheNetworkStaysUsable(t *testing.T) {
 	if !s.labelled("node-a", "blue") {
 		t.Error("node-a lost its label, though machines can use the network")
 	}
+	if got := s.network("blue").Status.NodesSummary; got != "1/1" {
+		t.Errorf("nodes: %s, want 1/1: the node has the network", got)
+	}
 }
 
 func TestANodeThatRegistersAnewIsKnownByWhatWasBuiltThere(t *testing.T) {
