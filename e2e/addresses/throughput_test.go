@@ -125,7 +125,7 @@ func measure(t *testing.T, n int) rate {
 	if err != nil {
 		t.Fatal(err)
 	}
-	uplink, network := fabric(measured, measured)
+	uplink, network := fabric(measured, measured, "bare")
 	for _, o := range []client.Object{uplink, network, pool(), namespaceOf(measured), namespaceOf("bare")} {
 		if err := w.Admin.Create(t.Context(), o); err != nil {
 			t.Fatal(err)
