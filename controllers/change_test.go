@@ -25,6 +25,7 @@ func neverWithout(t *testing.T, w *world.World, obj *v1alpha1.Wukong) (stop func
 		t.Fatal(err)
 	}
 	done := make(chan struct{})
+	key := client.ObjectKeyFromObject(obj) // obj itself is read again and again meanwhile
 	go func() {
 		defer close(done)
 		held, began := map[string]types.UID{}, false
@@ -34,11 +35,11 @@ func neverWithout(t *testing.T, w *world.World, obj *v1alpha1.Wukong) (stop func
 				continue
 			}
 			delete(held, l.Name)
-			if e.Type != watch.Deleted && l.Spec.Phase == v1alpha1.LeaseAllocated && l.Spec.Holder.Namespace == obj.Namespace && l.Spec.Holder.Name == obj.Name {
+			if e.Type != watch.Deleted && l.Spec.Phase == v1alpha1.LeaseAllocated && l.Spec.Holder.Namespace == key.Namespace && l.Spec.Holder.Name == key.Name {
 				held[l.Name], began = l.Spec.Holder.UID, true
 			}
 			if began && len(held) == 0 {
-				t.Errorf("%s held nothing when %s became %s", obj.Name, l.Name, l.Spec.Phase)
+				t.Errorf("%s held nothing when %s became %s", key.Name, l.Name, l.Spec.Phase)
 			}
 		}
 	}()

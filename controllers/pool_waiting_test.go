@@ -3,6 +3,7 @@ package controllers_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -80,8 +81,20 @@ func TestOfTenThatWaitForAFullPoolTheOldestIsServedAndTheOthersAreNotWritten(t *
 	eventually(t, counts(w, pool, func(st v1alpha1.AddressPoolStatus) bool { return st.Missing == 9 }))
 	check()
 
-	// A restart changes neither the order nor anything that is written.
+	// A restart changes neither the order nor anything that is written. Users of a network are counted a while later.
 	rested(t, w)
+	users := []string{ns + "/" + b.Name, ns + "/" + all[0].Name}
+	slices.Sort(users)
+	eventually(t, func() error {
+		n := &v1alpha1.HostNetwork{}
+		if err := w.Admin.Get(t.Context(), client.ObjectKeyFromObject(network), n); err != nil {
+			return err
+		}
+		if !slices.Equal(n.Status.UsedBy, users) {
+			return fmt.Errorf("%s is used by %v, want %v", n.Name, n.Status.UsedBy, users)
+		}
+		return nil
+	})
 	w.Requests.Reset()
 	restart(t, func() {})
 	quiet(t, w)
