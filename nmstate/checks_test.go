@@ -210,16 +210,6 @@ func TestCheckTargetAsksAboutEverythingThatTheRevisionTouches(t *testing.T) {
 	}
 }
 
-func TestPresentKeepsWhatMayBeThere(t *testing.T) {
-	refs := []InterfaceRef{{"br-flat", LinuxBridge}, {"br-gone", LinuxBridge}}
-	if diff := cmp.Diff(refs[:1], nodeOf(t, "worker").Present(refs)); diff != "" {
-		t.Errorf("with a report (-want +got):\n%s", diff)
-	}
-	if diff := cmp.Diff(refs, Node{}.Present(refs)); diff != "" {
-		t.Errorf("without a report (-want +got):\n%s", diff)
-	}
-}
-
 func TestAMessageOffersAFewNICsOnly(t *testing.T) {
 	var list []string
 	for _, name := range []string{"eth1", "eth2", "eth3", "eth4", "eth5", "eth6", "eth7", "eth8"} {

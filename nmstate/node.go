@@ -98,20 +98,6 @@ func (n Node) Interface(name string) (NodeInterface, bool) {
 // Ref gives the name and type of the interface.
 func (i NodeInterface) Ref() InterfaceRef { return InterfaceRef{Name: i.Name, Type: i.Type} }
 
-// Present gives those of the interfaces that the node reports, of whatever type. Without a report all of them may be there.
-func (n Node) Present(refs []InterfaceRef) []InterfaceRef {
-	if !n.Known() || n.Truncated {
-		return slices.Clone(refs)
-	}
-	var out []InterfaceRef
-	for _, r := range refs {
-		if i, ok := n.Interface(r.Name); ok && i.State != Absent {
-			out = append(out, r)
-		}
-	}
-	return out
-}
-
 // Dynamic says whether the address comes from DHCP or router advertisements rather than from somebody's configuration.
 func (i NodeInterface) Dynamic(p netip.Prefix) bool {
 	if p.Addr().Is4() {
