@@ -43,6 +43,19 @@ type WukongStatus struct {
 	// +kubebuilder:validation:MaxItems=64
 	NotActedOn []FieldNotice `json:"notActedOn,omitempty"`
 
+	// guestDependent lists fields that some guests cannot follow, with the guests that can.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=64
+	GuestDependent []FieldNotice `json:"guestDependent,omitempty"`
+
+	// pendingRestart lists, line by line, what the running machine was started with and what is asked for now, where they
+	// differ. It is empty once the machine runs with what is asked for, or does not run.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=32
+	PendingRestart []string `json:"pendingRestart,omitempty"`
+
 	// conditions answer the questions that people ask: Ready, Reconciling, Stalled, AddressesAllocated, ConflictFree,
 	// NodeNetworkReady, GuestNetworkReady, GuestInSync, VirtualMachineReady.
 	// +optional
@@ -147,6 +160,12 @@ type WukongNetworkStatus struct {
 	// +kubebuilder:validation:MaxItems=32
 	ObservedAddresses []string `json:"observedAddresses,omitempty"`
 
+	// unexpectedAddresses are those of observedAddresses that nobody asked for, on a network with static addresses.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=32
+	UnexpectedAddresses []string `json:"unexpectedAddresses,omitempty"`
+
 	// nextHops are the gateways and DNS servers of the network, and whether a node of the cluster uses them on its segment.
 	// +optional
 	// +listType=atomic
@@ -190,7 +209,32 @@ type WukongAddressStatus struct {
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="self >= timestamp('0001-01-01T00:00:00Z')",message="must be a time of RFC 3339, such as 2026-01-31T12:00:00Z"
 	Since *metav1.Time `json:"since,omitempty"`
+
+	// guest says whether the guest reports the address on the interface: Present, Missing, or Unknown where it reports nothing
+	// that counts.
+	// +optional
+	Guest GuestAddress `json:"guest,omitempty"`
+
+	// guestSince is when that was first seen so.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="self >= timestamp('0001-01-01T00:00:00Z')",message="must be a time of RFC 3339, such as 2026-01-31T12:00:00Z"
+	GuestSince *metav1.Time `json:"guestSince,omitempty"`
 }
+
+// GuestAddress says what a guest reports about an address that it should have.
+//
+// +kubebuilder:validation:Enum=Present;Missing;Unknown
+type GuestAddress string
+
+// What a guest reports about an address.
+const (
+	// GuestAddressPresent: the guest agent reports the address on the interface with the MAC address of the network.
+	GuestAddressPresent GuestAddress = "Present"
+	// GuestAddressMissing: the guest agent reports that interface without the address, or does not report the interface.
+	GuestAddressMissing GuestAddress = "Missing"
+	// GuestAddressUnknown: the machine does not run, or has no guest agent.
+	GuestAddressUnknown GuestAddress = "Unknown"
+)
 
 // NextHopStatus is what is known about a gateway or a DNS server of a network.
 type NextHopStatus struct {
