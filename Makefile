@@ -33,7 +33,10 @@ unit: ## Run the fast tests: the pure packages and the command line
 
 .PHONY: test
 test: controlplane judges check-generated lint ## Run all that CI runs
-	$(GO) test -timeout 30m $$($(GO) list ./... | grep -v '/e2e/demo$$')
+	@log=$$(mktemp); trap 'rm -f "$$log"' EXIT; \
+	$(GO) test -timeout 30m $$($(GO) list ./... | grep -v '/e2e/demo$$') 2>&1 | tee "$$log" || { \
+	  echo; echo "What failed, from the output above:"; \
+	  grep -aE '^ *--- FAIL|^ *[a-z0-9_]+_test\.go:[0-9]+: |^(FAIL|panic:)|^[^ ]+\.go:[0-9]+:[0-9]+: ' "$$log" | cut -c -400 | tail -n 100; exit 1; }
 	@$(MAKE) --no-print-directory throughput rollout demo ARGS=--once
 
 # Alone, because it compares rates that whatever else the machine does would distort.
