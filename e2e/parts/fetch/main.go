@@ -25,6 +25,7 @@ var all = []part{
 	{"crds", parts.FetchCRDs},
 	{"nmstatectl", parts.FetchNmstatectl},
 	{"netplan", parts.FetchNetplan},
+	{"guestroot", parts.FetchGuestRoot},
 }
 
 func main() {
