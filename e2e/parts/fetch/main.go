@@ -26,6 +26,7 @@ var all = []part{
 	{"nmstatectl", parts.FetchNmstatectl},
 	{"netplan", parts.FetchNetplan},
 	{"guestroot", parts.FetchGuestRoot},
+	{"cloud-init", parts.FetchCloudInit},
 }
 
 func main() {
