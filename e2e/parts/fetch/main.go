@@ -25,6 +25,8 @@ var all = []part{
 	{"crds", parts.FetchCRDs},
 	{"nmstatectl", parts.FetchNmstatectl},
 	{"netplan", parts.FetchNetplan},
+	{"guestroot", parts.FetchGuestRoot},
+	{"cloud-init", parts.FetchCloudInit},
 }
 
 func main() {
