@@ -27,7 +27,7 @@ cluster cannot be reached, does not have the kinds, or refuses the rights.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newGuestShow(std))
+	c.AddCommand(newGuestShow(std), newGuestVerify(std))
 	return c
 }
 
@@ -37,6 +37,8 @@ type guestAsking struct {
 	files       []string
 	recursive   bool
 	clusterName string
+	// instance: without what the running machine says there is no answer.
+	instance bool
 }
 
 func newGuestAsking(c *cobra.Command, std streams, formats ...string) *guestAsking {
@@ -133,6 +135,9 @@ func (g *guestAsking) clusterFacts(ctx context.Context, from *cluster.Cluster, w
 		return f, err
 	}
 	f.Instance, err = from.Instance(ctx, w.Namespace, machine)
+	if g.instance && err != nil {
+		return f, err
+	}
 	if err := g.without(err, "VirtualMachineInstance "+machine, "what the guest runs with is not known"); err != nil {
 		return f, err
 	}

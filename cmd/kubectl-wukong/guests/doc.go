@@ -11,4 +11,5 @@
 //   - rendered.go: the document that the status of a Wukong stands for.
 //   - documents.go: the documents of one guest, as text.
 //   - mask.go: what is hidden.
+//   - verify.go and conclude.go: requested, delivered and observed, and what follows.
 package guests
