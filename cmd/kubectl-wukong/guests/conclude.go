@@ -107,3 +107,8 @@ func remedy(differences []render.Difference, observed []render.Observed, manual 
 	}
 	return "see in the guest whether cloud-init applied it: cloud-init status --long, and /var/log/cloud-init.log", seeNoAddress
 }
+
+// Places are all that a Verification may tell to read.
+func Places() []string {
+	return []string{seeReasons, seeNoAddress, seeOldAddress, seeIPv6, seeOther, seeNoAgent, seePending, seeUntold}
+}
