@@ -82,6 +82,6 @@ controlplane: ## Build the API server, etcd and the CRDs of KubeVirt, nmstate an
 	@$(FETCH) controlplane crds
 
 .PHONY: judges
-judges: ## Build nmstatectl and unpack netplan into the cache, the judges of what is rendered
-	@$(FETCH) nmstatectl netplan || { [ "$${CI:-}" != true ] && \
+judges: ## Build nmstatectl, and unpack netplan, cloud-init and a guest's system into the cache: the judges of what is rendered
+	@$(FETCH) nmstatectl netplan cloud-init guestroot || { [ "$${CI:-}" != true ] && \
 	  echo "a judge is missing: tests that need it are skipped and say so" >&2; }

@@ -26,6 +26,8 @@ var all = []part{
 	{"crds", parts.FetchCRDs},
 	{"nmstatectl", parts.FetchNmstatectl},
 	{"netplan", parts.FetchNetplan},
+	{"guestroot", parts.FetchGuestRoot},
+	{"cloud-init", parts.FetchCloudInit},
 }
 
 // forGuests are parts that only make e2e-guest needs.
