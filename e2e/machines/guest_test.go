@@ -32,7 +32,7 @@ func TestAGuestFollowsNetworkDataAsCloudInitDoes(t *testing.T) {
 		"data with an unknown key changes nothing":                  {first, seed{"id-1", networkData(mac, two) + "gateway4: 192.0.2.254\n", atEveryBoot}, one},
 		"data with a second document changes nothing":               {first, seed{"id-1", networkData(mac, two) + "---\nversion: 2\n", atEveryBoot}, one},
 		"an address without a prefix changes nothing":               {first, seed{"id-1", networkData(mac, "192.0.2.2"), atEveryBoot}, one},
-		"data below network counts, too": {first, seed{"id-1", "network:\n  " + strings.ReplaceAll(networkData(mac, two), "\n", "\n  "), atEveryBoot}, two},
+		"data below network counts, too":                            {first, seed{"id-1", "network:\n  " + strings.ReplaceAll(networkData(mac, two), "\n", "\n  "), atEveryBoot}, two},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d, hardware := &disk{}, []GuestNIC{{Name: "lan", MAC: strings.ToUpper(mac)}}

@@ -92,7 +92,7 @@ func (s *stage) eventually(what func() string) {
 			return
 		}
 		if time.Now().After(deadline) {
-			out, _ := s.cluster.Kubectl(context.Background(), "-n", s.namespace, "get", "vm,vmi,pods", "-o", "yaml")
+			out, _ := s.cluster.Kubectl(context.Background(), "-n", s.namespace, "get", "virtualmachines,virtualmachineinstances,pods", "-o", "yaml")
 			s.t.Fatalf("not within %s: %s\n%s", patience, wrong, out)
 		}
 	}
