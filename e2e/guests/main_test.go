@@ -102,8 +102,9 @@ type limit struct {
 	CloudInit []string `json:"cloudInit"`
 	// Asked are the ways of networking, or the checks.
 	Asked []parts.Ask `json:"asked"`
-	// Refuses is part of the words of a refusal. Without it, the fact is lost, or changed.
+	// Refuses is part of the words of a refusal, and Warns of a warning. With neither, the fact is lost, or changed.
 	Refuses string `json:"refuses,omitempty"`
+	Warns   string `json:"warns,omitempty"`
 	// Fact is a kind of facts.
 	Fact Kind `json:"fact,omitempty"`
 	// Containing narrows that to facts whose value contains one of these.
@@ -125,8 +126,8 @@ func limits(t *testing.T) []limit {
 		t.Fatal(err)
 	}
 	for i, l := range out {
-		if l.Why == "" || l.Fact == "" && (l.Refuses == "" || l.Documents == nil) {
-			t.Fatalf("testdata/cannot.yaml, entry %d: needs why, and a fact, or a refusal with its documents: %+v", i+1, l)
+		if l.Why == "" || l.Fact == "" && (l.Refuses+l.Warns == "" || l.Documents == nil) {
+			t.Fatalf("testdata/cannot.yaml, entry %d: needs why, and a fact, or a refusal or warning with its documents: %+v", i+1, l)
 		}
 	}
 	return out
@@ -144,8 +145,11 @@ func (l limit) covers(f Fact) bool {
 		slices.ContainsFunc(l.Containing, func(part string) bool { return strings.Contains(f.Value, part) }))
 }
 
-// refuses tells whether a verdict is the refusal that the entry foresees.
-func (l limit) refuses(v verdict) bool {
+// words tells whether a verdict is the refusal or the warning that the entry foresees.
+func (l limit) words(v verdict) bool {
 	refusal := new(parts.Refusal)
-	return l.Refuses != "" && errors.As(v.Err, &refusal) && strings.Contains(refusal.Reason, l.Refuses)
+	if errors.As(v.Err, &refusal) {
+		return l.Refuses != "" && strings.Contains(refusal.Reason, l.Refuses)
+	}
+	return l.Warns != "" && strings.Contains(v.Said, l.Warns)
 }

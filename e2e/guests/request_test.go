@@ -93,7 +93,7 @@ func askedFor(n v1alpha1.WukongNetwork) Facts {
 		facts.add("", DNS, address(s))
 	}
 	for _, s := range ip.SearchDomains {
-		facts.add("", Search, string(s))
+		facts.add("", Search, strings.ToLower(string(s)))
 	}
 	if n.MACAddress != nil {
 		facts.add("", MAC, strings.ToLower(string(*n.MACAddress)))
