@@ -34,7 +34,7 @@ func (f Facts) conclude(v *Verification, observed []render.Observed, report rend
 	case !report.Running:
 		reason, message, fix := f.idle(v)
 		set(reason, message, fix, seePending)
-	case !manual && v.StartedSecret == "":
+	case !manual && v.StartedSecret == "" && len(observed) > 0:
 		set(v1alpha1.ReasonDrifted, fmt.Sprintf("the running machine refers to no Secret with network data, so its guest is told nothing; Secret %s has it", v.Secret),
 			fmt.Sprintf("give VirtualMachine %s a cloudInitNoCloud volume with networkDataSecretRef %s, and restart it: %s", v.VirtualMachine, v.Secret, f.virtctl("restart")), seeUntold)
 	case !manual && f.restart():

@@ -51,7 +51,8 @@ func deliveredOf(networkData string) delivered {
 }
 
 // hasDelivered gives what the guest was told at the start of the running machine, or would be told at the next start while none
-// runs. Where the document may not be read, the name of a Secret that was made for the request stands for its content.
+// runs: by the document itself, or where that may not be read, by the record that the instance carries, or by the name of a Secret
+// that was made for what is asked for.
 func (f Facts) hasDelivered(asked []render.Asked) delivered {
 	name := f.StartedSecret()
 	if !f.runs() {
@@ -66,9 +67,19 @@ func (f Facts) hasDelivered(asked []render.Asked) delivered {
 	if secret := f.Secrets[name]; secret != nil {
 		return deliveredOf(string(secret.Data[render.NetworkDataKey]))
 	}
+	if f.runs() {
+		if record, found := render.ReadGuestNetwork(f.Instance.Annotations, f.Instance.Spec.Volumes); found {
+			return saying(record.Asked())
+		}
+	}
 	if f.foreign() || name != f.DeliveredSecret() {
 		return delivered{}
 	}
+	return saying(asked)
+}
+
+// saying is a document that says just this.
+func saying(asked []render.Asked) delivered {
 	out := delivered{known: true, addresses: map[string][]netip.Prefix{}}
 	for _, a := range asked {
 		out.addresses[a.MAC] = slices.Clone(a.Addresses)
