@@ -29,7 +29,7 @@ func TestDocumentsSayWhatToKnowAboutThem(t *testing.T) {
 			says: []string{`another version of the controller rendered it, and the guest keeps it until the request changes; this one would render it differently: line 3 has "accept-ra: true", and "accept-ra: false" would be there`}},
 		"something else is asked for by now": {
 			after: func(f *Facts) {
-				f.Wukong.Spec.Networks[0].IPConfig.SearchDomains = []v1alpha1.DomainName{"example.com"}
+				f.Wukong.Spec.Networks[0].IPConfig.DNSServers = []v1alpha1.Address{"192.0.2.53"}
 			},
 			origin: Delivered,
 			says:   []string{`the Wukong asks for something else by now, which is not delivered yet: the controller has not looked at the Wukong yet: line 11 has "routes:", and "nameservers:" would be there`}},

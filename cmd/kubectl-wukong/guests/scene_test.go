@@ -69,13 +69,15 @@ func secretOf(networkData, userData string) *corev1.Secret {
 }
 
 // start has the instance run with a Secret.
-func start(f *Facts, secret string) {
-	f.Instance.Spec.Volumes = nil
+func start(f *Facts, secret string) { f.Instance.Spec.Volumes = volumes(secret) }
+
+// volumes are those of a machine that refers to a Secret; none where it is empty.
+func volumes(secret string) []kubevirtv1.Volume {
 	if secret == "" {
-		return
+		return nil
 	}
 	ref := &corev1.LocalObjectReference{Name: secret}
-	f.Instance.Spec.Volumes = []kubevirtv1.Volume{{Name: "cloudinitdisk", VolumeSource: kubevirtv1.VolumeSource{
+	return []kubevirtv1.Volume{{Name: "cloudinitdisk", VolumeSource: kubevirtv1.VolumeSource{
 		CloudInitNoCloud: &kubevirtv1.CloudInitNoCloudSource{NetworkDataSecretRef: ref, UserDataSecretRef: ref}}}}
 }
 

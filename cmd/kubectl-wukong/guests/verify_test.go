@@ -3,8 +3,10 @@ package guests
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kubevirtv1 "kubevirt.io/api/core/v1"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
@@ -23,6 +25,7 @@ func rowsOf(v *Verification) []string {
 
 func TestVerify(t *testing.T) {
 	const older = "web-net-older"
+	noon := time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
 	v4, v6 := "192.0.2.10/24 Yes Yes Yes Present", "2001:db8::10/64 Yes Yes Yes Present"
 	reports := func(f *Facts, addresses ...string) {
 		f.Instance.Status.Interfaces[0].IP, f.Instance.Status.Interfaces[0].IPs = "", addresses
@@ -60,6 +63,13 @@ func TestVerify(t *testing.T) {
 				reports(f, "2001:db8::10")
 			},
 			reason: v1alpha1.ReasonMachinePending, rows: []string{"192.0.2.10/24 Yes Yes Unknown Unknown", v6}, says: "moves to another node"},
+		"during a migration what was known before counts": {
+			after: func(f *Facts) {
+				f.Instance.Status.MigrationState = &kubevirtv1.VirtualMachineInstanceMigrationState{}
+				f.Wukong.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionGuestInSync, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonInSync, Message: "the guest reports every address"}}
+				reports(f, "2001:db8::10")
+			},
+			reason: v1alpha1.ReasonInSync, rows: []string{"192.0.2.10/24 Yes Yes Unknown Unknown", v6}, says: "; before: the guest reports every address"},
 		"a machine that is stopped": {
 			after:  func(f *Facts) { f.Instance = nil },
 			reason: v1alpha1.ReasonNotRunning, rows: []string{"192.0.2.10/24 Yes Yes Unknown Unknown", "2001:db8::10/64 Yes Yes Unknown Unknown"}, says: "virtctl start web-vm -n team-a"},
@@ -101,19 +111,36 @@ func TestVerify(t *testing.T) {
 		"without the pool the status says what was asked for": {
 			after:  func(f *Facts) { f.Pools = nil },
 			reason: v1alpha1.ReasonInSync, rows: []string{v4, v6}},
-		"the Secret of somebody else's machine that may not be read is not known": {
+		"the Secret of somebody else's machine that may not be read stands for what was asked for": {
 			before: foreign, after: func(f *Facts) { f.Secrets = nil },
-			reason: v1alpha1.ReasonInSync, rows: []string{"192.0.2.10/24 Yes Unknown Yes Present", "2001:db8::10/64 Yes Unknown Yes Present"}},
-		"somebody else's machine was started before its Secret changed": {
+			reason: v1alpha1.ReasonInSync, rows: []string{v4, v6}},
+		"somebody else's machine was started before its Secret had the address": {
 			before: foreign, after: func(f *Facts) {
-				f.Wukong.Status.PendingRestart = []string{"network lan: address 192.0.2.9/24 -> 192.0.2.10/24"}
+				f.Instance.CreationTimestamp = metav1.NewTime(noon)
+				f.Wukong.Status.Networks[0].Addresses[0].Since = &metav1.Time{Time: noon.Add(time.Hour)}
+				f.Wukong.Status.PendingRestart = []string{"network lan: address 192.0.2.10/24 came into Secret web-net after the machine was started"}
 				reports(f, "192.0.2.9", "2001:db8::10")
 			},
-			reason: v1alpha1.ReasonRestartRequired, says: "an older content of Secret web-net: network lan: address 192.0.2.9/24 -> 192.0.2.10/24",
-			rows: []string{"192.0.2.10/24 Yes Unknown No Missing", "2001:db8::10/64 Yes Unknown Yes Present", "192.0.2.9 No Unknown Yes Unexpected"}},
+			reason: v1alpha1.ReasonRestartRequired, says: "an older content of Secret web-net: network lan: address 192.0.2.10/24 came into",
+			rows: []string{"192.0.2.10/24 Yes No No RestartRequired", v6, "192.0.2.9 No No Yes Unexpected"}},
+		"somebody else's machine waits for a restart for reasons of its own": {
+			before: foreign, after: func(f *Facts) { f.Wukong.Status.PendingRestart = []string{"KubeVirt asks for it: memory changed"} },
+			reason: v1alpha1.ReasonInSync, rows: []string{v4, v6}},
 		"somebody else's machine that refers to no Secret is told nothing": {
 			before: foreign, after: func(f *Facts) { start(f, "") },
 			reason: v1alpha1.ReasonDrifted, says: "cloudInitNoCloud volume with networkDataSecretRef web-net",
+			rows: []string{"192.0.2.10/24 Yes No Yes Present", "2001:db8::10/64 Yes No Yes Present"}},
+		"somebody else's machine that refers to another Secret": {
+			before: foreign, after: func(f *Facts) { start(f, "own") },
+			reason: v1alpha1.ReasonDrifted, says: "takes its network data from Secret own, and Secret web-net has what is asked for",
+			rows: []string{"192.0.2.10/24 Yes Unknown Yes Present", "2001:db8::10/64 Yes Unknown Yes Present"}},
+		"somebody else's machine that refers to the Secret since": {
+			before: foreign, after: func(f *Facts) {
+				start(f, "")
+				f.Machine.Spec.Template = &kubevirtv1.VirtualMachineInstanceTemplateSpec{}
+				f.Machine.Spec.Template.Spec.Volumes = volumes("web-net")
+			},
+			reason: v1alpha1.ReasonRestartRequired, says: "was started without network data, and Secret web-net has it now",
 			rows: []string{"192.0.2.10/24 Yes No Yes Present", "2001:db8::10/64 Yes No Yes Present"}},
 		"nothing is delivered to a guest that is configured by hand": {
 			before: func(f *Facts) { f.Wukong.Spec.GuestConfig = v1alpha1.GuestConfigManual },
