@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -112,6 +113,9 @@ func (f Facts) notes(now *rendered, problem error) []string {
 	}
 	if now != nil && now.request.SSHKeySecret != "" {
 		add("KubeVirt adds the SSH keys of Secret %s", now.request.SSHKeySecret)
+	}
+	if f.Planned != nil && f.foreign() && slices.ContainsFunc(now.nics, func(n render.NIC) bool { return n.MAC == "" }) {
+		add("the MAC addresses are to be those of VirtualMachine %s, which its cluster alone knows: give each network its macAddress", MachineName(f.Wukong))
 	}
 	if now != nil {
 		for _, n := range render.GuestDependent(now.nics) {

@@ -95,6 +95,14 @@ func TestDocumentsSayWhatToKnowAboutThem(t *testing.T) {
 	}
 }
 
+func TestWithoutTheMACAddressOfSomebodyElsesMachineThereIsNoDocument(t *testing.T) {
+	f := scene(t, foreign)
+	f.Secrets, f.Wukong.Status.Networks[0].MACAddress = nil, ""
+	if got, err := f.Documents(); err == nil || !strings.Contains(err.Error(), "the MAC address that VirtualMachine erp has there is not known") {
+		t.Errorf("got %+v, %v: a MAC address that nobody has must not be shown", got, err)
+	}
+}
+
 func TestWithoutSecretAndPoolThereIsNoDocument(t *testing.T) {
 	f := scene(t)
 	f.Secrets, f.Pools = nil, nil
