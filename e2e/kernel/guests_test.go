@@ -3,15 +3,17 @@
 package kernel
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/e2e/parts"
@@ -103,30 +105,36 @@ type guestCase struct {
 	addresses map[string][]string
 	// routes are those that are not the kernel's own, in the words of ip.
 	routes []string
-	// reaches are machines beyond gateways that answer it.
-	reaches []netip.Prefix
-	// dns and search are those of the first NIC.
+	// reaches are machines beyond gateways that answer it, and servedBeyond NICs whose addresses answer machines there.
+	reaches      []netip.Prefix
+	servedBeyond []string
+	// dns, search and mtu are those of the first NIC. mtu is that of a bridge unless given.
 	dns, search string
+	mtu         int
+	// user is an entry of /etc/shadow, as far as the user data says.
+	user string
 }
 
 var guestCases = map[string]guestCase{
 	"static": {
 		addresses: map[string][]string{"net0": {"192.0.2.10/24"}},
 		routes:    []string{"default via 192.0.2.1 dev net0", "198.51.100.0/24 via 192.0.2.2 dev net0"},
-		reaches:   []netip.Prefix{beyondLab},
-		dns:       "192.0.2.53 192.0.2.54", search: "example.com lab.example.com",
+		reaches:   []netip.Prefix{beyondLab}, servedBeyond: []string{"net0"},
+		dns: "192.0.2.53 192.0.2.54", search: "example.com lab.example.com",
+		user: "ops:$5$salt$Gcm6FsVtF/Qa77ZKD.iwsJlCVPY0XSMgLJL0Hnww/c1:",
 	},
 	"dual-stack": {
-		addresses: map[string][]string{"net0": {"192.0.2.10/24", "192.0.2.11/24", "2001:db8::10/64"}},
+		addresses: map[string][]string{"net0": {"192.0.2.10/24", "192.0.2.12/24", "2001:db8::10/64"}},
 		routes: []string{"default via 192.0.2.1 dev net0",
 			"default via 2001:db8::1 dev net0 metric 1024 pref medium"},
-		reaches: []netip.Prefix{beyondLab, beyondLab6},
-		dns:     "192.0.2.53 2001:db8::53",
+		reaches: []netip.Prefix{beyondLab, beyondLab6}, servedBeyond: []string{"net0"},
+		dns: "192.0.2.53 2001:db8::53",
+		mtu: 1400,
 	},
 	"gateway-on-link": {
 		addresses: map[string][]string{"net0": {"192.0.2.10/32"}},
 		routes:    []string{"default via 192.0.2.1 dev net0 onlink"},
-		reaches:   []netip.Prefix{beyondLab},
+		reaches:   []netip.Prefix{beyondLab}, servedBeyond: []string{"net0"},
 	},
 	"gateway-link-local": {
 		addresses: map[string][]string{"net0": {"2001:db8::10/64"}},
@@ -137,7 +145,8 @@ var guestCases = map[string]guestCase{
 		addresses: map[string][]string{"net0": {"192.0.2.10/24"}, "net1": {"198.51.100.10/24"}},
 		routes: []string{"default via 198.51.100.1 dev net1 metric 100",
 			"default via 192.0.2.1 dev net0 metric 200"},
-		reaches: []netip.Prefix{beyondWAN},
+		reaches:      []netip.Prefix{beyondWAN},
+		servedBeyond: []string{"net1"}, // what comes over the other gateway is answered over this one, and lost
 	},
 }
 
@@ -158,7 +167,7 @@ func TestGuestsHaveWhatTheirWukongAsksFor(t *testing.T) {
 func (s *site) has(g *Guest, want guestCase) {
 	s.t.Helper()
 	addresses := s.addresses(g)
-	if diff := cmp.Diff(want.addresses, addresses); diff != "" {
+	if diff := gocmp.Diff(want.addresses, addresses); diff != "" {
 		s.t.Errorf("addresses (-want +got):\n%s", diff)
 	}
 	for nic, all := range want.addresses {
@@ -166,16 +175,47 @@ func (s *site) has(g *Guest, want guestCase) {
 			s.answers(s.fabric(nic).space, netip.MustParsePrefix(a))
 		}
 	}
-	if diff := cmp.Diff(want.routes, s.routes(g)); diff != "" {
+	if diff := gocmp.Diff(want.routes, s.routes(g)); diff != "" {
 		s.t.Errorf("routes (-want +got):\n%s", diff)
 	}
 	for _, machine := range want.reaches {
 		s.answers(g.Namespace, machine)
 	}
+	for nic, beyond := range map[string]netip.Prefix{"net0": beyondLab, "net1": beyondWAN} {
+		s.servedBeyond(nic, beyond, want)
+	}
 	links, err := g.Links(s.t.Context())
 	must(s.t, err)
 	if dns, search := links["net0"]["DNS"], links["net0"]["DOMAINS"]; dns != want.dns || search != want.search {
 		s.t.Errorf("DNS is %q with domains %q, want %q with %q", dns, search, want.dns, want.search)
+	}
+	shadow, err := g.Read("etc/shadow")
+	must(s.t, err)
+	if !strings.Contains("\n"+shadow, "\n"+want.user) {
+		s.t.Errorf("there is no user %s in /etc/shadow", want.user)
+	}
+	mtu, err := g.Read("sys/class/net/net0/mtu")
+	must(s.t, err)
+	if want := strconv.Itoa(cmp.Or(want.mtu, 1500)); strings.TrimSpace(mtu) != want {
+		s.t.Errorf("MTU is %s, want %s", mtu, want)
+	}
+}
+
+// servedBeyond checks whether a machine beyond the gateway of a NIC is answered by its IPv4 address.
+func (s *site) servedBeyond(nic string, beyond netip.Prefix, want guestCase) {
+	s.t.Helper()
+	served, wait := slices.Contains(want.servedBeyond, nic), time.Second
+	if served {
+		wait = patience
+	}
+	for _, a := range want.addresses[nic] {
+		address := netip.MustParsePrefix(a).Addr()
+		if !address.Is4() {
+			continue
+		}
+		if err := s.fabric(nic).space.PingFrom(beyond.Addr(), address, wait); (err == nil) != served {
+			s.t.Errorf("%s is asked from beyond its gateway: answered %t, want %t: %v", a, err == nil, served, err)
+		}
 	}
 }
 
@@ -234,6 +274,9 @@ func (s *site) routes(g *Guest) []string {
 	return routes
 }
 
+// onUpdates is what has cloud-init apply network data at each boot, in the user data that is delivered.
+const onUpdates = "updates:\n  network:\n    when:\n    - boot\n"
+
 // TestAChangedAddressArrivesAtTheNextBoot restarts a guest with one instance id and a changed document.
 func TestAChangedAddressArrivesAtTheNextBoot(t *testing.T) {
 	const before, after = "192.0.2.10/24", "192.0.2.20/24"
@@ -243,13 +286,16 @@ func TestAChangedAddressArrivesAtTheNextBoot(t *testing.T) {
 		has, not string
 	}{
 		"with the user data that is delivered": {func(s string) string { return s }, after, before},
-		"not without its line on updates":      {func(string) string { return "#cloud-config\n{}\n" }, before, after},
+		"not without its line on updates":      {func(s string) string { return strings.Replace(s, onUpdates, "", 1) }, before, after},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			in := manifestsOf(t, "static")
 			plan := planOf(t, in)
 			s, first := siteForTest(t, plan), launchOf(t, plan)
+			if !strings.Contains(first.seed.UserData, onUpdates) {
+				t.Fatalf("the user data says nothing of updates:\n%s", first.seed.UserData)
+			}
 			first.seed.UserData = tc.userData(first.seed.UserData)
 			d := s.disk()
 			g := s.boot(d, first)
