@@ -260,6 +260,11 @@ func (p *planner) render(w *planned) {
 	if objects.VirtualMachine != nil {
 		p.out.VirtualMachines = append(p.out.VirtualMachines, *objects.VirtualMachine)
 	}
+	if w.request.Guest != v1alpha1.GuestConfigManual {
+		for _, n := range GuestDependent(objects.Delivered) {
+			p.find(w.object, SeverityNote, Problem{Reason: v1alpha1.ReasonGuestDependent, Path: n.Field, Message: n.Message})
+		}
+	}
 	p.guest(w, objects.Delivered)
 }
 
