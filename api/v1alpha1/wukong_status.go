@@ -33,6 +33,13 @@ type WukongStatus struct {
 	// +optional
 	NetworkDataSecret string `json:"networkDataSecret,omitempty"`
 
+	// formerSecrets are Secrets of earlier requests that the machine may still be started with, or runs with. They are deleted
+	// once it runs with the present one.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	FormerSecrets []string `json:"formerSecrets,omitempty"`
+
 	// requestHash identifies the request that the delivered objects were made for.
 	// +optional
 	RequestHash string `json:"requestHash,omitempty"`
