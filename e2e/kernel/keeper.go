@@ -82,7 +82,7 @@ func (k *keeper) within(do func(*os.Root) error) error {
 	if err != nil {
 		return err
 	}
-	defer root.Close()
+	defer func() { _ = root.Close() }()
 	return do(root)
 }
 
