@@ -26,7 +26,7 @@ const (
 	// bootPatience bounds the time from power to an answer, on a machine that is busy with other work.
 	bootPatience = 5 * time.Minute
 	// readyPatience bounds the time that cloud-init still takes then, and shutdownPatience that from the power button to the end.
-	readyPatience, shutdownPatience = 3 * time.Minute, 2 * time.Minute
+	readyPatience, shutdownPatience = 5 * time.Minute, 3 * time.Minute
 	// askPatience is how long an address is asked at a time, and silence how long one must not answer.
 	askPatience, silence = 2 * time.Second, 5 * time.Second
 )
@@ -170,7 +170,10 @@ func (s *stage) boot(t *testing.T, name string, p plan) *Machine {
 		if t.Failed() {
 			for _, file := range []string{"qemu.log", "console.log"} {
 				said, err := os.ReadFile(filepath.Join(folder, file))
-				t.Logf("%s, %s: %v\n%s", name, file, err, said)
+				if err != nil {
+					said = []byte(err.Error())
+				}
+				t.Logf("%s, %s:\n%s", name, file, said)
 			}
 		}
 	})
