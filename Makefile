@@ -55,7 +55,7 @@ e2e: controlplane judges ## Run revisions on real kernels: network namespaces, b
 e2e-guest: ## Boot a Debian guest on QEMU with what is rendered, and again with another address (root)
 	@$(FETCH) nmstatectl qemu guestimage
 	@mkdir -p bin
-	WUKONG_GUEST_BOOT=1 $(GO) test -timeout 25m -count=1 -v -artifacts -outputdir bin -run 'TestAGuest' ./e2e/guestboot
+	WUKONG_GUEST_BOOT=1 $(GO) test -timeout 60m -count=1 -v -artifacts -outputdir bin -run 'TestAGuest' ./e2e/guestboot
 
 .PHONY: lint
 lint: ## Check format, code and import directions

@@ -24,9 +24,9 @@ import (
 
 const (
 	// bootPatience bounds the time from power to an answer, on a machine that is busy with other work.
-	bootPatience = 5 * time.Minute
+	bootPatience = 10 * time.Minute
 	// readyPatience bounds the time that cloud-init still takes then, and shutdownPatience that from the power button to the end.
-	readyPatience, shutdownPatience = 5 * time.Minute, 3 * time.Minute
+	readyPatience, shutdownPatience = 5 * time.Minute, 5 * time.Minute
 	// askPatience is how long an address is asked at a time, and silence how long one must not answer.
 	askPatience, silence = 2 * time.Second, 5 * time.Second
 )
