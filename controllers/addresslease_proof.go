@@ -53,7 +53,11 @@ func (r *AddressLeaseReconciler) currentDocument(ctx context.Context, l ipam.Lea
 	}
 	d := document{secret: w.Status.NetworkDataSecret}
 	if w.Spec.VirtualMachineName != "" {
-		d.since = l.Since // its Secret keeps its name: only an instance that began later has read the present content
+		// Its Secret keeps its name: only an instance that began later has read the present content.
+		d.since = l.Since
+		if written := w.Status.NetworkDataSince; written != nil && written.After(d.since) {
+			d.since = written.Time
+		}
 	}
 	return d, nil
 }

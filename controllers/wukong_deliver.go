@@ -26,10 +26,12 @@ const fieldOwner = client.FieldOwner("wukong-network")
 type delivery struct {
 	done bool
 	// secret is the Secret that is there, also where something else is in the way; empty where none was written or is wanted.
-	secret  string
-	state   State
-	reason  string
-	message string
+	secret string
+	// rewritten is when a Secret that keeps its name was written just now; else nil.
+	rewritten *metav1.Time
+	state     State
+	reason    string
+	message   string
 }
 
 // stop says what is in the way of the rest.

@@ -100,7 +100,7 @@ func (s *wukongScope) toldForeign(now []render.Asked) []render.Asked {
 type lateAddress struct{ network, address string }
 
 func (s *wukongScope) late() []lateAddress {
-	if !s.request.Foreign || s.vmi == nil || s.vmi.IsFinal() || render.GuestSecret(s.vmi.Spec.Volumes) != render.StableSecretName(s.wukong.Name) {
+	if !s.readsSecret() {
 		return nil
 	}
 	var out []lateAddress

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -35,7 +36,7 @@ func (s *wukongScope) pendingRestart() []string {
 	}
 	var out []string
 	if s.request.Foreign {
-		out = s.lateLines()
+		out = s.foreignLines()
 	} else if template := s.template(); template != nil {
 		out = render.Pending(template, s.vmi)
 	}
@@ -58,13 +59,25 @@ func (s *wukongScope) template() *kubevirtv1.VirtualMachineInstanceTemplateSpec 
 	return nil
 }
 
-func (s *wukongScope) lateLines() []string {
-	late := s.late()
-	var out []string
-	for _, l := range late[:min(len(late), render.MaxPending)] {
-		out = append(out, fmt.Sprintf("network %s: address %s came into Secret %s after the machine was started", l.network, l.address, render.StableSecretName(s.wukong.Name)))
+// foreignLines says that somebody else's machine began before its Secret got what it has now.
+func (s *wukongScope) foreignLines() []string {
+	st := &s.wukong.Status
+	if !s.readsSecret() || st.NetworkDataSince == nil || !st.NetworkDataSince.After(s.vmi.CreationTimestamp.Time) {
+		return nil
+	}
+	out := []string{fmt.Sprintf("network data: Secret %s has other content since %s, and the machine was started at %s", st.NetworkDataSecret,
+		st.NetworkDataSince.UTC().Format(time.RFC3339), s.vmi.CreationTimestamp.UTC().Format(time.RFC3339))}
+	for _, l := range s.late() {
+		if len(out) < render.MaxPending {
+			out = append(out, fmt.Sprintf("network %s: address %s is new", l.network, l.address))
+		}
 	}
 	return out
+}
+
+// readsSecret says whether an instance of somebody else's machine was told by the Secret that is written for it.
+func (s *wukongScope) readsSecret() bool {
+	return s.request.Foreign && s.vmi != nil && !s.vmi.IsFinal() && render.GuestSecret(s.vmi.Spec.Volumes) == render.StableSecretName(s.wukong.Name)
 }
 
 // setVirtualMachineReady answers: does the machine run? A machine that is stopped on purpose is no fault of the network.

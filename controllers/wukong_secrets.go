@@ -53,7 +53,7 @@ func (r *WukongReconciler) writeStableSecret(ctx context.Context, s *wukongScope
 		return nil
 	}
 	if err == nil {
-		s.delivered.secret = secret.Name
+		s.delivered.secret, s.delivered.rewritten = secret.Name, &metav1.Time{Time: r.Config.Clock.Now()}
 	}
 	return err
 }

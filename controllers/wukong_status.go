@@ -40,6 +40,9 @@ func conclude(s *wukongScope) {
 	if s.delivered.done || s.delivered.secret != "" {
 		st.NetworkDataSecret = s.delivered.secret
 	}
+	if s.delivered.rewritten != nil {
+		st.NetworkDataSince = s.delivered.rewritten
+	}
 	st.FormerSecrets = s.formerSecrets()
 	st.PendingRestart = s.pendingRestart()
 	guest := noteGuest(s)
