@@ -58,7 +58,7 @@ e2e: controlplane judges ## Run revisions and guests on a real kernel: nmstatect
 e2e-guest: ## Boot a Debian guest on QEMU with what is rendered, and again with another address (root)
 	@$(FETCH) nmstatectl qemu guestimage
 	@mkdir -p bin
-	WUKONG_GUEST_BOOT=1 $(GO) test -timeout 25m -count=1 -v -artifacts -outputdir bin -run 'TestAGuest' ./e2e/guestboot
+	WUKONG_GUEST_BOOT=1 $(GO) test -timeout 60m -count=1 -v -artifacts -outputdir bin -run 'TestAGuest' ./e2e/guestboot
 
 .PHONY: lint
 lint: ## Check format, code and import directions
