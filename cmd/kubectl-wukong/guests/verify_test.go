@@ -118,10 +118,10 @@ func TestVerify(t *testing.T) {
 			before: foreign, after: func(f *Facts) {
 				f.Instance.CreationTimestamp = metav1.NewTime(noon)
 				f.Wukong.Status.Networks[0].Addresses[0].Since = &metav1.Time{Time: noon.Add(time.Hour)}
-				f.Wukong.Status.PendingRestart = []string{"network lan: address 192.0.2.10/24 came into Secret web-net after the machine was started"}
+				f.Wukong.Status.PendingRestart = []string{"network data: Secret web-net has other content since 2026-01-31T13:00:00Z, and the machine was started at 2026-01-31T12:00:00Z", "network lan: address 192.0.2.10/24 is new"}
 				reports(f, "192.0.2.9", "2001:db8::10")
 			},
-			reason: v1alpha1.ReasonRestartRequired, says: "an older content of Secret web-net: network lan: address 192.0.2.10/24 came into",
+			reason: v1alpha1.ReasonRestartRequired, says: "waits for a restart: network lan: address 192.0.2.10/24 is new",
 			rows: []string{"192.0.2.10/24 Yes No No RestartRequired", v6, "192.0.2.9 No No Yes Unexpected"}},
 		"somebody else's machine waited for its Secret": {
 			before: foreign, after: func(f *Facts) {
