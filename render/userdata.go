@@ -1,7 +1,5 @@
 package render
 
-import "sigs.k8s.io/yaml"
-
 type cloudConfig struct {
 	Updates updates    `json:"updates"`
 	User    *cloudUser `json:"user,omitempty"`
@@ -45,7 +43,7 @@ func UserData(user *User) (string, error) {
 			out.SSHAuth = &yes
 		}
 	}
-	text, err := yaml.Marshal(out)
+	text, err := yamlOf(out)
 	return "#cloud-config\n" + string(text), err
 }
 
