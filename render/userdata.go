@@ -1,5 +1,7 @@
 package render
 
+import "sync"
+
 type cloudConfig struct {
 	Updates updates    `json:"updates"`
 	User    *cloudUser `json:"user,omitempty"`
@@ -35,6 +37,16 @@ const (
 // UserData gives the cloud-config of a guest. It always asks cloud-init to apply network data at each boot, and from the
 // first one on: asked later, cloud-init ignores changed network data of the same instance.
 func UserData(user *User) (string, error) {
+	if user == nil {
+		return withoutUser()
+	}
+	return userData(user)
+}
+
+// withoutUser is the same for every guest that nothing is said about.
+var withoutUser = sync.OnceValues(func() (string, error) { return userData(nil) })
+
+func userData(user *User) (string, error) {
 	out := cloudConfig{Updates: updates{Network: updatesWhen{When: []string{"boot"}}}}
 	if user != nil {
 		out.User = cloudUserOf(user)
