@@ -55,6 +55,8 @@ type Output struct {
 type GuestNetplan struct {
 	Namespace, Wukong, VirtualMachine string
 	Text                              string
+	// Interfaces are those that Text configures.
+	Interfaces []NIC
 }
 
 // PlannedLease is an address that would be leased.
@@ -278,7 +280,7 @@ func (p *planner) guest(w *planned, objects Objects) {
 	}
 	if text != "" {
 		p.out.Netplans = append(p.out.Netplans, GuestNetplan{Namespace: w.object.Namespace, Wukong: w.object.Name,
-			VirtualMachine: w.request.VirtualMachine, Text: text})
+			VirtualMachine: w.request.VirtualMachine, Text: text, Interfaces: nics})
 	}
 	for _, n := range nics {
 		for _, a := range n.Addresses {
