@@ -108,6 +108,7 @@ func Plan(in Input) (Output, []Finding) {
 	p.pools = NewPools(p.catalog, p.in.AddressPools)
 	p.reportPools()
 	p.parse()
+	p.volumes()
 	p.resolve()
 	p.settle()
 	for _, w := range p.wukongs {
