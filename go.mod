@@ -10,6 +10,7 @@ require (
 	github.com/nmstate/kubernetes-nmstate/api v0.0.0-20240605150941-df565dd7bf35 // nmstate: the types of policies
 	github.com/rogpeppe/go-internal v1.16.0 // tests: the command line as a user sees it (testscript)
 	github.com/spf13/cobra v1.10.2 // the command line, as kubectl has it
+	go.yaml.in/yaml/v2 v2.4.4 // YAML as Kubernetes writes it, without its detour through JSON
 	go.yaml.in/yaml/v3 v3.0.6 // positions of fields in manifests, for findings
 	go4.org/netipx v0.0.0-20231129151722-fdeea329fbba // ranges of addresses
 	golang.org/x/mod v0.37.0 // module versions, for the cache of real parts
@@ -82,7 +83,6 @@ require (
 	go.opentelemetry.io/otel/trace v1.44.0 // indirect
 	go.uber.org/multierr v1.11.0 // indirect
 	go.uber.org/zap v1.27.1 // indirect
-	go.yaml.in/yaml/v2 v2.4.4 // indirect
 	golang.org/x/exp v0.0.0-20260410095643-746e56fc9e2f // indirect
 	golang.org/x/net v0.57.0 // indirect
 	golang.org/x/oauth2 v0.36.0 // indirect

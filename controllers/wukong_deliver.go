@@ -191,6 +191,13 @@ func (r *WukongReconciler) writeMachine(ctx context.Context, s *wukongScope) err
 	case s.vm != nil && s.vm.Annotations[v1alpha1.RequestAnnotation] == s.objects.RequestHash:
 		return nil
 	}
+	if taken, err := r.volumeTaken(ctx, s); taken != nil || err != nil {
+		if taken != nil {
+			s.delivered.stop(Stalled, taken.Reason, "%s: %s", taken.Path, taken.Message)
+			s.again(r.Config.RetryAfter) // nothing tells when the other one gives it up
+		}
+		return err
+	}
 	vm := want.DeepCopy()
 	own(s, vm)
 	keepPlugged(vm, s.vm)

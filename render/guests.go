@@ -3,6 +3,7 @@ package render
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
 )
@@ -90,6 +91,10 @@ func (g *guests) dns(n *NIC) {
 	if len(n.DNS) > sysconfigServers {
 		g.notice(n.Path+".ipConfig.dnsServers", "guests of the RHEL family use the first %d of %d DNS servers", sysconfigServers, len(n.DNS))
 	}
+	if i := slices.IndexFunc(n.DNS, func(server netip.Addr) bool { return !n.speaks(server) }); i >= 0 {
+		g.notice(n.Path+".ipConfig.dnsServers", "the network has no address of the family of %s: cloud-init leaves such DNS servers out where it renders "+
+			"with NetworkManager (Fedora, newer RHEL)", n.DNS[i])
+	}
 	if len(n.Search) == 0 {
 		return
 	}
@@ -125,4 +130,12 @@ func (g *guests) sourceRouting(n *NIC) {
 	}
 	g.notice(at, "only guests that render their network with netplan (Debian, Ubuntu) do it: cloud-init's other renderers "+
 		"leave the policy out, and the guest answers by its main routing table")
+}
+
+// speaks says whether the interface has an address of the family of another one, as far as is known beforehand.
+func (n *NIC) speaks(a netip.Addr) bool {
+	if n.DHCP {
+		return a.Is4()
+	}
+	return n.has(func(own netip.Addr) bool { return own.Is4() == a.Is4() })
 }

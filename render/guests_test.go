@@ -38,7 +38,7 @@ func TestWhatOnlySomeGuestsCanFollowIsTold(t *testing.T) {
 		want []string
 	}{
 		"every guest can have one address and a gateway":      {nil, nil},
-		"every guest can have three servers and a domain":     {both(servers("192.0.2.53", "192.0.2.54", "2001:db8::53"), search("example.com")), nil},
+		"every guest can have three servers and a domain":     {both(servers("192.0.2.53", "192.0.2.54", "192.0.2.55"), search("example.com")), nil},
 		"every guest can have a route by a neighbour":         {route(v1alpha1.Route{To: "10.0.0.0/8", Via: "192.0.2.2", OnLink: true}), nil},
 		"every guest has a link-local address for a gateway":  {both(address("2001:db8::5/64"), route(v1alpha1.Route{To: "2001:db8:9::/48", Via: "fe80::1", OnLink: true})), nil},
 		"a default route that leaves every subnet":            {both(gateway(""), route(v1alpha1.Route{To: "0.0.0.0/0", Via: "203.0.113.1", OnLink: true})), []string{on + ".routes[0] on-link"}},
@@ -57,6 +57,11 @@ func TestWhatOnlySomeGuestsCanFollowIsTold(t *testing.T) {
 			[]string{"spec.networks[1].ipConfig.searchDomains 7 search domains"}},
 		"six search domains, of which two networks repeat some": {both(gateway(""), servers("192.0.2.53"), search("a", "b", "c", "d"), more(v1alpha1.WukongNetwork{Name: "b", IPConfig: &v1alpha1.IPConfig{
 			Mode: v1alpha1.IPModeDHCP, DNSServers: []v1alpha1.Address{"192.0.2.53"}, SearchDomains: []v1alpha1.DomainName{"d", "e", "f"}}})), nil},
+		"a DNS server of a family that the network does not have": {servers("192.0.2.53", "2001:db8::53"), []string{on + ".dnsServers the family of 2001:db8::53"}},
+		"a DNS server of either family for both families":         {both(gateway(""), also("2001:db8::10/64", ""), servers("192.0.2.53", "2001:db8::53")), nil},
+		"a DNS server of IPv6 beside DHCP": {ip(func(c *v1alpha1.IPConfig) {
+			*c = v1alpha1.IPConfig{Mode: v1alpha1.IPModeDHCP, DNSServers: []v1alpha1.Address{"2001:db8::53"}}
+		}), []string{on + ".dnsServers NetworkManager"}},
 		"search domains without a server": {search("example.com"), []string{on + ".searchDomains no DNS server"}},
 	}
 	for name, c := range cases {

@@ -5,8 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"sigs.k8s.io/yaml"
-
+	goyaml "go.yaml.in/yaml/v2"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
@@ -19,19 +18,16 @@ func Manifest(object any) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Numbers stay as they are written.
-	decoder := json.NewDecoder(bytes.NewReader(raw))
-	decoder.UseNumber()
-	var out map[string]any
-	if err := decoder.Decode(&out); err != nil {
-		return nil, fmt.Errorf("%T is not an object: %w", object, err)
-	}
-	delete(out, "status")
-	raw, err = json.Marshal(out)
+	plain, err := plainOf(raw)
 	if err != nil {
 		return nil, err
 	}
-	return yaml.JSONToYAML(raw)
+	out, ok := plain.(map[string]any)
+	if !ok {
+		return nil, fmt.Errorf("%T is not an object", object)
+	}
+	delete(out, "status")
+	return goyaml.Marshal(out)
 }
 
 // Objects gives all objects in the order of Manifests: policies, attachments, Secrets, machines.

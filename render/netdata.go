@@ -4,8 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-
-	"sigs.k8s.io/yaml"
+	"strings"
 )
 
 // The types below are the part of cloud-init's network config version 2, which is netplan's, that is written. What they leave
@@ -65,23 +64,23 @@ func NetworkData(nics []NIC) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	out, err := yaml.Marshal(c)
+	out, err := yamlOf(c)
 	return string(out), err
 }
 
 // Netplan gives the same configuration as a complete netplan file.
 func Netplan(nics []NIC) (string, error) {
-	if len(nics) == 0 {
-		return "", nil
+	text, err := NetworkData(nics)
+	return netplanOf(text), err
+}
+
+// netplanOf puts network data below the key that netplan wants. No text in it has a line break, so lines may be indented.
+func netplanOf(networkData string) string {
+	if networkData == "" {
+		return ""
 	}
-	c, err := config(nics)
-	if err != nil {
-		return "", err
-	}
-	out, err := yaml.Marshal(struct {
-		Network netConfig `json:"network"`
-	}{c})
-	return string(out), err
+	lines := strings.TrimSuffix(networkData, "\n")
+	return "network:\n  " + strings.ReplaceAll(lines, "\n", "\n  ") + "\n"
 }
 
 func config(nics []NIC) (netConfig, error) {

@@ -134,16 +134,35 @@ func (n Network) defaults() []defaultRoute {
 // oneDefaultPerFamily refuses two default routes of one family on one interface: renderers in guests keep one of them, and
 // not all the same.
 func (p *parser) oneDefaultPerFamily(path *field.Path, n *Network) {
-	var first [2]string
+	second := func(d defaultRoute, first string) {
+		p.invalid(path, d.via.String(), fmt.Sprintf("%s gives a second default route of its family, after %s: an interface has one, so remove either", d.path, first))
+	}
+	var first, written [2]string
 	for _, d := range n.defaults() {
-		family := 0
-		if d.via.Is6() {
-			family = 1
-		}
+		family := familyIndex(d.via)
 		if first[family] != "" {
-			p.invalid(path, d.via.String(), fmt.Sprintf("%s gives a second default route of its family, after %s: an interface has one, so remove either", d.path, first[family]))
+			second(d, first[family])
 			return
 		}
 		first[family] = d.path
 	}
+	for _, r := range n.Routes {
+		if r.To.Bits() != 0 {
+			continue
+		}
+		family := familyIndex(r.Via)
+		if written[family] != "" {
+			second(defaultRoute{via: r.Via, path: r.Path}, written[family])
+			return
+		}
+		written[family] = r.Path
+	}
+}
+
+// familyIndex is 0 for IPv4 and 1 for IPv6.
+func familyIndex(a netip.Addr) int {
+	if a.Is4() {
+		return 0
+	}
+	return 1
 }

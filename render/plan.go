@@ -108,6 +108,7 @@ func Plan(in Input) (Output, []Finding) {
 	p.pools = NewPools(p.catalog, p.in.AddressPools)
 	p.reportPools()
 	p.parse()
+	p.volumes()
 	p.resolve()
 	p.settle()
 	for _, w := range p.wukongs {
@@ -267,12 +268,13 @@ func (p *planner) render(w *planned) {
 			p.find(w.object, SeverityNote, Problem{Reason: v1alpha1.ReasonGuestDependent, Path: n.Field, Message: n.Message})
 		}
 	}
-	p.guest(w, objects.Delivered)
+	p.guest(w, objects)
 }
 
 // guest gives the netplan file and the leases of one Wukong.
-func (p *planner) guest(w *planned, nics []NIC) {
-	text, err := Netplan(nics)
+func (p *planner) guest(w *planned, objects Objects) {
+	nics := objects.Delivered
+	text, err := objects.netplan()
 	if err != nil {
 		p.find(w.object, SeverityError, Problem{Reason: v1alpha1.ReasonInvalidSpec, Message: err.Error()})
 		return

@@ -163,6 +163,8 @@ func TestParseWukongRefusesWhatCannotWork(t *testing.T) {
 			w.Spec.Networks = append(w.Spec.Networks, static("b", "198.51.100.5/24", ""))
 			w.Spec.Networks[1].IPConfig.Routes = []v1alpha1.Route{{To: "10.0.0.0/8", Via: "198.51.100.1"}}
 		}), "spec.networks[1].ipConfig.routes[0].to", "spec.networks[0].ipConfig.routes[0].to"},
+		"one next hop is the default route once": {both(route(v1alpha1.Route{To: "0.0.0.0/0", Via: "192.0.2.1"}), route(v1alpha1.Route{To: "0.0.0.0/0", Via: "192.0.2.1", Metric: number(5)})),
+			at + ".ipConfig", "routes[1] gives a second default route"},
 		"two default routes of one metric": {both(route(v1alpha1.Route{To: "0.0.0.0/0", Via: "192.0.2.1", Metric: number(5)}), func(w *v1alpha1.Wukong) {
 			w.Spec.Networks = append(w.Spec.Networks, static("b", "198.51.100.5/24", ""))
 			w.Spec.Networks[1].IPConfig.Routes = []v1alpha1.Route{{To: "0.0.0.0/0", Via: "198.51.100.1", Metric: number(5)}}

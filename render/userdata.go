@@ -1,6 +1,6 @@
 package render
 
-import "sigs.k8s.io/yaml"
+import "sync"
 
 type cloudConfig struct {
 	Updates updates    `json:"updates"`
@@ -37,6 +37,16 @@ const (
 // UserData gives the cloud-config of a guest. It always asks cloud-init to apply network data at each boot, and from the
 // first one on: asked later, cloud-init ignores changed network data of the same instance.
 func UserData(user *User) (string, error) {
+	if user == nil {
+		return withoutUser()
+	}
+	return userData(user)
+}
+
+// withoutUser is the same for every guest that nothing is said about.
+var withoutUser = sync.OnceValues(func() (string, error) { return userData(nil) })
+
+func userData(user *User) (string, error) {
 	out := cloudConfig{Updates: updates{Network: updatesWhen{When: []string{"boot"}}}}
 	if user != nil {
 		out.User = cloudUserOf(user)
@@ -45,7 +55,7 @@ func UserData(user *User) (string, error) {
 			out.SSHAuth = &yes
 		}
 	}
-	text, err := yaml.Marshal(out)
+	text, err := yamlOf(out)
 	return "#cloud-config\n" + string(text), err
 }
 

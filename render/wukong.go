@@ -71,6 +71,14 @@ func Wukong(req *Request, choices []Choice, opts Options) (Objects, error) {
 	return out, nil
 }
 
+// netplan gives the netplan file of the guest, also where nothing is delivered.
+func (o Objects) netplan() (string, error) {
+	if o.Secret != nil {
+		return netplanOf(o.Secret.StringData[NetworkDataKey]), nil
+	}
+	return Netplan(o.Delivered)
+}
+
 // deliver decides the interfaces of a guest.
 func deliver(req *Request, choices []Choice, opts Options) ([]NIC, error) {
 	if len(choices) != len(req.Networks) {

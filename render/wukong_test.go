@@ -258,3 +258,15 @@ func TestPasswordsAreLockedUnlessThereIsOne(t *testing.T) {
 		})
 	}
 }
+
+func TestTwoInterfacesNeverHaveOneMACAddress(t *testing.T) {
+	derived := v1alpha1.MACAddress(render.MAC("", "team-a", "web", "b"))
+	request, errs := render.ParseWukong(wukong(both(network(func(n *v1alpha1.WukongNetwork) { n.MACAddress = &derived }), more(v1alpha1.WukongNetwork{Name: "b"}))))
+	if len(errs) > 0 {
+		t.Fatal(errs)
+	}
+	_, err := render.Wukong(request, []render.Choice{lanChoice, lanChoice}, render.Options{})
+	if err == nil || !strings.Contains(err.Error(), "spec.networks[0] and spec.networks[1] have one MAC address") {
+		t.Errorf("want both networks named, got %v", err)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	nadv1 "github.com/k8snetworkplumbingwg/network-attachment-definition-client/pkg/apis/k8s.cni.cncf.io/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -62,7 +63,8 @@ func ourKinds() []string {
 
 // into adds an object to a list of its type.
 func into[T any](list *[]T, object map[string]any) error {
-	decoded, err := decodeAs[T](object)
+	var decoded T
+	err := runtime.DefaultUnstructuredConverter.FromUnstructured(object, &decoded)
 	if err == nil {
 		*list = append(*list, decoded)
 	}
