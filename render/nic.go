@@ -19,12 +19,16 @@ type NIC struct {
 // Metrics are the metrics of the default routes of one interface, by family.
 type Metrics struct{ IPv4, IPv6 int }
 
-// metricStep is the distance between the default routes of two interfaces.
-const metricStep = 100
+// Metrics of default routes. Guests give a route without one 100 (NetworkManager), 1024 (the kernel, IPv6) or 0 (the kernel,
+// IPv4): below belowPlain it is preferred to one without, and from abovePlain on it is not.
+const (
+	metricStep = 100
+	belowPlain = 10
+	abovePlain = 2000
+)
 
 // setMetrics ranks default routes where two interfaces have one of a family: primary networks first, then in the order of
-// the spec. Where only one has, no metric is given, because cloud-init's NetworkManager renderer fails on a metric for a
-// family that is not the first one of its interface (seen in cloud-init 25.1.4 to 26.2).
+// the spec. Where only one has, no metric is given.
 func setMetrics(nics []NIC) {
 	order := make([]*NIC, 0, len(nics))
 	for i := range nics {
@@ -39,8 +43,23 @@ func setMetrics(nics []NIC) {
 		}
 	}
 	if len(v6) > 1 {
-		for i, n := range v6 {
+		setMetrics6(v6)
+	}
+}
+
+// setMetrics6 ranks default routes for IPv6. The first interface with both families gets no metric, and those around it are
+// ranked against that: cloud-init's NetworkManager renderer fails on a metric for a family that is not the first one of its
+// interface (seen in cloud-init 25.1.4 to 26.2). With a second such interface nothing helps.
+func setMetrics6(nics []*NIC) {
+	plain := slices.IndexFunc(nics, func(n *NIC) bool { return n.has(netip.Addr.Is4) })
+	for i, n := range nics {
+		switch {
+		case plain < 0:
 			n.Metrics.IPv6 = (i + 1) * metricStep
+		case i < plain:
+			n.Metrics.IPv6 = belowPlain + i
+		case i > plain:
+			n.Metrics.IPv6 = abovePlain + (i-plain-1)*metricStep
 		}
 	}
 }
@@ -57,4 +76,9 @@ func (n *NIC) mayHaveDefault4() bool { return n.DHCP || n.hasDefault(netip.Addr.
 
 func (n *NIC) hasDefault(family func(netip.Addr) bool) bool {
 	return slices.ContainsFunc(n.defaults(), func(d defaultRoute) bool { return family(d.via) })
+}
+
+// has says whether the interface has an address of a family.
+func (n *NIC) has(family func(netip.Addr) bool) bool {
+	return slices.ContainsFunc(n.Addresses, func(a Address) bool { return family(a.Prefix.Addr()) })
 }

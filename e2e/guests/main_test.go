@@ -1,0 +1,133 @@
+package guests
+
+import (
+	"flag"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"sigs.k8s.io/yaml"
+
+	"novasphere.dev/wukong-network/e2e/parts"
+)
+
+var update = flag.Bool("update", false, "write the files of testdata that hold what cloud-init wrote")
+
+// goldenCases are the golden files of package render.
+const goldenCases = "../../render/testdata"
+
+func documentsForTest(t *testing.T) []Document {
+	t.Helper()
+	documents, err := Documents(goldenCases)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return documents
+}
+
+// verdict is what one version of cloud-init says to one question about one document.
+type verdict struct {
+	Version  string // the first two numbers, such as 25.1
+	Ask      parts.Ask
+	Document Document
+	parts.Answer
+}
+
+// verdicts are those of all versions on all documents, the oldest version first; cloud-init is asked once for all tests.
+func verdicts(t *testing.T) []verdict {
+	t.Helper()
+	judges, documents := parts.CloudInitsForTest(t), documentsForTest(t)
+	allVerdicts.Do(func() { allVerdicts.got = judge(t, judges, documents) })
+	if allVerdicts.got == nil {
+		t.Fatal("cloud-init did not answer, see the first test that asked")
+	}
+	return allVerdicts.got
+}
+
+var allVerdicts struct {
+	sync.Once
+	got []verdict
+}
+
+func judge(t *testing.T, judges []*parts.CloudInit, documents []Document) []verdict {
+	t.Helper()
+	var out []verdict
+	for _, c := range judges {
+		var questions []parts.Question
+		first := len(out)
+		for _, ask := range append([]parts.Ask{parts.AskUserData, parts.AskNetworkData, parts.AskNetworkDataOfNetplan}, parts.Renderers...) {
+			for _, d := range documents {
+				text := d.NetworkData
+				if ask == parts.AskUserData {
+					text = d.UserData
+				}
+				if len(text) > 0 && c.Knows(ask) {
+					questions = append(questions, parts.Question{Ask: ask, Document: text})
+					out = append(out, verdict{Version: majorMinor(c.Version), Ask: ask, Document: d})
+				}
+			}
+		}
+		answers, err := c.Judge(t.Context(), questions)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, a := range answers {
+			out[first+i].Answer = a
+		}
+	}
+	return out
+}
+
+func majorMinor(version string) string {
+	return strings.Join(strings.SplitN(version+"..", ".", 3)[:2], ".")
+}
+
+// limit is an entry of testdata/cannot.yaml: something that versions of cloud-init are unable to do.
+type limit struct {
+	// CloudInit are the versions, by their first two numbers.
+	CloudInit []string `json:"cloudInit"`
+	// Asked are the ways of networking, or the checks.
+	Asked []parts.Ask `json:"asked"`
+	// Refuses is part of the words of a refusal.
+	Refuses string `json:"refuses,omitempty"`
+	// Fact is the kind of facts that are lost, or changed.
+	Fact Kind `json:"fact,omitempty"`
+	// Containing narrows that to facts whose value contains one of these. Without it, all of the kind are.
+	Containing []string `json:"containing,omitempty"`
+	// Documents narrows it to these, by name. Without it, all that say such a fact are.
+	Documents []string `json:"documents,omitempty"`
+	// Why is the reason, for people.
+	Why string `json:"why"`
+}
+
+func limits(t *testing.T) []limit {
+	t.Helper()
+	text, err := os.ReadFile("testdata/cannot.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []limit
+	if err := yaml.UnmarshalStrict(text, &out); err != nil {
+		t.Fatal(err)
+	}
+	for i, l := range out {
+		if (l.Refuses == "") == (l.Fact == "") || l.Why == "" || len(l.CloudInit) == 0 || len(l.Asked) == 0 || l.Refuses != "" && l.Documents == nil {
+			t.Fatalf("testdata/cannot.yaml, entry %d: needs cloudInit, asked, why, and either a fact or a refusal with its documents: %+v", i+1, l)
+		}
+	}
+	return out
+}
+
+// about tells whether the entry is about a version and what it was asked.
+func (l limit) about(v verdict) bool {
+	return slices.Contains(l.CloudInit, v.Version) && slices.Contains(l.Asked, v.Ask) &&
+		(l.Documents == nil || slices.Contains(l.Documents, v.Document.Name))
+}
+
+// covers tells whether the entry is about a fact.
+func (l limit) covers(f Fact) bool {
+	return l.Fact == f.Kind && (l.Containing == nil ||
+		slices.ContainsFunc(l.Containing, func(part string) bool { return strings.Contains(f.Value, part) }))
+}
