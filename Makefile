@@ -50,15 +50,15 @@ rollout: controlplane ## Roll a network out over 5,000 nodes, and count what is 
 	WUKONG_ROLLOUT_NODES=$(NODES) $(GO) test -timeout 40m -count=1 -v -run 'TestRolloutOverManyNodes' ./e2e/rollouts
 
 .PHONY: e2e
-e2e: controlplane judges ## Run revisions on real kernels: network namespaces, bridges, nmstatectl (root)
-	$(GO) test -timeout 5m -count=1 -v ./e2e/kernel
+e2e: controlplane judges ## Run revisions and guests on a real kernel: nmstatectl, cloud-init, systemd-networkd (root)
+	$(GO) test -timeout 10m -count=1 -v ./e2e/kernel
 
 # Not among what CI runs: it takes minutes of an emulated processor. docs/guest-boot.md is the record of a run.
 .PHONY: e2e-guest
 e2e-guest: ## Boot a Debian guest on QEMU with what is rendered, and again with another address (root)
 	@$(FETCH) nmstatectl qemu guestimage
 	@mkdir -p bin
-	WUKONG_GUEST_BOOT=1 $(GO) test -timeout 25m -count=1 -v -artifacts -outputdir bin -run 'TestAGuest' ./e2e/guestboot
+	WUKONG_GUEST_BOOT=1 $(GO) test -timeout 60m -count=1 -v -artifacts -outputdir bin -run 'TestAGuest' ./e2e/guestboot
 
 .PHONY: lint
 lint: ## Check format, code and import directions

@@ -9,6 +9,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	kubevirtv1 "kubevirt.io/api/core/v1"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/render"
@@ -103,15 +104,33 @@ func (s *wukongScope) late() []lateAddress {
 	if !s.readsSecret() {
 		return nil
 	}
+	read, started := secretRead(s.vmi)
+	if !started {
+		return nil
+	}
 	var out []lateAddress
 	for _, n := range s.wukong.Status.Networks {
 		for _, a := range n.Addresses {
-			if a.Since != nil && a.Since.After(s.vmi.CreationTimestamp.Time) {
+			if a.Since != nil && a.Since.After(read) {
 				out = append(out, lateAddress{network: n.Name, address: a.Address})
 			}
 		}
 	}
 	return out
+}
+
+// clockSlack is allowed between times that two programs wrote, in whole seconds.
+const clockSlack = time.Second
+
+// secretRead says when an instance had read its Secret at the latest, which is when its pod started: a pod waits for a Secret that
+// is not there yet. Where nothing tells when that was, it is as old as the instance.
+func secretRead(vmi *kubevirtv1.VirtualMachineInstance) (at time.Time, started bool) {
+	for _, t := range vmi.Status.PhaseTransitionTimestamps {
+		if t.Phase == kubevirtv1.Scheduled {
+			return t.PhaseTransitionTimestamp.Add(clockSlack), true
+		}
+	}
+	return vmi.CreationTimestamp.Time, vmi.Status.Phase == kubevirtv1.Scheduled || vmi.Status.Phase == kubevirtv1.Running
 }
 
 // maxObserved bounds the addresses that a status repeats, per network.

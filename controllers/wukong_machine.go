@@ -62,7 +62,11 @@ func (s *wukongScope) template() *kubevirtv1.VirtualMachineInstanceTemplateSpec 
 // foreignLines says that somebody else's machine began before its Secret got what it has now.
 func (s *wukongScope) foreignLines() []string {
 	st := &s.wukong.Status
-	if !s.readsSecret() || st.NetworkDataSince == nil || !st.NetworkDataSince.After(s.vmi.CreationTimestamp.Time) {
+	if !s.readsSecret() || st.NetworkDataSince == nil {
+		return nil
+	}
+	read, started := secretRead(s.vmi)
+	if !started || !st.NetworkDataSince.After(read) {
 		return nil
 	}
 	out := []string{fmt.Sprintf("network data: Secret %s has other content since %s, and the machine was started at %s", st.NetworkDataSecret,

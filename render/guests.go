@@ -20,12 +20,10 @@ const (
 // out. Each statement was seen in cloud-init 22.4.2 or 25.1.4.
 func GuestDependent(nics []NIC) []v1alpha1.FieldNotice {
 	var g guests
-	search := 0
 	for i := range nics {
 		n := &nics[i]
 		g.defaults(n)
-		g.dns(n, search)
-		search += len(n.Search)
+		g.dns(n)
 		g.routes(n)
 		g.sourceRouting(n)
 	}
@@ -34,8 +32,10 @@ func GuestDependent(nics []NIC) []v1alpha1.FieldNotice {
 
 // guests gathers what depends on the guest. What depends on the version of cloud-init alone is told once for a guest.
 type guests struct {
-	out  []v1alpha1.FieldNotice
-	told struct{ metric, dhcpMetric, default6 bool }
+	out []v1alpha1.FieldNotice
+	// search are the search domains of the interfaces so far.
+	search []string
+	told   struct{ metric, dhcpMetric, default6 bool }
 }
 
 func (g *guests) notice(path, format string, args ...any) {
@@ -85,18 +85,17 @@ func (g *guests) onLink(path string, via netip.Addr) {
 		"cloud-init's other renderers leave on-link out, and the route is dropped", via)
 }
 
-// dns tells of DNS servers and search domains that do not fit everywhere. before is the number of search domains of the
-// interfaces before this one.
-func (g *guests) dns(n *NIC, before int) {
+// dns tells of DNS servers and search domains that do not fit everywhere.
+func (g *guests) dns(n *NIC) {
 	if len(n.DNS) > sysconfigServers {
 		g.notice(n.Path+".ipConfig.dnsServers", "guests of the RHEL family use the first %d of %d DNS servers", sysconfigServers, len(n.DNS))
 	}
 	if len(n.Search) == 0 {
 		return
 	}
-	if total := before + len(n.Search); total > sysconfigSearch {
+	if g.search = union(g.search, n.Search); len(g.search) > sysconfigSearch {
 		g.notice(n.Path+".ipConfig.searchDomains", "the guest has %d search domains up to here: cloud-init fails on more than %d where it renders "+
-			"with sysconfig (RHEL family): remove some", total, sysconfigSearch)
+			"with sysconfig (RHEL family): remove some", len(g.search), sysconfigSearch)
 	}
 	if len(n.DNS) == 0 {
 		g.notice(n.Path+".ipConfig.searchDomains", "the network has no DNS server: cloud-init warns about search domains without one "+
@@ -115,9 +114,15 @@ func (g *guests) routes(n *NIC) {
 
 // sourceRouting tells of policy routing.
 func (g *guests) sourceRouting(n *NIC) {
-	if !n.SourceRouting || !n.Static() {
+	if !n.SourceRouting || len(n.routes()) == 0 && len(n.Shared) == 0 {
 		return
 	}
-	g.notice(n.Path+".ipConfig.sourceRouting", "only guests that render their network with netplan (Debian, Ubuntu) do it: cloud-init's other renderers "+
+	at := n.Path + ".ipConfig.sourceRouting"
+	if len(n.Shared) > 0 {
+		g.notice(at, "another network of the machine is on subnet %s, too, which takes a route without next hop: only guests that render their network "+
+			"with netplan (Debian, Ubuntu) do it, and cloud-init fails on it where it renders with sysconfig (RHEL family)", n.Shared[0])
+		return
+	}
+	g.notice(at, "only guests that render their network with netplan (Debian, Ubuntu) do it: cloud-init's other renderers "+
 		"leave the policy out, and the guest answers by its main routing table")
 }

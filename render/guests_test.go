@@ -52,11 +52,11 @@ func TestWhatOnlySomeGuestsCanFollowIsTold(t *testing.T) {
 			c.Routes = []v1alpha1.Route{{To: "::/0", Via: "2001:db8::1", Metric: number(300)}}
 		})), []string{on + ".additionalAddresses[0].address gets no network", on + ".additionalAddresses[0].address 23.1", on + ".additionalAddresses[0].address 24.4"}},
 		"four DNS servers": {servers("192.0.2.53", "192.0.2.54", "192.0.2.55", "192.0.2.56"), []string{on + ".dnsServers first 3 of 4"}},
-		"seven search domains, on two networks": {both(servers("192.0.2.53"), search("a", "b", "c", "d"), func(w *v1alpha1.Wukong) {
-			w.Spec.Networks = append(w.Spec.Networks, *w.Spec.Networks[0].DeepCopy())
-			w.Spec.Networks[1].Name, w.Spec.Networks[1].IPConfig.Mode, w.Spec.Networks[1].IPConfig.Address = "b", v1alpha1.IPModeDHCP, nil
-			w.Spec.Networks[0].IPConfig.Gateway, w.Spec.Networks[1].IPConfig.Gateway = nil, nil
-		}), []string{"spec.networks[1].ipConfig.searchDomains 8 search domains"}},
+		"seven search domains, on two networks": {both(gateway(""), servers("192.0.2.53"), search("a", "b", "c", "d"), more(v1alpha1.WukongNetwork{Name: "b", IPConfig: &v1alpha1.IPConfig{
+			Mode: v1alpha1.IPModeDHCP, DNSServers: []v1alpha1.Address{"192.0.2.53"}, SearchDomains: []v1alpha1.DomainName{"d", "e", "f", "g"}}})),
+			[]string{"spec.networks[1].ipConfig.searchDomains 7 search domains"}},
+		"six search domains, of which two networks repeat some": {both(gateway(""), servers("192.0.2.53"), search("a", "b", "c", "d"), more(v1alpha1.WukongNetwork{Name: "b", IPConfig: &v1alpha1.IPConfig{
+			Mode: v1alpha1.IPModeDHCP, DNSServers: []v1alpha1.Address{"192.0.2.53"}, SearchDomains: []v1alpha1.DomainName{"d", "e", "f"}}})), nil},
 		"search domains without a server": {search("example.com"), []string{on + ".searchDomains no DNS server"}},
 	}
 	for name, c := range cases {

@@ -14,6 +14,11 @@ type NIC struct {
 	Address string
 	// Metrics are the metrics of the default routes; 0 leaves them to the guest.
 	Metrics Metrics
+	// IgnoreRA: another interface has the default route for IPv6, so this one, which uses DHCP, does not listen to router
+	// advertisements.
+	IgnoreRA bool
+	// Shared are those of its subnets that another interface of the guest is on, too.
+	Shared []netip.Prefix
 }
 
 // Metrics are the metrics of the default routes of one interface, by family.
@@ -38,8 +43,9 @@ func setMetrics(nics []NIC) {
 	v4 := slices.DeleteFunc(slices.Clone(order), func(n *NIC) bool { return !n.mayHaveDefault4() })
 	v6 := slices.DeleteFunc(slices.Clone(order), func(n *NIC) bool { return !n.hasDefault(netip.Addr.Is6) })
 	if len(v4) > 1 {
+		given := givenMetrics(v4, netip.Addr.Is4)
 		for i, n := range v4 {
-			n.Metrics.IPv4 = (i + 1) * metricStep
+			n.Metrics.IPv4 = given.next((i + 1) * metricStep)
 		}
 	}
 	if len(v6) > 1 {
@@ -47,19 +53,57 @@ func setMetrics(nics []NIC) {
 	}
 }
 
+// metrics are those that default routes have.
+type metrics map[int]bool
+
+// givenMetrics are those that the spec gives to default routes of a family.
+func givenMetrics(nics []*NIC, family func(netip.Addr) bool) metrics {
+	out := metrics{}
+	for _, n := range nics {
+		for _, d := range n.defaults() {
+			if family(d.via) && d.metric != nil {
+				out[int(*d.metric)] = true
+			}
+		}
+	}
+	return out
+}
+
+// next takes the first metric from m on that no default route has.
+func (g metrics) next(m int) int {
+	for g[m] {
+		m++
+	}
+	g[m] = true
+	return m
+}
+
+// setIgnoreRA decides about IPv6 on interfaces that use DHCP. Router advertisements say whether there is DHCPv6, and give
+// addresses and a default route. Its metric is the kernel's, as that of a route without one is, and cannot be set in every
+// guest: where the Wukong names a gateway for IPv6, none that is advertised elsewhere may compete with it.
+func setIgnoreRA(nics []NIC) {
+	if !slices.ContainsFunc(nics, func(n NIC) bool { return n.hasDefault(netip.Addr.Is6) }) {
+		return
+	}
+	for i := range nics {
+		nics[i].IgnoreRA = nics[i].DHCP
+	}
+}
+
 // setMetrics6 ranks default routes for IPv6. The first interface with both families gets no metric, and those around it are
 // ranked against that: cloud-init's NetworkManager renderer fails on a metric for a family that is not the first one of its
 // interface (seen in cloud-init 25.1.4 to 26.2). With a second such interface nothing helps.
 func setMetrics6(nics []*NIC) {
+	given := givenMetrics(nics, netip.Addr.Is6)
 	plain := slices.IndexFunc(nics, func(n *NIC) bool { return n.has(netip.Addr.Is4) })
 	for i, n := range nics {
 		switch {
 		case plain < 0:
-			n.Metrics.IPv6 = (i + 1) * metricStep
+			n.Metrics.IPv6 = given.next((i + 1) * metricStep)
 		case i < plain:
-			n.Metrics.IPv6 = belowPlain + i
+			n.Metrics.IPv6 = given.next(belowPlain + i)
 		case i > plain:
-			n.Metrics.IPv6 = abovePlain + (i-plain-1)*metricStep
+			n.Metrics.IPv6 = given.next(abovePlain + (i-plain-1)*metricStep)
 		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/cmd/kubectl-wukong/guests"
+	"novasphere.dev/wukong-network/e2e/parts"
 	"novasphere.dev/wukong-network/render"
 )
 
@@ -74,6 +75,24 @@ func holdExamples(t *testing.T, page string, on func([]string) []string) {
 		if err := os.WriteFile(page, []byte(now), 0o644); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// TestNetplanAcceptsWhatTheGuestPageShows asks the real netplan generator.
+func TestNetplanAcceptsWhatTheGuestPageShows(t *testing.T) {
+	judge := parts.NetplanForTest(t)
+	count := 0
+	for _, example := range guestExample.FindAllStringSubmatch(read(t, guestPage), -1) {
+		if !strings.HasSuffix(example[1], "--netplan") {
+			continue
+		}
+		count++
+		if _, err := judge.Generate(t.Context(), []byte(example[2])); err != nil {
+			t.Errorf("%s: %v", example[1], err)
+		}
+	}
+	if count < 5 {
+		t.Errorf("%d documents were found", count)
 	}
 }
 

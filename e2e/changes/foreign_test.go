@@ -2,6 +2,7 @@ package changes
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
@@ -27,25 +28,7 @@ spec:
 
 func TestAMachineOfSomebodyElseIsServedAndNeverChanged(t *testing.T) {
 	r := newTrial(t)
-	r.apply(`
-apiVersion: kubevirt.io/v1
-kind: VirtualMachine
-metadata: {namespace: %s, name: theirs}
-spec:
-  runStrategy: Always
-  template:
-    spec:
-      domain:
-        cpu: {cores: 2}
-        devices:
-          autoattachPodInterface: false
-          disks: [{name: seed, disk: {bus: virtio}}]
-          interfaces: [{name: lan, bridge: {}, macAddress: "02:AA:00:00:00:40"}]
-        firmware: {uuid: 5d307ca9-b3ef-428c-8861-06e72d69f223}
-      networks: [{name: lan, multus: {networkName: wukong-lan}}]
-      nodeSelector: {network.vm.novasphere.dev/lan: "true"}
-      volumes: [{name: seed, cloudInitNoCloud: {networkDataSecretRef: {name: web-net}, secretRef: {name: web-net}}}]
-`, r.namespace)
+	r.theirs("theirs", "02:AA:00:00:00:40", "web-net")
 	key := types.NamespacedName{Namespace: r.namespace, Name: "theirs"}
 	r.serves("web", "theirs", "192.0.2.40/24")
 	r.inSync("web")
@@ -101,4 +84,27 @@ func TestAMachineOfSomebodyElseThatDoesNotExistYetIsWaitedFor(t *testing.T) {
 	r.serves("web", "later", "192.0.2.44/24")
 	r.is("web", v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonMachineNotFound)
 	r.leased("192.0.2.44", v1alpha1.LeaseAllocated)
+}
+
+func TestAMachineOfSomebodyElseThatWaitedForItsSecretNeedsNoRestart(t *testing.T) {
+	r := newTrial(t)
+	r.theirs("theirs", "02:AA:00:00:00:40", "web-net")
+	key := types.NamespacedName{Namespace: r.namespace, Name: "theirs"}
+	r.eventually(func() string {
+		for _, pod := range r.pods(key) {
+			for _, c := range pod.Status.ContainerStatuses {
+				// Times of objects have whole seconds.
+				if c.State.Waiting != nil && time.Since(r.instance(key).CreationTimestamp.Time) > 2*time.Second {
+					return ""
+				}
+			}
+		}
+		return "its pod does not wait for the Secret"
+	})
+	r.serves("web", "theirs", "192.0.2.46/24")
+	r.guestHas("theirs", "lan", "192.0.2.46/24")
+	r.inSync("web")
+	if left := r.wukong("web").Status.PendingRestart; len(left) > 0 {
+		t.Errorf("the guest has its address, and there waits %v", left)
+	}
 }

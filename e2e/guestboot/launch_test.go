@@ -27,7 +27,7 @@ func TestAMachineIsLaunchedWithWhatItsObjectsReferTo(t *testing.T) {
 	got, err := LaunchOf(o)
 	must(t, err)
 	want := Launch{Name: "web-vm", UUID: "a940ef56-7047-5ade-a05e-b03c13aebb6d", CPUs: 2, Memory: 1 << 30,
-		NICs:     []NIC{{MAC: "02:23:d9:2f:d8:0a", Bridge: "br-blue"}},
+		NICs:     []NIC{{MAC: "02:23:d9:2f:d8:0a", Bridge: "br-blue"}, {MAC: "02:e0:e2:15:c2:ba", Bridge: "br-green"}},
 		UserData: o.Secrets[0].StringData["userdata"], NetworkData: o.Secrets[0].StringData["networkdata"]}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)

@@ -114,7 +114,7 @@ func (m *Machine) Await(ctx context.Context, patience time.Duration, done func()
 		case <-ctx.Done():
 			return errors.Join(ctx.Err(), last)
 		case <-m.exited:
-			return fmt.Errorf("the machine has ended (%v): %w", m.outcome, last)
+			return errors.Join(errors.New("the machine has ended"), m.outcome, last)
 		case <-time.After(100 * time.Millisecond):
 		}
 		if time.Now().After(deadline) {

@@ -55,6 +55,24 @@ func Documents(dir string) ([]Document, error) {
 	return documents, nil
 }
 
+// ByHand reads network data that was written by hand, for what no golden case has: the files of a folder.
+func ByHand(dir string) ([]Document, error) {
+	paths, err := filepath.Glob(filepath.Join(dir, "*.yaml"))
+	if err != nil {
+		return nil, err
+	}
+	var documents []Document
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		name := filepath.Join(filepath.Base(dir), strings.TrimSuffix(filepath.Base(path), ".yaml"))
+		documents = append(documents, Document{Name: name, NetworkData: text})
+	}
+	return documents, nil
+}
+
 type secret struct {
 	Metadata struct {
 		Namespace string            `json:"namespace"`

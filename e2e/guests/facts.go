@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"sigs.k8s.io/yaml"
+	"go.yaml.in/yaml/v3"
 )
 
 // Kind is what a fact is about.
@@ -21,7 +21,7 @@ const (
 	Metric     Kind = "metric"      // 200 of 0.0.0.0/0 via 192.0.2.1
 	OnLink     Kind = "on-link"     // 0.0.0.0/0 via 192.0.2.1
 	TableRoute Kind = "table-route" // 0.0.0.0/0 via 192.0.2.1 in 102, or 192.0.2.0/24 direct in 102
-	Rule       Kind = "rule"        // from 192.0.2.10/32 look in 102, priority 102
+	Rule       Kind = "rule"        // from 192.0.2.10/32 to 192.0.2.0/24 look in 102, priority 102
 	DNS        Kind = "dns"         // 192.0.2.53
 	Search     Kind = "search"      // example.com
 	MTU        Kind = "mtu"         // 1400
@@ -135,44 +135,52 @@ func prefix(to, via string) string {
 type netplan struct {
 	Ethernets map[string]struct {
 		Match   struct{ MACAddress string }
-		SetName string `json:"set-name"`
+		SetName string        `yaml:"set-name"`
+		DHCP4O  dhcpOverrides `yaml:"dhcp4-overrides"`
+		DHCP6O  dhcpOverrides `yaml:"dhcp6-overrides"`
+		RA      *bool         `yaml:"accept-ra"`
 		DHCP4   bool
 		DHCP6   bool
-		DHCP4O  dhcpOverrides `json:"dhcp4-overrides"`
-		DHCP6O  dhcpOverrides `json:"dhcp6-overrides"`
-		RA      *bool         `json:"accept-ra"`
-		MTU     int
+		MTU     string
 		Routes  []struct {
-			To, Via string
-			Metric  *int
-			Table   *int
-			OnLink  bool `json:"on-link"`
+			To, Via, Metric, Table string
+			OnLink                 bool `yaml:"on-link"`
 		}
-		Rules []struct {
-			From            string
-			Table, Priority int
-		} `json:"routing-policy"`
+		Rules       []rule `yaml:"routing-policy"`
 		Addresses   []string
 		Nameservers struct{ Addresses, Search []string }
 	}
 }
 
 type dhcpOverrides struct {
-	Metric *int `json:"route-metric"`
+	Metric string `yaml:"route-metric"`
 }
 
-// ReadNetplan gives the facts of network data, version 2, or of a netplan file.
+type rule struct {
+	From, To, Table, Priority string
+}
+
+func (r rule) String() string {
+	what := "from " + r.From
+	if r.To != "" {
+		what += " to " + r.To
+	}
+	return fmt.Sprintf("%s look in %s, priority %s", what, r.Table, r.Priority)
+}
+
+// ReadNetplan gives the facts of network data, version 2, or of a netplan file. Values are read as netplan reads them: as the
+// text that is written, so that a domain on is no boolean.
 func ReadNetplan(text []byte) (Facts, error) {
 	var file struct {
 		Network *netplan
-		netplan
+		Plain   netplan `yaml:",inline"`
 	}
 	if err := yaml.Unmarshal(text, &file); err != nil {
 		return nil, err
 	}
 	n := file.Network
 	if n == nil {
-		n = &file.netplan
+		n = &file.Plain
 	}
 	var facts Facts
 	for id, e := range n.Ethernets {
@@ -181,19 +189,19 @@ func ReadNetplan(text []byte) (Facts, error) {
 		if e.RA != nil && !*e.RA {
 			facts.add(nic, NoRA, "")
 		}
-		if e.MTU != 0 {
-			facts.add(nic, MTU, fmt.Sprint(e.MTU))
+		if e.MTU != "" {
+			facts.add(nic, MTU, e.MTU)
 		}
 		facts.addEach(nic, Address, e.Addresses)
 		facts.addEach(nic, DNS, e.Nameservers.Addresses)
 		facts.addEach(nic, Search, e.Nameservers.Search)
-		facts.addDHCP(nic, "ipv4", e.DHCP4, number(e.DHCP4O.Metric))
-		facts.addDHCP(nic, "ipv6", e.DHCP6, number(e.DHCP6O.Metric))
+		facts.addDHCP(nic, "ipv4", e.DHCP4, e.DHCP4O.Metric)
+		facts.addDHCP(nic, "ipv6", e.DHCP6, e.DHCP6O.Metric)
 		for _, r := range e.Routes {
-			facts.addRoute(nic, route{r.To, r.Via, number(r.Metric), number(r.Table), r.OnLink})
+			facts.addRoute(nic, route{r.To, r.Via, r.Metric, r.Table, r.OnLink})
 		}
 		for _, r := range e.Rules {
-			facts.add(nic, Rule, rule(r.From, fmt.Sprint(r.Table), fmt.Sprint(r.Priority)))
+			facts.add(nic, Rule, r.String())
 		}
 	}
 	return facts.sorted(), nil
@@ -212,15 +220,4 @@ func (f *Facts) addDHCP(nic, family string, on bool, metric string) {
 	if on && metric != "" {
 		f.add(nic, DHCPMetric, metric+" of "+family)
 	}
-}
-
-func number(n *int) string {
-	if n == nil {
-		return ""
-	}
-	return fmt.Sprint(*n)
-}
-
-func rule(from, table, priority string) string {
-	return fmt.Sprintf("from %s look in %s, priority %s", from, table, priority)
 }

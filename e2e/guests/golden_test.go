@@ -100,7 +100,7 @@ func readGolden(t *testing.T) map[string]string {
 func writeGolden(t *testing.T, got map[string]string) {
 	t.Helper()
 	for _, path := range goldenPaths(t) {
-		if err := os.RemoveAll(filepath.Dir(filepath.Dir(path))); err != nil {
+		if err := os.RemoveAll(filepath.Dir(path)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -13,7 +13,7 @@ var (
 )
 
 // ReadKeyfiles gives the facts of NetworkManager's keyfiles, by path, as cloud-init writes them: the name of the NIC is in
-// the name of the connection. A connection without a section ipv6 listens to router advertisements.
+// the name of the connection. A connection without a method for IPv6 listens to router advertisements.
 func ReadKeyfiles(files map[string]string) Facts {
 	var facts Facts
 	for name, text := range files {
@@ -42,7 +42,7 @@ func (f *Facts) addKeyfileFamily(nic string, s section) {
 	common := s.value("route-metric")
 	method := s.value("method")
 	f.addDHCP(nic, s.name, method == "auto" || method == "dhcp", common)
-	if s.name == "ipv6" && method != "auto" {
+	if s.name == "ipv6" && method != "" && method != "auto" {
 		f.add(nic, NoRA, "")
 	}
 	f.addEach(nic, DNS, listed(s.value("dns")))

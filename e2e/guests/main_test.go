@@ -1,6 +1,7 @@
 package guests
 
 import (
+	"errors"
 	"flag"
 	"os"
 	"slices"
@@ -18,13 +19,23 @@ var update = flag.Bool("update", false, "write the files of testdata that hold w
 // goldenCases are the golden files of package render.
 const goldenCases = "../../render/testdata"
 
-func documentsForTest(t *testing.T) []Document {
+func goldenDocuments(t *testing.T) []Document {
 	t.Helper()
 	documents, err := Documents(goldenCases)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return documents
+}
+
+// documentsForTest are those of the golden cases, and those by hand.
+func documentsForTest(t *testing.T) []Document {
+	t.Helper()
+	byHand, err := ByHand("testdata/by-hand")
+	if err != nil || len(byHand) == 0 {
+		t.Fatalf("no documents by hand: %v", err)
+	}
+	return append(byHand, goldenDocuments(t)...)
 }
 
 // verdict is what one version of cloud-init says to one question about one document.
@@ -84,19 +95,21 @@ func majorMinor(version string) string {
 	return strings.Join(strings.SplitN(version+"..", ".", 3)[:2], ".")
 }
 
-// limit is an entry of testdata/cannot.yaml: something that versions of cloud-init are unable to do.
+// limit is an entry of testdata/cannot.yaml: something that versions of cloud-init are unable to do. It is about documents
+// that say a fact, or about those that are named.
 type limit struct {
 	// CloudInit are the versions, by their first two numbers.
 	CloudInit []string `json:"cloudInit"`
 	// Asked are the ways of networking, or the checks.
 	Asked []parts.Ask `json:"asked"`
-	// Refuses is part of the words of a refusal.
+	// Refuses is part of the words of a refusal, and Warns of a warning. With neither, the fact is lost, or changed.
 	Refuses string `json:"refuses,omitempty"`
-	// Fact is the kind of facts that are lost, or changed.
+	Warns   string `json:"warns,omitempty"`
+	// Fact is a kind of facts.
 	Fact Kind `json:"fact,omitempty"`
-	// Containing narrows that to facts whose value contains one of these. Without it, all of the kind are.
+	// Containing narrows that to facts whose value contains one of these.
 	Containing []string `json:"containing,omitempty"`
-	// Documents narrows it to these, by name. Without it, all that say such a fact are.
+	// Documents are names of documents.
 	Documents []string `json:"documents,omitempty"`
 	// Why is the reason, for people.
 	Why string `json:"why"`
@@ -113,14 +126,14 @@ func limits(t *testing.T) []limit {
 		t.Fatal(err)
 	}
 	for i, l := range out {
-		if (l.Refuses == "") == (l.Fact == "") || l.Why == "" || len(l.CloudInit) == 0 || len(l.Asked) == 0 || l.Refuses != "" && l.Documents == nil {
-			t.Fatalf("testdata/cannot.yaml, entry %d: needs cloudInit, asked, why, and either a fact or a refusal with its documents: %+v", i+1, l)
+		if l.Why == "" || l.Fact == "" && (l.Refuses+l.Warns == "" || l.Documents == nil) {
+			t.Fatalf("testdata/cannot.yaml, entry %d: needs why, and a fact, or a refusal or warning with its documents: %+v", i+1, l)
 		}
 	}
 	return out
 }
 
-// about tells whether the entry is about a version and what it was asked.
+// about tells whether the entry is about what a version was asked, and not about other documents.
 func (l limit) about(v verdict) bool {
 	return slices.Contains(l.CloudInit, v.Version) && slices.Contains(l.Asked, v.Ask) &&
 		(l.Documents == nil || slices.Contains(l.Documents, v.Document.Name))
@@ -130,4 +143,13 @@ func (l limit) about(v verdict) bool {
 func (l limit) covers(f Fact) bool {
 	return l.Fact == f.Kind && (l.Containing == nil ||
 		slices.ContainsFunc(l.Containing, func(part string) bool { return strings.Contains(f.Value, part) }))
+}
+
+// words tells whether a verdict is the refusal or the warning that the entry foresees.
+func (l limit) words(v verdict) bool {
+	refusal := new(parts.Refusal)
+	if errors.As(v.Err, &refusal) {
+		return l.Refuses != "" && strings.Contains(refusal.Reason, l.Refuses)
+	}
+	return l.Warns != "" && strings.Contains(v.Said, l.Warns)
 }

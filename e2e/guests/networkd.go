@@ -49,7 +49,7 @@ func (f *Facts) addNetworkdFile(in []section) {
 			f.addRoute(nic, route{s.value("Destination"), s.value("Gateway"), s.value("Metric"), s.value("Table"),
 				s.value("GatewayOnLink") == "true" || s.value("GatewayOnLink") == "yes"})
 		case "RoutingPolicyRule":
-			f.add(nic, Rule, rule(s.value("From"), s.value("Table"), s.value("Priority")))
+			f.add(nic, Rule, rule{s.value("From"), s.value("To"), s.value("Table"), s.value("Priority")}.String())
 		}
 	}
 }

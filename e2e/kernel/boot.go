@@ -18,15 +18,22 @@ import (
 // bootPatience bounds the wait for interfaces that are being configured.
 const bootPatience = time.Minute
 
-// Boot does what a Debian guest does for its network when it starts, in the order of systemd's units: netplan's generator,
-// cloud-init's local stage, systemd-networkd, cloud-init's network stage.
+// Boot does what a Debian guest does for its network when it starts, in the order of systemd and its units: a machine id,
+// netplan's generator, cloud-init's local stage, systemd-networkd, cloud-init's network stage.
 func (g *Guest) Boot(ctx context.Context) error {
-	for _, step := range []func(context.Context) error{g.generate, g.cloudInitLocal, g.startNetworkd, g.awaitNetwork, g.cloudInit} {
+	steps := []func(context.Context) error{g.identify, g.generate, g.cloudInitLocal, g.startNetworkd, g.awaitNetwork, g.cloudInit}
+	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// identify gives the system an id, unless it has one. Without it there is no DHCP client.
+func (g *Guest) identify(ctx context.Context) error {
+	_, err := g.Run(ctx, "systemd-machine-id-setup")
+	return err
 }
 
 // generate makes units for systemd-networkd of what an earlier boot left in /etc/netplan.

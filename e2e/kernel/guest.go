@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -83,11 +84,14 @@ func (g *Guest) PowerOff(ctx context.Context) error {
 	return errors.Join(failed, g.Namespace.Close())
 }
 
-// command is one to be run in the guest.
+// command is one to be run in the guest. It does not start once the guest is off.
 func (g *Guest) command(ctx context.Context, args ...string) *exec.Cmd {
 	inside := []string{"--target", strconv.Itoa(g.power.cmd.Process.Pid), "--mount", "--uts", "--ipc", "--net", "--pid", "--root", "--wd"}
 	cmd := exec.CommandContext(ctx, "nsenter", append(inside, args...)...)
 	cmd.Env = guestEnvironment
+	if g.power.ended() {
+		cmd.Err = os.ErrClosed
+	}
 	return cmd
 }
 

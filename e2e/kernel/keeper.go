@@ -60,33 +60,48 @@ func keep(namespaces uintptr, root string, command ...string) (*keeper, error) {
 
 // Close ends the process, and with it what only it keeps. More than once does no harm.
 func (k *keeper) Close() error {
-	if k == nil || k.cmd.ProcessState != nil {
+	if k.ended() {
 		return nil
 	}
 	return errors.Join(k.pipe.Close(), k.cmd.Wait())
 }
+
+func (k *keeper) ended() bool { return k == nil || k.cmd.ProcessState != nil }
 
 // namespace is how a command of this machine reaches one of the keeper's namespaces.
 func (k *keeper) namespace(kind string) string {
 	return fmt.Sprintf("/proc/%d/ns/%s", k.cmd.Process.Pid, kind)
 }
 
-// path is how this process reaches a file of the keeper's. It does not follow links to absolute names rightly.
-func (k *keeper) path(name string) string {
-	return filepath.Join(fmt.Sprintf("/proc/%d/root", k.cmd.Process.Pid), k.root, name)
+// within runs a function on the root of the keeper's file system, which no name and no link leads out of.
+func (k *keeper) within(do func(*os.Root) error) error {
+	if k.ended() {
+		return os.ErrClosed // its number may be another process's by now
+	}
+	root, err := os.OpenRoot(filepath.Join(fmt.Sprintf("/proc/%d/root", k.cmd.Process.Pid), k.root))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = root.Close() }()
+	return do(root)
 }
 
 // Read gives a file.
 func (k *keeper) Read(name string) (string, error) {
-	content, err := os.ReadFile(k.path(name))
+	var content []byte
+	err := k.within(func(root *os.Root) (err error) {
+		content, err = root.ReadFile(name)
+		return err
+	})
 	return string(content), err
 }
 
 // Write writes a file that its owner alone can read, and the folders that it lies in.
 func (k *keeper) Write(name, content string) error {
-	path := k.path(name)
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return err
-	}
-	return os.WriteFile(path, []byte(content), 0o600)
+	return k.within(func(root *os.Root) error {
+		if err := root.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			return err
+		}
+		return root.WriteFile(name, []byte(content), 0o600)
+	})
 }

@@ -13,24 +13,32 @@ import (
 
 // echoes are how a family asks for an echo and answers (RFC 792, RFC 4443).
 type echoes struct {
-	network, anywhere string
-	request, reply    byte
+	network        string
+	request, reply byte
 }
 
 var (
-	echoes4 = echoes{network: "ip4:icmp", anywhere: "0.0.0.0", request: 8, reply: 0}
-	echoes6 = echoes{network: "ip6:ipv6-icmp", anywhere: "::", request: 128, reply: 129}
+	echoes4 = echoes{network: "ip4:icmp", request: 8, reply: 0}
+	echoes6 = echoes{network: "ip6:ipv6-icmp", request: 128, reply: 129}
 )
 
 // Ping sends ICMP echo requests from the namespace to an address until one is answered, or says why not.
 func (n *Namespace) Ping(to netip.Addr, patience time.Duration) error {
+	if to.Is4() {
+		return n.PingFrom(netip.IPv4Unspecified(), to, patience)
+	}
+	return n.PingFrom(netip.IPv6Unspecified(), to, patience)
+}
+
+// PingFrom is Ping from one of several addresses of the namespace.
+func (n *Namespace) PingFrom(from, to netip.Addr, patience time.Duration) error {
 	how := echoes4
 	if to.Is6() {
 		how = echoes6
 	}
 	var conn net.PacketConn
 	err := n.within(func() (err error) {
-		conn, err = net.ListenPacket(how.network, how.anywhere)
+		conn, err = net.ListenPacket(how.network, from.String())
 		return err
 	})
 	if err != nil {

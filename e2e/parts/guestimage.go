@@ -15,17 +15,18 @@ import (
 	"time"
 )
 
-const (
-	// guestImagePart ends with the number of the recipe: one that gives another image has the next number.
-	guestImagePart = "guestimage-debian-13-1"
-	imageSuite     = "trixie"
-	// imageSize is that of the guest's file system. The file is sparse: about 450 MB are used.
-	imageSize = "2G"
-)
+// imageSize is that of the guest's file system. The file is sparse: about 450 MB are used.
+const imageSize = "2G"
 
 // imagePackages make a minimal Debian into one like Debian's own cloud images: systemd-networkd is told by netplan, and
 // netplan by cloud-init. D-Bus is there for the power button.
 var imagePackages = []string{"systemd-sysv", "udev", "dbus", "netplan.io", "cloud-init", "iproute2", "initramfs-tools", "linux-image-cloud-amd64"}
+
+// imageOptions are those of mmdebstrap.
+var imageOptions = []string{
+	"--mode=root", "--variant=minbase", "--include=" + strings.Join(imagePackages, ","), `--aptopt=Apt::Install-Recommends "false"`,
+	`--customize-hook=chroot "$1" systemctl enable systemd-networkd`,
+}
 
 // GuestImage is a Debian 13 that mmdebstrap installed from Debian's packages, with nothing set up but the network daemon.
 type GuestImage struct {
@@ -45,37 +46,38 @@ func GuestImageForTest(t TB) *GuestImage {
 
 // LookupGuestImage looks in the cache folder. The error wraps fs.ErrNotExist when it is not there.
 func LookupGuestImage() (*GuestImage, error) {
-	dir, err := Lookup(guestImagePart)
+	dir, err := Lookup(guestImagePart())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, missing("image of a guest", "guestimage", err)
 	}
 	if err != nil {
 		return nil, err
 	}
-	versions, err := readVersions(filepath.Join(dir, "packages"))
+	versions, err := packageVersions(dir)
 	return &GuestImage{filepath.Join(dir, "disk"), filepath.Join(dir, "vmlinuz"), filepath.Join(dir, "initrd"), versions}, err
 }
 
-// FetchGuestImage returns the folder of the image. If it is missing it is built, which takes one to three minutes, root, and
-// Debian's archive at deb.debian.org.
+// FetchGuestImage returns the folder of the image. If it is missing it is built, which takes one to three minutes and root.
 func FetchGuestImage(ctx context.Context, progress io.Writer) (string, error) {
-	return Fill(ctx, guestImagePart, func(ctx context.Context, dir string) error {
+	return Fill(ctx, guestImagePart(), func(ctx context.Context, dir string) error {
 		if os.Geteuid() != 0 {
 			return errors.New("a Debian is installed into a folder, which needs root")
 		}
-		qemu, err := LookupQemu(ctx)
+		tools, err := LookupQemu(ctx)
 		if err != nil {
 			return err
 		}
-		return buildGuestImage(ctx, qemu, dir, progress)
+		return buildGuestImage(ctx, tools, dir, progress)
 	})
 }
+
+func guestImagePart() string { return recipe("guestimage-"+guestSuite, imageSize, imageOptions) }
 
 func buildGuestImage(ctx context.Context, tools *Qemu, dir string, w io.Writer) (err error) {
 	progress := StartProgress(w, "image of a Debian guest")
 	defer func() { progress.End(err) }()
-	// The folder of the part is closed to others while it is filled, and apt downloads as another user.
-	work, err := os.MkdirTemp("", "wukong-guest-image-*")
+	// Not in the folder of the part: that is closed to other users while it is filled, and apt downloads as one of them.
+	work, err := os.MkdirTemp("", "wukong-guestimage-*")
 	if err != nil {
 		return err
 	}
@@ -83,29 +85,32 @@ func buildGuestImage(ctx context.Context, tools *Qemu, dir string, w io.Writer) 
 	if err := os.Chmod(work, 0o755); err != nil {
 		return err
 	}
-	root := filepath.Join(work, "root")
-	if err := runWithSteps(ctx, progress, filepath.Join(tools.root, "usr/bin/mmdebstrap"), "--mode=root", "--variant=minbase",
-		"--include="+strings.Join(imagePackages, ","), `--aptopt=Apt::Install-Recommends "false"`,
-		`--customize-hook=chroot "$1" systemctl enable systemd-networkd`, imageSuite, root); err != nil {
-		return err
-	}
-	if err := takeBootFiles(filepath.Join(root, "boot"), dir); err != nil {
-		return err
-	}
-	installed, err := exec.CommandContext(ctx, "dpkg-query", "--admindir="+filepath.Join(root, "var/lib/dpkg"), "--show").Output()
+	text, err := debianSources(ctx, guestSuite)
 	if err != nil {
-		return fmt.Errorf("dpkg-query: %w", err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "packages"), installed, 0o644); err != nil {
 		return err
 	}
+	root, sources := filepath.Join(work, "root"), filepath.Join(work, guestSuite+".sources")
+	if err := os.WriteFile(sources, []byte(text), 0o644); err != nil {
+		return err
+	}
+	mmdebstrap := append(append([]string{filepath.Join(tools.root, "usr/bin/mmdebstrap")}, imageOptions...), guestSuite, root, sources)
+	if err := runWithSteps(ctx, progress, mmdebstrap...); err != nil {
+		return err
+	}
+	if err := takeFiles(root, dir); err != nil {
+		return err
+	}
+	progress.Step("making the file system")
 	return runWithSteps(ctx, progress, "/sbin/mke2fs", "-q", "-t", "ext4", "-L", "root", "-d", root, filepath.Join(dir, "disk"), imageSize)
 }
 
-// takeBootFiles copies the one kernel and the one initial file system that a Debian's /boot holds.
-func takeBootFiles(boot, dir string) error {
-	for pattern, name := range map[string]string{"vmlinuz-*": "vmlinuz", "initrd.img-*": "initrd"} {
-		found, err := filepath.Glob(filepath.Join(boot, pattern))
+// takeFiles copies, from an installed Debian, the one kernel, the one initial file system and the list of packages.
+func takeFiles(root, dir string) error {
+	if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, dpkgStatus)), 0o755); err != nil {
+		return err
+	}
+	for pattern, name := range map[string]string{"boot/vmlinuz-*": "vmlinuz", "boot/initrd.img-*": "initrd", dpkgStatus: dpkgStatus} {
+		found, err := filepath.Glob(filepath.Join(root, pattern))
 		if err != nil {
 			return err
 		}
@@ -123,9 +128,9 @@ func takeBootFiles(boot, dir string) error {
 	return nil
 }
 
-// runWithSteps runs a tool whose lines of output are steps. The error carries the last of them.
-func runWithSteps(ctx context.Context, progress *Progress, tool string, args ...string) error {
-	cmd := exec.CommandContext(ctx, tool, args...)
+// runWithSteps runs a tool that says what it does in lines that begin with "I: ". The error carries the last lines.
+func runWithSteps(ctx context.Context, progress *Progress, command ...string) error {
+	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	// mmdebstrap takes its mounts away on SIGTERM, not on SIGKILL.
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 30 * time.Second
@@ -151,23 +156,7 @@ func runWithSteps(ctx context.Context, progress *Progress, tool string, args ...
 		}
 	}
 	if err := errors.Join(scanner.Err(), cmd.Wait()); err != nil {
-		return withOutput(fmt.Errorf("%s: %w", filepath.Base(tool), errors.Join(err, ctx.Err())), said)
+		return withOutput(fmt.Errorf("%s: %w", filepath.Base(command[0]), errors.Join(err, ctx.Err())), said)
 	}
 	return nil
-}
-
-// readVersions reads what dpkg-query shows: a name, a tab and a version on each line. Packages for several architectures have
-// one after a colon.
-func readVersions(path string) (map[string]string, error) {
-	raw, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	versions := map[string]string{}
-	for line := range strings.Lines(string(raw)) {
-		name, version, _ := strings.Cut(strings.TrimSpace(line), "\t")
-		name, _, _ = strings.Cut(name, ":")
-		versions[name] = version
-	}
-	return versions, nil
 }

@@ -76,13 +76,16 @@ func FetchNetplan(ctx context.Context, progress io.Writer) (string, error) {
 	return Fill(ctx, name, func(ctx context.Context, dir string) error { return unpackNetplan(ctx, dir, progress) })
 }
 
-// netplanPart names the part after the distribution's release, whose libraries the generator runs with.
-func netplanPart() (string, error) {
+// netplanPart names the part.
+func netplanPart() (string, error) { return ofRelease("netplan") }
+
+// ofRelease names a part after the distribution's release, whose libraries it runs with.
+func ofRelease(part string) (string, error) {
 	release, err := os.ReadFile("/etc/os-release")
 	if errors.Is(err, fs.ErrNotExist) {
-		return "netplan-unknown", nil
+		return part + "-unknown", nil
 	}
-	return "netplan-" + releaseName(release), err
+	return part + "-" + releaseName(release), err
 }
 
 // releaseName makes a name such as debian-12 of what /etc/os-release holds; a rolling release has no number.

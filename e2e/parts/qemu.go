@@ -37,7 +37,7 @@ func QemuForTest(t TB) *Qemu {
 
 // LookupQemu looks in the cache folder. The error wraps fs.ErrNotExist when it is not there.
 func LookupQemu(ctx context.Context) (*Qemu, error) {
-	name, err := ofRelease("qemu")
+	name, err := qemuPart()
 	if err != nil {
 		return nil, err
 	}
@@ -54,20 +54,16 @@ func LookupQemu(ctx context.Context) (*Qemu, error) {
 // FetchQemu returns the folder that the distribution's packages are unpacked into, some 90 MB, and unpacks them if it is
 // missing.
 func FetchQemu(ctx context.Context, progress io.Writer) (string, error) {
-	name, err := ofRelease("qemu")
+	name, err := qemuPart()
 	if err != nil {
 		return "", err
 	}
 	return Fill(ctx, name, func(ctx context.Context, dir string) error { return unpackQemu(ctx, dir, progress) })
 }
 
-// ofRelease names a part after the distribution's release, whose libraries it runs with.
-func ofRelease(part string) (string, error) {
-	release, err := os.ReadFile("/etc/os-release")
-	if errors.Is(err, fs.ErrNotExist) {
-		return part + "-unknown", nil
-	}
-	return part + "-" + releaseName(release), err
+func qemuPart() (string, error) {
+	name, err := ofRelease("qemu")
+	return recipe(name, qemuPackages), err
 }
 
 // unpackQemu fills dir and tries the emulator.

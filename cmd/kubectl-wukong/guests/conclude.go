@@ -5,6 +5,9 @@ import (
 	"net/netip"
 	"slices"
 
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/render"
 )
@@ -24,7 +27,7 @@ const (
 )
 
 // conclude says whether the guest is in sync, and explains the first difference.
-func (f Facts) conclude(v *Verification, observed []render.Observed, report render.Report) {
+func (f Facts) conclude(v *Verification, asked []render.Asked, observed []render.Observed, report render.Report) {
 	set := func(reason, message, fix, see string) { v.Reason, v.Message, v.Fix, v.See = reason, message, fix, see }
 	manual := f.Wukong.Spec.GuestConfig == v1alpha1.GuestConfigManual
 	differences := render.Differences(observed)
@@ -34,10 +37,10 @@ func (f Facts) conclude(v *Verification, observed []render.Observed, report rend
 	case !report.Running:
 		reason, message, fix := f.idle(v)
 		set(reason, message, fix, seePending)
-	case !manual && v.StartedSecret == "":
-		set(v1alpha1.ReasonDrifted, fmt.Sprintf("the running machine refers to no Secret with network data, so its guest is told nothing; Secret %s has it", v.Secret),
+	case !manual && len(observed) > 0 && f.untold():
+		set(v1alpha1.ReasonDrifted, f.untoldMessage(v),
 			fmt.Sprintf("give VirtualMachine %s a cloudInitNoCloud volume with networkDataSecretRef %s, and restart it: %s", v.VirtualMachine, v.Secret, f.virtctl("restart")), seeUntold)
-	case !manual && f.restart():
+	case !manual && len(observed) > 0 && f.restart(asked):
 		set(v1alpha1.ReasonRestartRequired, f.restartMessage(v), "restart the machine: "+f.virtctl("restart"), seeOldAddress)
 	case !report.Agent:
 		set(v1alpha1.ReasonNoGuestAgent, "no guest agent tells what the guest has, so nothing is known about it", "install qemu-guest-agent in the guest", seeNoAgent)
@@ -49,7 +52,8 @@ func (f Facts) conclude(v *Verification, observed []render.Observed, report rend
 		fix, see := remedy(differences, observed, manual)
 		set(v1alpha1.ReasonDrifted, message, fix, see)
 	case unknown(observed):
-		set(v1alpha1.ReasonMachinePending, "the machine moves to another node, and what its guest reports meanwhile does not count", "ask again once it has arrived", "")
+		reason, message := f.moving()
+		set(reason, message, "ask again once it has arrived", "")
 	default:
 		set(v1alpha1.ReasonInSync, "the guest reports every address that was asked for", "", "")
 	}
@@ -79,16 +83,44 @@ func (f Facts) virtctl(verb string) string {
 	return fmt.Sprintf("virtctl %s %s -n %s", verb, MachineName(f.Wukong), f.Wukong.Namespace)
 }
 
+// untold says whether somebody else's machine takes its network data from elsewhere, or has none, now and after a restart.
+func (f Facts) untold() bool {
+	if !f.foreign() || f.StartedSecret() == f.DeliveredSecret() {
+		return false
+	}
+	return f.Machine == nil || f.Machine.Spec.Template == nil || networkSecretOf(f.Machine.Spec.Template.Spec.Volumes) != f.DeliveredSecret()
+}
+
+func (f Facts) untoldMessage(v *Verification) string {
+	if v.StartedSecret == "" {
+		return fmt.Sprintf("the running machine refers to no Secret with network data, so its guest is told nothing; Secret %s has it", v.Secret)
+	}
+	return fmt.Sprintf("the running machine takes its network data from Secret %s, and Secret %s has what is asked for", v.StartedSecret, v.Secret)
+}
+
 // restartMessage says what waits for a restart.
 func (f Facts) restartMessage(v *Verification) string {
 	text := fmt.Sprintf("the running guest was started with Secret %s, and Secret %s has what is asked for now", v.StartedSecret, v.Secret)
-	if v.StartedSecret == v.Secret {
+	switch v.StartedSecret {
+	case "":
+		text = fmt.Sprintf("the running guest was started without network data, and Secret %s has it now", v.Secret)
+	case v.Secret:
 		text = fmt.Sprintf("the running guest was started with an older content of Secret %s", v.Secret)
 	}
 	if len(v.PendingRestart) > 0 {
 		text += ": " + v.PendingRestart[0]
 	}
 	return text
+}
+
+// moving says what was known of a guest before its machine began to move to another node.
+func (f Facts) moving() (reason, message string) {
+	message = "the machine moves to another node, and what its guest reports meanwhile does not count"
+	before := meta.FindStatusCondition(f.Wukong.Status.Conditions, v1alpha1.ConditionGuestInSync)
+	if before == nil || before.Status == metav1.ConditionUnknown {
+		return v1alpha1.ReasonMachinePending, message
+	}
+	return before.Reason, fmt.Sprintf("%s; before: %s", message, before.Message)
 }
 
 // remedy says what to do about the first difference, and where to read on.

@@ -8,6 +8,7 @@ import (
 	kubevirtv1 "kubevirt.io/api/core/v1"
 	"sigs.k8s.io/yaml"
 
+	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/render"
 )
 
@@ -32,10 +33,11 @@ func deliveredOf(networkData string) delivered {
 			Addresses []string `json:"addresses"`
 		} `json:"ethernets"`
 	}
+	out := delivered{addresses: map[string][]netip.Prefix{}}
 	if err := yaml.Unmarshal([]byte(networkData), &content); err != nil {
-		return delivered{}
+		return out
 	}
-	out := delivered{known: true, addresses: map[string][]netip.Prefix{}}
+	out.known = true
 	for _, e := range content.Ethernets {
 		mac, err := net.ParseMAC(e.Match.MACAddress)
 		if err != nil {
@@ -51,7 +53,8 @@ func deliveredOf(networkData string) delivered {
 }
 
 // hasDelivered gives what the guest was told at the start of the running machine, or would be told at the next start while none
-// runs. Where the document may not be read, the name of a Secret that was made for the request stands for its content.
+// runs: by the document itself, or where that may not be read, by the record that the instance carries, or by the name of a Secret
+// that was made for what is asked for.
 func (f Facts) hasDelivered(asked []render.Asked) delivered {
 	name := f.StartedSecret()
 	if !f.runs() {
@@ -60,15 +63,40 @@ func (f Facts) hasDelivered(asked []render.Asked) delivered {
 	if name == "" {
 		return delivered{known: f.runs()}
 	}
-	if f.foreign() && len(f.Wukong.Status.PendingRestart) > 0 {
-		return delivered{} // the name is the same, and the content was another one
-	}
 	if secret := f.Secrets[name]; secret != nil {
-		return deliveredOf(string(secret.Data[render.NetworkDataKey]))
+		return f.without(deliveredOf(string(secret.Data[render.NetworkDataKey])), asked)
 	}
-	if f.foreign() || name != f.DeliveredSecret() {
+	if f.runs() {
+		if record, found := render.ReadGuestNetwork(f.Instance.Annotations, f.Instance.Spec.Volumes); found {
+			return saying(record.Asked())
+		}
+	}
+	if name != f.DeliveredSecret() {
 		return delivered{}
 	}
+	return f.without(saying(asked), asked)
+}
+
+// without leaves out of a document what somebody else's machine cannot have read, because it began before its Secret had it.
+func (f Facts) without(d delivered, asked []render.Asked) delivered {
+	for _, a := range asked {
+		d.addresses[a.MAC] = slices.DeleteFunc(d.addresses[a.MAC], func(p netip.Prefix) bool { return f.late(a.Network, p) })
+	}
+	return d
+}
+
+// late says whether an address came into the Secret of somebody else's machine after its instance began.
+func (f Facts) late(network string, prefix netip.Prefix) bool {
+	if !f.foreign() || !f.runs() || f.Instance.CreationTimestamp.IsZero() {
+		return false
+	}
+	return slices.ContainsFunc(f.network(network).Addresses, func(a v1alpha1.WukongAddressStatus) bool {
+		return a.Address == prefix.String() && a.Since != nil && a.Since.After(f.Instance.CreationTimestamp.Time)
+	})
+}
+
+// saying is a document that says just this.
+func saying(asked []render.Asked) delivered {
 	out := delivered{known: true, addresses: map[string][]netip.Prefix{}}
 	for _, a := range asked {
 		out.addresses[a.MAC] = slices.Clone(a.Addresses)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -113,6 +114,14 @@ func (f Facts) notes(now *rendered, problem error) []string {
 	if now != nil && now.request.SSHKeySecret != "" {
 		add("KubeVirt adds the SSH keys of Secret %s", now.request.SSHKeySecret)
 	}
+	if f.Planned != nil && f.foreign() && slices.ContainsFunc(now.nics, func(n render.NIC) bool { return n.MAC == "" }) {
+		add("the MAC addresses are to be those of VirtualMachine %s, which its cluster alone knows: give each network its macAddress", MachineName(f.Wukong))
+	}
+	if now != nil {
+		for _, n := range render.GuestDependent(now.nics) {
+			add("%s: %s", n.Field, n.Message)
+		}
+	}
 	return append(out, f.running(name)...)
 }
 
@@ -153,15 +162,17 @@ func lineAt(lines []string, i int) string {
 
 // running says what the running instance has of it.
 func (f Facts) running(delivered string) []string {
-	var out []string
 	if f.Instance == nil || delivered == "" {
 		return nil
 	}
-	switch started := f.StartedSecret(); started {
-	case delivered:
-	case "":
+	var out []string
+	switch started := f.StartedSecret(); {
+	case started == delivered:
+	case f.untold() && started == "":
 		out = append(out, fmt.Sprintf("the running machine refers to no Secret with network data, so its guest is not told any: add a cloudInitNoCloud volume with networkDataSecretRef %s", delivered))
-	default:
+	case f.untold():
+		out = append(out, fmt.Sprintf("the running machine takes its network data from Secret %s: have its volume refer to %s", started, delivered))
+	case started != "":
 		out = append(out, fmt.Sprintf("the running guest was started with Secret %s: it gets this at the next restart of the machine", started))
 	}
 	for _, line := range f.Wukong.Status.PendingRestart {

@@ -60,14 +60,12 @@ func (f Facts) StartedSecret() string {
 	return networkSecretOf(f.Instance.Spec.Volumes)
 }
 
-// networkSecretOf gives the Secret from which cloud-init of a machine with these volumes takes its network data, or empty.
+// networkSecretOf gives the Secret from which cloud-init of a machine with these volumes takes its network data, or empty. A Secret
+// with user data alone, as somebody else's machine may have, is none.
 func networkSecretOf(volumes []kubevirtv1.Volume) string {
 	for _, v := range volumes {
-		switch {
-		case v.CloudInitNoCloud != nil && v.CloudInitNoCloud.NetworkDataSecretRef != nil:
+		if v.CloudInitNoCloud != nil && v.CloudInitNoCloud.NetworkDataSecretRef != nil {
 			return v.CloudInitNoCloud.NetworkDataSecretRef.Name
-		case v.CloudInitConfigDrive != nil && v.CloudInitConfigDrive.NetworkDataSecretRef != nil:
-			return v.CloudInitConfigDrive.NetworkDataSecretRef.Name
 		}
 	}
 	return ""

@@ -67,8 +67,13 @@ func (f Facts) fromStatus(out *rendered) error {
 		return fmt.Errorf("what the pools say cannot be carried out: %w", errs.ToAggregate())
 	}
 	for i := range granted.Networks {
-		if mac := f.macOf(granted.Networks[i]); mac != "" {
-			granted.Networks[i].MAC = mac
+		n := &granted.Networks[i]
+		mac := f.macOf(*n)
+		if mac == "" && n.MAC == "" && granted.Foreign && n.Served() {
+			return fmt.Errorf("%s %q: the MAC address that VirtualMachine %s has there is not known%s", n.Path, n.Name, granted.VirtualMachine, f.why())
+		}
+		if mac != "" {
+			n.MAC = mac
 		}
 	}
 	objects, err := render.Wukong(granted, choices, render.Options{ClusterName: f.ClusterName})

@@ -109,7 +109,7 @@ func (f Facts) Verify() (*Verification, error) {
 	for i := range observed {
 		out.Networks = append(out.Networks, f.verifyNetwork(&observed[i], has, report))
 	}
-	f.conclude(out, observed, report)
+	f.conclude(out, asked, observed, report)
 	return out, nil
 }
 
@@ -156,7 +156,7 @@ func (f Facts) verifyNetwork(o *render.Observed, has delivered, report render.Re
 			a.Delivered = answerOf(slices.Contains(told, prefix))
 		}
 		a.Observed = observedAnswer(o.Guest[i])
-		if a.Delivered == No && a.Verdict != AddressPresent && f.restart() {
+		if a.Delivered == No && a.Verdict != AddressPresent && f.restart([]render.Asked{o.Asked}) {
 			a.Verdict = AddressAtRestart
 		}
 		a.Since = f.since(o.Network, prefix, o.Guest[i])
@@ -217,9 +217,11 @@ func (f Facts) since(network string, prefix netip.Prefix, guest v1alpha1.GuestAd
 }
 
 // restart says whether the running guest was told something else than it is told at its next start.
-func (f Facts) restart() bool {
+func (f Facts) restart(asked []render.Asked) bool {
 	if !f.runs() {
 		return false
 	}
-	return f.StartedSecret() != f.DeliveredSecret() || f.foreign() && len(f.Wukong.Status.PendingRestart) > 0
+	return f.StartedSecret() != f.DeliveredSecret() || slices.ContainsFunc(asked, func(a render.Asked) bool {
+		return slices.ContainsFunc(a.Addresses, func(p netip.Prefix) bool { return f.late(a.Network, p) })
+	})
 }
