@@ -286,3 +286,26 @@ func TestWithGuestConfigManualNothingIsDeliveredAndTheGuestIsCompared(t *testing
 		t.Errorf("%v", wk.Status.PendingRestart)
 	}
 }
+
+// Invariant 3 with a machine that runs, whose guest drifted, and that waits for a restart.
+func TestAControllerThatStartsAnewWritesNothingAboutAGuestThatIsAsItWas(t *testing.T) {
+	w := theWorld(t)
+	wk, vm := withMachine(t, w, "anew")
+	runMachine(t, w, vm, "anew-1", reportsOf(vm, "192.0.2.99"))
+	eventually(t, condition(w, wk, v1alpha1.ConditionGuestInSync, metav1.ConditionFalse, v1alpha1.ReasonDrifted))
+	edit(t, w, wk, asksFor("192.0.2.20/24"))
+	eventually(t, condition(w, wk, v1alpha1.ConditionVirtualMachineReady, metav1.ConditionTrue, v1alpha1.ReasonRestartRequired))
+	version := restingVersion(t, w, wk)
+	w.Requests.Reset()
+	restart(t, func() {})
+	touch(t, w, vm)
+	quiet(t, w)
+	for _, write := range w.Requests.Writes() {
+		if write.Namespace == wk.Namespace {
+			t.Errorf("written: %v", write)
+		}
+	}
+	if now := restingVersion(t, w, wk); now != version {
+		t.Errorf("the status was %s and is %s", version, now)
+	}
+}

@@ -15,6 +15,7 @@ import (
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/conflicts"
+	"novasphere.dev/wukong-network/render"
 )
 
 // conclude writes everything that the reconcile found out into the status. It needs no client.
@@ -34,6 +35,7 @@ func conclude(s *wukongScope) {
 	st.NodeName = s.nodeName()
 	if s.delivered.done {
 		st.RequestHash = s.objects.RequestHash
+		st.GuestDependent = guestDependent(s)
 	}
 	if s.delivered.done || s.delivered.secret != "" {
 		st.NetworkDataSecret = s.delivered.secret
@@ -83,10 +85,21 @@ func concludeInvalid(s *wukongScope) {
 	st.Phase = v1alpha1.PhaseError
 }
 
+// mostNotices is what the schema takes of a list of notices.
+const mostNotices = 64
+
 func notices(s *wukongScope) []v1alpha1.FieldNotice {
-	const most = 64
 	out := s.request.Notices
-	return slices.Clone(out[:min(len(out), most)])
+	return slices.Clone(out[:min(len(out), mostNotices)])
+}
+
+// guestDependent tells what of the delivered network data some guests cannot follow; nothing where none is delivered.
+func guestDependent(s *wukongScope) []v1alpha1.FieldNotice {
+	if s.objects.Secret == nil {
+		return nil
+	}
+	out := render.GuestDependent(s.objects.Delivered)
+	return out[:min(len(out), mostNotices)]
 }
 
 // setAddressesAllocated answers: is every static address leased?

@@ -26,33 +26,9 @@ spec:
 `, r.namespace, name, machine, network("lan", "lan", address))
 }
 
-// theirs makes a machine that somebody else manages, which takes its network data from a Secret.
-func (r *trial) theirs(name, secret string) {
-	r.t.Helper()
-	r.apply(`
-apiVersion: kubevirt.io/v1
-kind: VirtualMachine
-metadata: {namespace: %s, name: %s}
-spec:
-  runStrategy: Always
-  template:
-    spec:
-      domain:
-        cpu: {cores: 2}
-        devices:
-          autoattachPodInterface: false
-          disks: [{name: seed, disk: {bus: virtio}}]
-          interfaces: [{name: lan, bridge: {}, macAddress: "02:AA:00:00:00:40"}]
-        firmware: {uuid: 5d307ca9-b3ef-428c-8861-06e72d69f223}
-      networks: [{name: lan, multus: {networkName: wukong-lan}}]
-      nodeSelector: {network.vm.novasphere.dev/lan: "true"}
-      volumes: [{name: seed, cloudInitNoCloud: {networkDataSecretRef: {name: %s}, secretRef: {name: %s}}}]
-`, r.namespace, name, secret, secret)
-}
-
 func TestAMachineOfSomebodyElseIsServedAndNeverChanged(t *testing.T) {
 	r := newTrial(t)
-	r.theirs("theirs", "web-net")
+	r.theirs("theirs", "02:AA:00:00:00:40", "web-net")
 	key := types.NamespacedName{Namespace: r.namespace, Name: "theirs"}
 	r.serves("web", "theirs", "192.0.2.40/24")
 	r.inSync("web")
@@ -112,7 +88,7 @@ func TestAMachineOfSomebodyElseThatDoesNotExistYetIsWaitedFor(t *testing.T) {
 
 func TestAMachineOfSomebodyElseThatWaitedForItsSecretNeedsNoRestart(t *testing.T) {
 	r := newTrial(t)
-	r.theirs("theirs", "web-net")
+	r.theirs("theirs", "02:AA:00:00:00:40", "web-net")
 	key := types.NamespacedName{Namespace: r.namespace, Name: "theirs"}
 	r.eventually(func() string {
 		for _, pod := range r.pods(key) {

@@ -40,6 +40,16 @@ Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
 
 // newAptSource prepares dir and downloads the package lists into it, some 10 MB.
 func newAptSource(ctx context.Context, dir string) (*aptSource, error) {
+	a, err := prepareApt(dir, "")
+	if err != nil {
+		return nil, err
+	}
+	_, a.updateErr = a.run(ctx, "apt-get", "-q", "update")
+	return a, ctx.Err()
+}
+
+// prepareApt writes the configuration into dir: aptConfig, and then what is in further.
+func prepareApt(dir, further string) (*aptSource, error) {
 	for _, tool := range []string{"apt-get", "apt-cache", "dpkg"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			return nil, fmt.Errorf("%s is not in PATH; only Debian, Ubuntu and their kin have it", tool)
@@ -51,16 +61,12 @@ func newAptSource(ctx context.Context, dir string) (*aptSource, error) {
 		}
 	}
 	a := &aptSource{dir: dir, config: filepath.Join(dir, "apt.conf")}
-	config := fmt.Sprintf(aptConfig, dir)
+	config := fmt.Sprintf(aptConfig, dir) + further
 	if os.Geteuid() == 0 {
 		// Otherwise apt downloads as user _apt, who may not enter the cache folder.
 		config += "APT::Sandbox::User \"root\";\n"
 	}
-	if err := os.WriteFile(a.config, []byte(config), 0o644); err != nil {
-		return nil, err
-	}
-	_, a.updateErr = a.run(ctx, "apt-get", "-q", "update")
-	return a, ctx.Err()
+	return a, os.WriteFile(a.config, []byte(config), 0o644)
 }
 
 // pick returns the package with the newest version among those whose name begins with prefix and fits pattern. A version
@@ -110,23 +116,7 @@ func newest(stanzas string) (name, version string) {
 // unpackClosure unpacks the package and those of the packages that it needs and this machine lacks for which unpack is
 // true.
 func (a *aptSource) unpackClosure(ctx context.Context, name, root string, unpack func(pkg string) bool) error {
-	out, err := a.run(ctx, "apt-get", "install", "--simulate", "--assume-yes", "--no-install-recommends", "--reinstall", name)
-	if err != nil {
-		return errors.Join(err, a.updateErr)
-	}
-	var packages []string
-	for _, pkg := range planned(out) {
-		if unpack(pkg) {
-			packages = append(packages, pkg)
-		}
-	}
-	if len(packages) == 0 {
-		return fmt.Errorf("apt-get would install nothing for %s:\n%s", name, out)
-	}
-	if _, err := a.run(ctx, "apt-get", append([]string{"-q", "download"}, packages...)...); err != nil {
-		return err
-	}
-	debs, err := filepath.Glob(filepath.Join(a.dir, "debs", "*.deb"))
+	debs, err := a.download(ctx, unpack, "--reinstall", name)
 	if err != nil {
 		return err
 	}
@@ -136,6 +126,28 @@ func (a *aptSource) unpackClosure(ctx context.Context, name, root string, unpack
 		}
 	}
 	return nil
+}
+
+// download fetches the packages that an installation with these arguments would add and for which wanted is true, and
+// returns the paths of the files.
+func (a *aptSource) download(ctx context.Context, wanted func(pkg string) bool, args ...string) ([]string, error) {
+	out, err := a.run(ctx, "apt-get", append([]string{"install", "--simulate", "--assume-yes", "--no-install-recommends"}, args...)...)
+	if err != nil {
+		return nil, errors.Join(err, a.updateErr)
+	}
+	var packages []string
+	for _, pkg := range planned(out) {
+		if wanted(pkg) {
+			packages = append(packages, pkg)
+		}
+	}
+	if len(packages) == 0 {
+		return nil, fmt.Errorf("apt-get would install nothing for %s:\n%s", strings.Join(args, " "), out)
+	}
+	if _, err := a.run(ctx, "apt-get", append([]string{"-q", "download"}, packages...)...); err != nil {
+		return nil, err
+	}
+	return filepath.Glob(filepath.Join(a.dir, "debs", "*.deb"))
 }
 
 // planned reads the names of the packages that a simulated installation lists, as in
@@ -152,7 +164,7 @@ func planned(simulation string) []string {
 
 // run runs a tool in the folder for downloads and returns its standard output.
 func (a *aptSource) run(ctx context.Context, tool string, args ...string) (string, error) {
-	if tool != "dpkg" {
+	if strings.HasPrefix(tool, "apt-") {
 		args = append([]string{"-c", a.config}, args...)
 	}
 	cmd := exec.CommandContext(ctx, tool, args...)

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"sigs.k8s.io/yaml"
@@ -21,6 +22,7 @@ import (
 type Netplan struct {
 	// Path is the generator, the program behind `netplan generate`.
 	Path string
+	args []string // in front of the generator's own
 	env  []string
 }
 
@@ -74,26 +76,35 @@ func FetchNetplan(ctx context.Context, progress io.Writer) (string, error) {
 	return Fill(ctx, name, func(ctx context.Context, dir string) error { return unpackNetplan(ctx, dir, progress) })
 }
 
-// netplanPart names the part after the distribution's release, whose libraries the generator runs with.
-func netplanPart() (string, error) {
+// netplanPart names the part.
+func netplanPart() (string, error) { return ofRelease("netplan") }
+
+// ofRelease names a part after the distribution's release, whose libraries it runs with.
+func ofRelease(part string) (string, error) {
 	release, err := os.ReadFile("/etc/os-release")
 	if errors.Is(err, fs.ErrNotExist) {
-		return "netplan-unknown", nil
+		return part + "-unknown", nil
 	}
-	return "netplan-" + releaseName(release), err
+	return part + "-" + releaseName(release), err
 }
 
 // releaseName makes a name such as debian-12 of what /etc/os-release holds; a rolling release has no number.
-func releaseName(osRelease []byte) string {
+func releaseName(text []byte) string {
+	values := osRelease(text)
+	return unsafeInNames.ReplaceAllString(values["ID"]+"-"+values["VERSION_ID"], "_")
+}
+
+// osRelease reads what /etc/os-release holds.
+func osRelease(text []byte) map[string]string {
 	values := map[string]string{"ID": "linux", "VERSION_ID": "rolling"}
-	scanner := bufio.NewScanner(bytes.NewReader(osRelease))
+	scanner := bufio.NewScanner(bytes.NewReader(text))
 	for scanner.Scan() {
 		key, value, _ := strings.Cut(scanner.Text(), "=")
 		if value = strings.Trim(value, `"'`); value != "" {
 			values[key] = value
 		}
 	}
-	return unsafeInNames.ReplaceAllString(values["ID"]+"-"+values["VERSION_ID"], "_")
+	return values
 }
 
 var unsafeInNames = regexp.MustCompile(`[^A-Za-z0-9._-]`)
@@ -157,7 +168,7 @@ func (n *Netplan) Generate(ctx context.Context, document []byte) (map[string]str
 	defer os.RemoveAll(root)
 	const file = "etc/netplan/50-cloud-init.yaml" // as cloud-init names it
 	j := judge{
-		name: "netplan generate", path: n.Path, args: []string{"--root-dir", root}, env: n.env,
+		name: "netplan generate", path: n.Path, args: slices.Concat(n.args, []string{"--root-dir", root}), env: n.env,
 		files: map[string][]byte{file: asNetplan(document)}, main: file,
 		clean: func(stderr string) string { return strings.ReplaceAll(stderr, root+"/etc/netplan/", "") },
 	}

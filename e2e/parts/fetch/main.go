@@ -1,5 +1,5 @@
 // Command fetch builds or unpacks the real parts that demos and tests run against, into the user's cache folder. Without
-// arguments it fetches all of them. What is there already is left alone.
+// arguments it fetches all but those for guests that boot. What is there already is left alone.
 package main
 
 import (
@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -25,6 +26,14 @@ var all = []part{
 	{"crds", parts.FetchCRDs},
 	{"nmstatectl", parts.FetchNmstatectl},
 	{"netplan", parts.FetchNetplan},
+	{"guestroot", parts.FetchGuestRoot},
+	{"cloud-init", parts.FetchCloudInit},
+}
+
+// forGuests are parts that only make e2e-guest needs.
+var forGuests = []part{
+	{"qemu", parts.FetchQemu},
+	{"guestimage", parts.FetchGuestImage},
 }
 
 func main() {
@@ -52,14 +61,14 @@ func run(ctx context.Context, names []string) error {
 	return nil
 }
 
-// choose returns the parts with the given names, or all of them when there are none.
+// choose returns the parts with the given names, or all but those for guests when there are none.
 func choose(names []string) ([]part, error) {
 	if len(names) == 0 {
 		return all, nil
 	}
 	known := map[string]part{}
 	var valid []string
-	for _, p := range all {
+	for _, p := range slices.Concat(all, forGuests) {
 		known[p.name] = p
 		valid = append(valid, p.name)
 	}
