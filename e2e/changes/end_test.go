@@ -50,6 +50,33 @@ func TestTheAddressOfADeletedWukongStaysUntilItsLauncherPodIsGone(t *testing.T) 
 	}
 }
 
+func TestAWukongThatIsMadeAgainWaitsForItsFormerMachineAndGetsItsAddressBack(t *testing.T) {
+	r := newTrial(t)
+	key := r.running("web", "192.0.2.32/24")
+	former := r.instance(key).UID
+	r.Machines.Hold(key)
+	r.must(r.Admin.Delete(r.ctx, r.wukong("web")))
+	r.eventually(func() string {
+		vm := &kubevirtv1.VirtualMachine{}
+		if err := r.Admin.Get(r.ctx, key, vm); err != nil || vm.DeletionTimestamp.IsZero() {
+			return "the machine is not being deleted"
+		}
+		return ""
+	})
+	r.machine("web", network("lan", "lan", "192.0.2.32/24"))
+	r.is("web", v1alpha1.ConditionAddressesAllocated, metav1.ConditionTrue, "")
+	r.is("web", v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonMachinePending)
+	if w := r.wukong("web"); w.Status.Phase == v1alpha1.PhaseError {
+		t.Errorf("it waits for what comes by itself, and the phase is %s", w.Status.Phase)
+	}
+	r.Machines.LetGo(key)
+	r.guestHas("web-vm", "lan", "192.0.2.32/24")
+	r.inSync("web")
+	if r.instance(key).UID == former {
+		t.Error("the former instance runs")
+	}
+}
+
 func TestANamespaceWithMachinesGoesAlsoWhileTheControllerIsDown(t *testing.T) {
 	r := newTrial(t)
 	key := r.running("web", "192.0.2.31/24")
