@@ -77,6 +77,26 @@ func TestAWukongThatIsMadeAgainWaitsForItsFormerMachineAndGetsItsAddressBack(t *
 	}
 }
 
+func TestAWukongThatIsReplacedAtOnceHasAMachineThatStarts(t *testing.T) {
+	r := newTrial(t)
+	r.running("web", "192.0.2.33/24")
+	for range 3 {
+		before := r.wukong("web")
+		r.must(r.Admin.Delete(r.ctx, before))
+		again := &v1alpha1.Wukong{ObjectMeta: metav1.ObjectMeta{Namespace: before.Namespace, Name: before.Name}, Spec: before.Spec}
+		r.must(r.Admin.Create(r.ctx, again))
+		r.eventually(func() string {
+			vm := &kubevirtv1.VirtualMachine{}
+			if err := r.Admin.Get(r.ctx, r.vm("web"), vm); err != nil || !metav1.IsControlledBy(vm, again) {
+				return "the machine was not made again"
+			}
+			return ""
+		})
+		r.guestHas("web-vm", "lan", "192.0.2.33/24")
+		r.inSync("web")
+	}
+}
+
 func TestANamespaceWithMachinesGoesAlsoWhileTheControllerIsDown(t *testing.T) {
 	r := newTrial(t)
 	key := r.running("web", "192.0.2.31/24")
