@@ -261,6 +261,9 @@ func (g *guestSight) drift(s *wukongScope, missing []render.Difference, before *
 	if more := len(missing) - 1; more > 0 {
 		message += fmt.Sprintf("; and %d more, by status.networks[].addresses[].guest", more)
 	}
+	if s.request.Foreign && s.request.Guest != v1alpha1.GuestConfigManual && !s.readsSecret() {
+		message += fmt.Sprintf("; the machine was started without Secret %s, which has its network data", render.StableSecretName(s.wukong.Name))
+	}
 	return message
 }
 

@@ -29,7 +29,7 @@ func TestTheStatusTellsWhatSomeGuestsCannotFollow(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			s := &wukongScope{wukong: &v1alpha1.Wukong{}, request: &render.Request{}, objects: c.objects}
+			s := &wukongScope{wukong: &v1alpha1.Wukong{}, before: &v1alpha1.Wukong{}, request: &render.Request{}, objects: c.objects}
 			s.delivered.done, s.wukong.Status.GuestDependent = c.done, before
 			conclude(s)
 			got := s.wukong.Status.GuestDependent

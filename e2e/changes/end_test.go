@@ -97,6 +97,26 @@ func TestAWukongThatIsReplacedAtOnceHasAMachineThatStarts(t *testing.T) {
 	}
 }
 
+func TestASecretOfAFormerWukongThatGoesLateIsMadeAgain(t *testing.T) {
+	r := newTrial(t)
+	r.running("web", "192.0.2.34/24")
+	before := r.wukong("web")
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: r.namespace, Name: before.Status.NetworkDataSecret}}
+	r.must(r.Admin.Patch(r.ctx, secret, client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"finalizers":["example.com/backup"]}}`))))
+	r.must(r.Admin.Delete(r.ctx, before))
+	r.eventually(func() string {
+		if r.must(r.Admin.Get(r.ctx, client.ObjectKeyFromObject(secret), secret)); secret.DeletionTimestamp.IsZero() {
+			return "garbage collection did not take the Secret"
+		}
+		return ""
+	})
+	r.machine("web", network("lan", "lan", "192.0.2.34/24"))
+	r.is("web", v1alpha1.ConditionGuestNetworkReady, metav1.ConditionFalse, v1alpha1.ReasonGuestNetworkPending)
+	r.must(r.Admin.Patch(r.ctx, secret, client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`))))
+	r.guestHas("web-vm", "lan", "192.0.2.34/24")
+	r.inSync("web")
+}
+
 func TestANamespaceWithMachinesGoesAlsoWhileTheControllerIsDown(t *testing.T) {
 	r := newTrial(t)
 	key := r.running("web", "192.0.2.31/24")
