@@ -153,7 +153,7 @@ func wukongAddresses(o client.Object) []string {
 func wukongMACs(o client.Object) []string {
 	var out []string
 	add := func(text string) {
-		if mac := lowerMAC(text); mac != "" && !slices.Contains(out, mac) {
+		if mac := render.LowerMAC(text); mac != "" && !slices.Contains(out, mac) {
 			out = append(out, mac)
 		}
 	}

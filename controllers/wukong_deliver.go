@@ -292,7 +292,7 @@ func machineMAC(vm *kubevirtv1.VirtualMachine, n *networkScope) string {
 	}
 	for _, i := range spec.Domain.Devices.Interfaces {
 		if i.Name == name {
-			return lowerMAC(i.MacAddress)
+			return render.LowerMAC(i.MacAddress)
 		}
 	}
 	return ""

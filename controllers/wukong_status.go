@@ -2,7 +2,6 @@ package controllers
 
 import (
 	"fmt"
-	"net"
 	"slices"
 	"strings"
 
@@ -235,13 +234,4 @@ func keepProgress(s *wukongScope) {
 	if equality.Semantic.DeepEqual(calm.Status, s.before.Status) {
 		s.wukong.Status = calm.Status
 	}
-}
-
-// lowerMAC gives a MAC address in lower case with colons, or "" when it is none.
-func lowerMAC(s string) string {
-	mac, err := net.ParseMAC(s)
-	if err != nil || len(mac) != 6 {
-		return ""
-	}
-	return mac.String()
 }

@@ -75,7 +75,7 @@ func ReportOf(vmi *kubevirtv1.VirtualMachineInstance) Report {
 	sourced := false
 	for _, i := range vmi.Status.Interfaces {
 		sourced = sourced || i.InfoSource != ""
-		reported := ReportedInterface{Network: i.Name, MAC: lowerMAC(i.MAC), Agent: toldByAgent(i.InfoSource)}
+		reported := ReportedInterface{Network: i.Name, MAC: LowerMAC(i.MAC), Agent: toldByAgent(i.InfoSource)}
 		for _, text := range append([]string{i.IP}, i.IPs...) {
 			if a, ok := reportedAddress(text); ok {
 				reported.Addresses = append(reported.Addresses, a)
@@ -111,8 +111,8 @@ func reportedAddress(text string) (netip.Addr, bool) {
 	return a, !a.IsLinkLocalUnicast() && !a.IsLoopback() && !a.IsUnspecified()
 }
 
-// lowerMAC gives a MAC address in lower case with colons, or "" when it is none.
-func lowerMAC(text string) string {
+// LowerMAC gives a MAC address in lower case with colons, or "" when it is none.
+func LowerMAC(text string) string {
 	mac, err := net.ParseMAC(text)
 	if err != nil || len(mac) != 6 {
 		return ""

@@ -71,7 +71,7 @@ func (p *pending) networks() {
 			continue
 		}
 		name := "network " + n.Name + ": "
-		p.changed(name+"MAC address", lowerMAC(p.now.Domain.Devices.Interfaces[at].MacAddress), lowerMAC(n.MacAddress))
+		p.changed(name+"MAC address", LowerMAC(p.now.Domain.Devices.Interfaces[at].MacAddress), LowerMAC(n.MacAddress))
 		p.changed(name+"attachment", attachmentOf(p.now.Networks, n.Name), attachmentOf(p.next.Networks, n.Name))
 		p.network(n.Name)
 	}
