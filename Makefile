@@ -33,7 +33,10 @@ unit: ## Run the fast tests: the pure packages and the command line
 
 .PHONY: test
 test: controlplane judges check-generated lint ## Run all that CI runs
-	$(GO) test -timeout 30m $$($(GO) list ./... | grep -v '/e2e/demo$$')
+	@log=$$(mktemp); trap 'rm -f "$$log"' EXIT; \
+	$(GO) test -timeout 30m $$($(GO) list ./... | grep -v '/e2e/demo$$') 2>&1 | tee "$$log" || { \
+	  echo; echo "What failed, from the output above:"; \
+	  grep -aE '^ *--- FAIL|^ *[a-z0-9_]+_test\.go:[0-9]+: |^(FAIL|panic:)|^[^ ]+\.go:[0-9]+:[0-9]+: ' "$$log" | cut -c -400 | tail -n 100; exit 1; }
 	@$(MAKE) --no-print-directory throughput rollout demo ARGS=--once
 
 # Alone, because it compares rates that whatever else the machine does would distort.
@@ -47,8 +50,8 @@ rollout: controlplane ## Roll a network out over 5,000 nodes, and count what is 
 	WUKONG_ROLLOUT_NODES=$(NODES) $(GO) test -timeout 40m -count=1 -v -run 'TestRolloutOverManyNodes' ./e2e/rollouts
 
 .PHONY: e2e
-e2e: controlplane judges ## Run revisions on real kernels: network namespaces, bridges, nmstatectl (root)
-	$(GO) test -timeout 5m -count=1 -v ./e2e/kernel
+e2e: controlplane judges ## Run revisions and guests on a real kernel: nmstatectl, cloud-init, systemd-networkd (root)
+	$(GO) test -timeout 10m -count=1 -v ./e2e/kernel
 
 # Not among what CI runs: it takes minutes of an emulated processor. docs/guest-boot.md is the record of a run.
 .PHONY: e2e-guest

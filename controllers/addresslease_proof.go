@@ -9,6 +9,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	kubevirtv1 "kubevirt.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -28,15 +29,9 @@ func (r *AddressLeaseReconciler) machineUse(ctx context.Context, l ipam.Lease) (
 		return "", err
 	}
 	if r.components.Has(KubeVirt) {
-		use, err := r.kubevirtUse(ctx, key, current)
-		if err != nil || use != "" {
-			return use, err
-		}
+		return r.kubevirtUse(ctx, key, current)
 	}
-	if current.secret != "" {
-		return "", nil // its pods run the document without the address
-	}
-	return r.launcherPod(ctx, key)
+	return r.launcherPod(ctx, key, "")
 }
 
 // document is what the holder's machine should run with now that it no longer asks for an address. The zero value is none:
@@ -58,7 +53,11 @@ func (r *AddressLeaseReconciler) currentDocument(ctx context.Context, l ipam.Lea
 	}
 	d := document{secret: w.Status.NetworkDataSecret}
 	if w.Spec.VirtualMachineName != "" {
-		d.since = l.Since // its Secret keeps its name: only an instance that began later has read the present content
+		// Its Secret keeps its name: only an instance that began later has read the present content.
+		d.since = l.Since
+		if written := w.Status.NetworkDataSince; written != nil && written.After(d.since) {
+			d.since = written.Time
+		}
 	}
 	return d, nil
 }
@@ -84,13 +83,12 @@ func (r *AddressLeaseReconciler) kubevirtUse(ctx context.Context, key client.Obj
 	switch {
 	case client.IgnoreNotFound(err) != nil:
 		return "", err
-	case err == nil && (!runsWith(vmi.Spec.Volumes, current.secret) || !vmi.CreationTimestamp.After(current.since)):
+	case err != nil, vmi.IsFinal():
+		return r.launcherPod(ctx, key, "") // its guest has ended, or there is none
+	case !runsWith(vmi.Spec.Volumes, current.secret) || !vmi.CreationTimestamp.After(current.since):
 		return fmt.Sprintf("VirtualMachineInstance %s", key), nil
-	case err != nil && current.secret != "":
-		// Without an instance to look at, the pods of an earlier one have to be gone.
-		return r.launcherPod(ctx, key)
 	}
-	return "", nil
+	return r.launcherPod(ctx, key, vmi.UID)
 }
 
 // runsWith says whether the volumes take their network data from the Secret of this name.
@@ -103,8 +101,9 @@ func runsWith(volumes []kubevirtv1.Volume, secret string) bool {
 	return false
 }
 
-// launcherPod finds a pod of the machine that has not ended. KubeVirt marks it with the machine's name.
-func (r *AddressLeaseReconciler) launcherPod(ctx context.Context, key client.ObjectKey) (string, error) {
+// launcherPod finds a pod of the machine that has not ended. KubeVirt marks it with the machine's name, and with the UID of its
+// instance: pods of present, of which a migration makes two, do not count.
+func (r *AddressLeaseReconciler) launcherPod(ctx context.Context, key client.ObjectKey, present types.UID) (string, error) {
 	pods := &corev1.PodList{}
 	err := r.Live.List(ctx, pods, client.InNamespace(key.Namespace), client.MatchingLabels{kubevirtv1.AppLabel: "virt-launcher"})
 	if err != nil && !apierrors.IsNotFound(err) {
@@ -112,6 +111,9 @@ func (r *AddressLeaseReconciler) launcherPod(ctx context.Context, key client.Obj
 	}
 	for _, p := range pods.Items {
 		ours := p.Annotations[kubevirtv1.DomainAnnotation] == key.Name || p.Labels[kubevirtv1.DeprecatedVirtualMachineNameLabel] == key.Name
+		if present != "" && p.Labels[kubevirtv1.CreatedByLabel] == string(present) {
+			continue
+		}
 		if ours && p.Status.Phase != corev1.PodSucceeded && p.Status.Phase != corev1.PodFailed {
 			return fmt.Sprintf("Pod %s/%s", p.Namespace, p.Name), nil
 		}

@@ -3,6 +3,7 @@ package controllers_test
 import (
 	"slices"
 	"testing"
+	"time"
 
 	netattach "github.com/k8snetworkplumbingwg/network-attachment-definition-client/pkg/apis/k8s.cni.cncf.io/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -292,4 +293,95 @@ func theirMachine(namespace, name, secret string) *kubevirtv1.VirtualMachine {
 			CloudInitNoCloud: &kubevirtv1.CloudInitNoCloudSource{NetworkDataSecretRef: &corev1.LocalObjectReference{Name: secret}}}}}
 	}
 	return vm
+}
+
+// Invariant 2: an instance of the new document is no proof as long as something of an earlier one is still there, and a migration
+// of it changes nothing.
+func TestALauncherPodOfAnEarlierInstanceKeepsItsAddressAndThoseOfTheNewOneDoNot(t *testing.T) {
+	w := theWorld(t)
+	wk, vm := withMachine(t, w, "pods")
+	old := runMachine(t, w, vm, "pods-1", nil)
+	leftover := launcher(t, w, old)
+	askFor(t, w, wk, "192.0.2.11/24", "")
+	eventually(t, condition(w, wk, v1alpha1.ConditionVirtualMachineReady, metav1.ConditionTrue, v1alpha1.ReasonRestartRequired))
+	if err := w.Admin.Delete(t.Context(), old); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Admin.Get(t.Context(), client.ObjectKeyFromObject(vm), vm); err != nil {
+		t.Fatal(err)
+	}
+	vmi := runMachine(t, w, vm, "pods-1", nil)
+	for range 2 { // one on the node that it leaves, one on the node that it goes to
+		pod := launcher(t, w, vmi)
+		edit(t, w, pod, func(o *corev1.Pod) { o.Labels[kubevirtv1.CreatedByLabel] = string(vmi.UID) })
+	}
+	eventually(t, condition(w, wk, v1alpha1.ConditionVirtualMachineReady, metav1.ConditionTrue, v1alpha1.ReasonRunning))
+	quiet(t, w)
+	if err := inPhase(w, "192.0.2.10", "pods", v1alpha1.LeaseReleasing)(); err != nil {
+		t.Errorf("while the pod of the earlier instance ends: %v", err)
+	}
+	if err := w.Admin.Delete(t.Context(), leftover, client.GracePeriodSeconds(0)); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, letGo(w, "192.0.2.10", "pods"))
+}
+
+func TestOfAMachineThatEndedByItselfAnEarlierAddressIsFree(t *testing.T) {
+	w := theWorld(t)
+	wk, vm := withMachine(t, w, "ended")
+	vmi := runMachine(t, w, vm, "ended-1", nil)
+	pod := launcher(t, w, vmi)
+	askFor(t, w, wk, "192.0.2.11/24", "")
+	eventually(t, condition(w, wk, v1alpha1.ConditionVirtualMachineReady, metav1.ConditionTrue, v1alpha1.ReasonRestartRequired))
+	edit(t, w, vmi, func(o *kubevirtv1.VirtualMachineInstance) { o.Status.Phase = kubevirtv1.Succeeded })
+	quiet(t, w)
+	if err := inPhase(w, "192.0.2.10", "ended", v1alpha1.LeaseReleasing)(); err != nil {
+		t.Errorf("while its pod is there: %v", err)
+	}
+	pod.Status.Phase = corev1.PodSucceeded
+	if err := w.Admin.Status().Update(t.Context(), pod); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, letGo(w, "192.0.2.10", "ended"))
+}
+
+// Invariants 2 and 6 with a Secret whose name stays: what an instance read shows by the times alone.
+func TestSomebodyElsesMachineThatBeganBeforeItsSecretWasWrittenKeepsTheEarlierAddressAndIsNeverChanged(t *testing.T) {
+	w := theWorld(t)
+	ns := namespaceLabelled(t, w, nil)
+	network := fabricOf(t, w, "times", 0, 0, ns)
+	wk := static(ns, "web", network.Name, "192.0.2.10/24")
+	wk.Spec.VirtualMachineName = "theirs"
+	wk.Spec.Networks[0].MACAddress = new(v1alpha1.MACAddress("02:00:00:00:16:01"))
+	vm := theirMachine(ns, "theirs", "web-net")
+	create(t, w, vm, wk)
+	eventually(t, condition(w, wk, v1alpha1.ConditionGuestNetworkReady, metav1.ConditionTrue, ""))
+	forge(t, w, wk, func(o *v1alpha1.Wukong) { o.Status.NetworkDataSince.Time = o.Status.NetworkDataSince.Add(-time.Hour) })
+	vmi := runMachine(t, w, vm, "times-1", map[string][]string{"02:00:00:00:16:01": {"192.0.2.10"}})
+	eventually(t, condition(w, wk, v1alpha1.ConditionGuestInSync, metav1.ConditionTrue, v1alpha1.ReasonInSync))
+
+	askFor(t, w, wk, "192.0.2.11/24", "")
+	eventually(t, has(w, wk, "192.0.2.11"))
+	eventually(t, inPhase(w, "192.0.2.10", "times", v1alpha1.LeaseReleasing))
+	// The Secret was written long after the lease was given up, and the machine was started in between.
+	forge(t, w, wk, func(o *v1alpha1.Wukong) { o.Status.NetworkDataSince.Time = time.Now().Add(time.Hour) })
+	if err := w.Admin.Delete(t.Context(), vmi); err != nil {
+		t.Fatal(err)
+	}
+	age(t, w, "192.0.2.10", "times", 2*time.Second) // times have whole seconds
+	between := runMachine(t, w, vm, "times-1", map[string][]string{"02:00:00:00:16:01": {"192.0.2.10"}})
+	eventually(t, condition(w, wk, v1alpha1.ConditionVirtualMachineReady, metav1.ConditionTrue, v1alpha1.ReasonRestartRequired))
+	mentions(t, messageOf(wk, v1alpha1.ConditionVirtualMachineReady), "web-net")
+	quiet(t, w)
+	if err := inPhase(w, "192.0.2.10", "times", v1alpha1.LeaseReleasing)(); err != nil {
+		t.Errorf("while the machine runs that read the Secret before: %v", err)
+	}
+
+	forge(t, w, wk, func(o *v1alpha1.Wukong) { o.Status.NetworkDataSince.Time = time.Now().Add(-time.Hour) })
+	touch(t, w, between)
+	eventually(t, letGo(w, "192.0.2.10", "times"))
+	version := vm.ResourceVersion
+	if err := w.Admin.Get(t.Context(), client.ObjectKeyFromObject(vm), vm); err != nil || vm.ResourceVersion != version {
+		t.Errorf("somebody else's machine was changed: %v", err)
+	}
 }

@@ -1,9 +1,12 @@
 package controllers_test
 
 import (
+	"strings"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/e2e/cluster"
@@ -35,6 +38,21 @@ func TestWhatTheClusterLacksIsSaidAndItsComingIsNoticedWithoutARestart(t *testin
 	create(t, w, uplink, network, wk)
 	eventually(t, condition(w, wk, v1alpha1.ConditionGuestNetworkReady, metav1.ConditionFalse, v1alpha1.ReasonMultusMissing))
 	eventually(t, condition(w, wk, v1alpha1.ConditionNodeNetworkReady, metav1.ConditionFalse, v1alpha1.ReasonNmstateMissing))
+	if !strings.Contains(messageOf(wk, v1alpha1.ConditionGuestNetworkReady), "network data is in Secret "+wk.Status.NetworkDataSecret) {
+		t.Errorf("the status does not say where the network data is: %s", summary(wk.Status.Conditions))
+	}
+	secret := &corev1.Secret{}
+	if err := w.Admin.Get(t.Context(), client.ObjectKey{Namespace: ns, Name: wk.Status.NetworkDataSecret}, secret); err != nil || !strings.Contains(string(secret.Data["networkdata"]), "192.0.2.10/24") {
+		t.Errorf("the Secret without Multus and KubeVirt: %v", err)
+	}
+	w.Requests.Reset()
+	touch(t, w, network)
+	quiet(t, w)
+	for _, write := range w.Requests.Writes() {
+		if write.Resource == "secrets" {
+			t.Errorf("the Secret is written again: %v", write)
+		}
+	}
 	if wk.Status.Addresses != "192.0.2.10/24" {
 		t.Errorf("the address is not leased without nmstate, KubeVirt and Multus: %q", wk.Status.Addresses)
 	}

@@ -102,6 +102,7 @@ type networkNeeds struct{ predicate.Funcs }
 func (networkNeeds) Update(e event.UpdateEvent) bool {
 	before, after := e.ObjectOld.(*v1alpha1.HostNetwork), e.ObjectNew.(*v1alpha1.HostNetwork)
 	return before.Generation != after.Generation || before.Status.Provisioned != after.Status.Provisioned ||
+		before.Status.VLANsInUse != after.Status.VLANsInUse || // a trunk may be narrowed once nobody uses the VLAN
 		(before.Status.ObservedGeneration <= 0) != (after.Status.ObservedGeneration <= 0)
 }
 

@@ -101,7 +101,7 @@ func restart(t *testing.T, meanwhile func()) {
 // eventually asks check until it is content, at most for patience.
 func eventually(t *testing.T, check func() error) {
 	t.Helper()
-	const patience = 40 * time.Second
+	const patience = 2 * time.Minute
 	deadline := time.Now().Add(patience)
 	for {
 		err := check()
@@ -223,7 +223,7 @@ func inPhase(w *world.World, address, segment string, phase v1alpha1.LeasePhase)
 // quiet waits until the controller has sent nothing for a while and fails the test if it never stops.
 func quiet(t *testing.T, w *world.World) {
 	t.Helper()
-	const calm, patience = 1500 * time.Millisecond, 30 * time.Second
+	const calm, patience = 1500 * time.Millisecond, 2 * time.Minute
 	deadline := time.Now().Add(patience)
 	last, since := len(w.Requests.Writes()), time.Now()
 	for time.Since(since) < calm {

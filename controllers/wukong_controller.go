@@ -39,7 +39,7 @@ type WukongReconciler struct {
 // +kubebuilder:rbac:groups=vm.novasphere.dev,resources=hostuplinks;hostnetworks;addresspools;addressreservations,verbs=get;list;watch
 // +kubebuilder:rbac:groups=vm.novasphere.dev,resources=addressleases,verbs=get;list;watch;create;update
 // +kubebuilder:rbac:groups="",resources=namespaces;nodes;services;pods,verbs=get;list;watch
-// +kubebuilder:rbac:groups="",resources=secrets,verbs=create;patch
+// +kubebuilder:rbac:groups="",resources=secrets,verbs=create;patch;delete
 // +kubebuilder:rbac:groups=nmstate.io,resources=nodenetworkstates,verbs=get;list;watch
 // +kubebuilder:rbac:groups=k8s.cni.cncf.io,resources=network-attachment-definitions,verbs=get;list;watch;create;update
 // +kubebuilder:rbac:groups=kubevirt.io,resources=virtualmachines,verbs=get;list;watch;create;patch
@@ -75,6 +75,10 @@ type wukongScope struct {
 	// Set by deliver.
 	objects   *render.Objects
 	delivered delivery
+	// applied is the machine as it was written just now, which the cache does not have yet; else nil.
+	applied *kubevirtv1.VirtualMachine
+	// dropped are Secrets of earlier requests that were deleted.
+	dropped []string
 
 	// requeue is the earliest time at which something changes without an event.
 	requeue time.Duration

@@ -3,7 +3,7 @@ package controllers
 import (
 	"context"
 	"fmt"
-	"strings"
+	"slices"
 
 	netattach "github.com/k8snetworkplumbingwg/network-attachment-definition-client/pkg/apis/k8s.cni.cncf.io/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -24,10 +24,19 @@ const fieldOwner = client.FieldOwner("wukong-network")
 
 // delivery says how far the objects of a Wukong got. An empty problem with done false means that nothing was due yet.
 type delivery struct {
-	done    bool
-	state   State
-	reason  string
-	message string
+	done bool
+	// secret is the Secret that is there, also where something else is in the way; empty where none was written or is wanted.
+	secret string
+	// rewritten is when a Secret that keeps its name was written just now; else nil.
+	rewritten *metav1.Time
+	state     State
+	reason    string
+	message   string
+}
+
+// stop says what is in the way of the rest.
+func (d *delivery) stop(state State, reason, format string, args ...any) {
+	d.state, d.reason, d.message = state, reason, fmt.Sprintf(format, args...)
 }
 
 // observeMachine reads the machine that uses the networks: the one that is made here, or somebody else's.
@@ -59,19 +68,20 @@ func (r *WukongReconciler) observeNode(ctx context.Context, s *wukongScope) erro
 			}
 		}
 	}
-	if s.vmi == nil || s.vmi.Status.NodeName == "" {
+	name := s.nodeName()
+	if name == "" {
 		return nil
 	}
 	node := &corev1.Node{}
-	err := r.Get(ctx, client.ObjectKey{Name: s.vmi.Status.NodeName}, node)
+	err := r.Get(ctx, client.ObjectKey{Name: name}, node)
 	if err == nil {
 		s.node = node
 	}
 	return client.IgnoreNotFound(err)
 }
 
-// deliver writes what the guest needs, in the order in which each is needed: attachments, Secret, machine. It is reached
-// only when every address is leased.
+// deliver writes what the guest needs, in the order in which each is needed: attachments and Secret, then the machine. It is
+// reached only when every address is leased.
 func (r *WukongReconciler) deliver(ctx context.Context, s *wukongScope) error {
 	if s.request.Foreign && !macsKnown(s) {
 		return nil
@@ -81,13 +91,20 @@ func (r *WukongReconciler) deliver(ctx context.Context, s *wukongScope) error {
 		return fmt.Errorf("render Wukong %s/%s: %w", s.wukong.Namespace, s.wukong.Name, err)
 	}
 	s.objects = &objects
-	for _, write := range []func(context.Context, *wukongScope) error{r.writeNADs, r.writeSecret, r.writeMachine} {
-		if err := write(ctx, s); err != nil || s.delivered.reason != "" {
+	// The Secret does not wait for attachments: without Multus it is what people can use.
+	for _, write := range []func(context.Context, *wukongScope) error{r.writeNADs, r.writeSecret} {
+		if err := write(ctx, s); err != nil {
 			return err
 		}
 	}
+	if s.delivered.reason != "" {
+		return nil
+	}
+	if err := r.writeMachine(ctx, s); err != nil || s.delivered.reason != "" {
+		return err
+	}
 	s.delivered.done = true
-	return nil
+	return r.dropSecrets(ctx, s)
 }
 
 func choices(s *wukongScope) []render.Choice {
@@ -103,8 +120,7 @@ func choices(s *wukongScope) []render.Choice {
 func (r *WukongReconciler) writeNADs(ctx context.Context, s *wukongScope) error {
 	if len(s.objects.NADs) > 0 && !r.components.Has(Multus) {
 		if s.request.Machine != nil {
-			s.delivered = delivery{state: Stalled, reason: v1alpha1.ReasonMultusMissing,
-				message: "the cluster has no Multus, so a machine cannot attach to networks: install Multus"}
+			s.delivered.stop(Stalled, v1alpha1.ReasonMultusMissing, "the cluster has no Multus, so a machine cannot attach to networks: install Multus")
 		}
 		return nil
 	}
@@ -120,8 +136,8 @@ func (r *WukongReconciler) writeNADs(ctx context.Context, s *wukongScope) error 
 		case err != nil:
 			return err
 		case !sameAttachment(have, want):
-			s.delivered = delivery{state: Stalled, reason: v1alpha1.ReasonNameTaken,
-				message: fmt.Sprintf("NetworkAttachmentDefinition %s exists and was not made for this network: rename or delete it", have.Name)}
+			s.delivered.stop(Stalled, v1alpha1.ReasonNameTaken,
+				"NetworkAttachmentDefinition %s exists and was not made for this network: rename or delete it", have.Name)
 			return nil
 		case have.Spec.Config != want.Spec.Config || !carriesAnnotations(have, want):
 			have = have.DeepCopy()
@@ -154,50 +170,6 @@ func sameAttachment(have, want *netattach.NetworkAttachmentDefinition) bool {
 		have.Annotations[v1alpha1.OwnerUIDAnnotation] == want.Annotations[v1alpha1.OwnerUIDAnnotation]
 }
 
-// writeSecret creates the Secret of the request. Secrets are never read: the name stands for the content, and the status
-// remembers that it was made.
-func (r *WukongReconciler) writeSecret(ctx context.Context, s *wukongScope) error {
-	secret := s.objects.Secret
-	if secret == nil || (s.before.Status.NetworkDataSecret == secret.Name && s.before.Status.RequestHash == s.objects.RequestHash) {
-		return nil
-	}
-	secret = secret.DeepCopy()
-	own(s, secret)
-	if s.request.Foreign {
-		err := r.applySecret(ctx, secret) // its name stays, so that somebody else's machine can refer to it
-		if !refusedByPolicy(err) {
-			return err
-		}
-		// The controller may not read Secrets, so it learns from admission alone whose this one is.
-		s.delivered = delivery{state: Stalled, reason: v1alpha1.ReasonNameTaken,
-			message: fmt.Sprintf("Secret %s exists and was not made for this Wukong: rename or delete it", secret.Name)}
-		s.again(r.Config.RetryAfter)
-		return nil
-	}
-	err := r.Create(ctx, secret)
-	if apierrors.IsAlreadyExists(err) {
-		return nil
-	}
-	return err
-}
-
-// secretsPolicy is the admission policy of config/policies that keeps the controller from Secrets that it did not make.
-const secretsPolicy = "wukong-network-controller-secrets"
-
-// refusedByPolicy says whether that policy refused a write, and not permissions or somebody else's rules.
-func refusedByPolicy(err error) bool {
-	return apierrors.IsForbidden(err) && strings.Contains(err.Error(), secretsPolicy)
-}
-
-func (r *WukongReconciler) applySecret(ctx context.Context, secret *corev1.Secret) error {
-	secret.Data = map[string][]byte{}
-	for key, value := range secret.StringData {
-		secret.Data[key] = []byte(value)
-	}
-	secret.StringData = nil
-	return r.apply(ctx, secret)
-}
-
 // writeMachine applies the VirtualMachine when it is missing or was rendered for another request. Another rendering of the
 // same request, such as after an upgrade of the controller, changes nothing.
 func (r *WukongReconciler) writeMachine(ctx context.Context, s *wukongScope) error {
@@ -207,23 +179,44 @@ func (r *WukongReconciler) writeMachine(ctx context.Context, s *wukongScope) err
 	}
 	switch {
 	case !r.components.Has(KubeVirt):
-		s.delivered = delivery{state: Stalled, reason: v1alpha1.ReasonKubeVirtMissing,
-			message: "the cluster has no KubeVirt, so the machine cannot be made: install KubeVirt; its networks are prepared"}
+		s.delivered.stop(Stalled, v1alpha1.ReasonKubeVirtMissing, "the cluster has no KubeVirt, so the machine cannot be made: install KubeVirt; its networks are prepared")
 		return nil
 	case s.vm != nil && !metav1.IsControlledBy(s.vm, s.wukong):
-		s.delivered = delivery{state: Stalled, reason: v1alpha1.ReasonNameTaken,
-			message: fmt.Sprintf("VirtualMachine %s exists and belongs to somebody else: delete it, or name it in spec.virtualMachineName to have it served", s.vm.Name)}
+		s.delivered.stop(Stalled, v1alpha1.ReasonNameTaken,
+			"VirtualMachine %s exists and belongs to somebody else: delete it, or name it in spec.virtualMachineName to have it served", s.vm.Name)
 		return nil
 	case s.vm != nil && !s.vm.DeletionTimestamp.IsZero():
-		s.delivered = delivery{state: Working, reason: v1alpha1.ReasonMachinePending,
-			message: fmt.Sprintf("VirtualMachine %s is being deleted; it is made again afterwards", s.vm.Name)}
+		s.delivered.stop(Working, v1alpha1.ReasonMachinePending, "VirtualMachine %s is being deleted; it is made again afterwards", s.vm.Name)
 		return nil
 	case s.vm != nil && s.vm.Annotations[v1alpha1.RequestAnnotation] == s.objects.RequestHash:
 		return nil
 	}
 	vm := want.DeepCopy()
 	own(s, vm)
+	keepPlugged(vm, s.vm)
+	s.applied = vm
 	return r.apply(ctx, vm)
+}
+
+// keepPlugged takes over the volumes that somebody plugged into the running machine. Lists of volumes and disks have one owner,
+// so they would go with an apply that does not have them. The machine has to be the one that was looked at.
+func keepPlugged(vm, now *kubevirtv1.VirtualMachine) {
+	if now == nil || now.Spec.Template == nil {
+		return
+	}
+	from, to := &now.Spec.Template.Spec, &vm.Spec.Template.Spec
+	for _, v := range from.Volumes {
+		if !render.Hotplugged(from.Volumes, v.Name) || slices.ContainsFunc(to.Volumes, func(o kubevirtv1.Volume) bool { return o.Name == v.Name }) {
+			continue
+		}
+		to.Volumes = append(to.Volumes, v)
+		for _, d := range from.Domain.Devices.Disks {
+			if d.Name == v.Name {
+				to.Domain.Devices.Disks = append(to.Domain.Devices.Disks, d)
+			}
+		}
+		vm.ResourceVersion = now.ResourceVersion
+	}
 }
 
 // apply writes by server-side apply what the controller says about an object, and nothing else.
@@ -260,15 +253,15 @@ func macs(s *wukongScope) map[string]string {
 // macsKnown says whether every interface of somebody else's machine was found.
 func macsKnown(s *wukongScope) bool {
 	if s.vm == nil {
-		s.delivered = delivery{state: Working, reason: v1alpha1.ReasonMachineNotFound,
-			message: fmt.Sprintf("VirtualMachine %s does not exist in this namespace: create it, or correct spec.virtualMachineName", s.request.VirtualMachine)}
+		s.delivered.stop(Working, v1alpha1.ReasonMachineNotFound,
+			"VirtualMachine %s does not exist in this namespace: create it, or correct spec.virtualMachineName", s.request.VirtualMachine)
 		return false
 	}
 	for _, n := range s.networks {
 		if n.Served() && n.mac == "" {
-			s.delivered = delivery{state: Stalled, reason: v1alpha1.ReasonGuestNetworkPending,
-				message: fmt.Sprintf("VirtualMachine %s has no interface with a MAC address on network %s: set macAddress on its interface %q, or in %s.macAddress",
-					s.vm.Name, n.Name, n.Name, n.Path)}
+			s.delivered.stop(Stalled, v1alpha1.ReasonGuestNetworkPending,
+				"VirtualMachine %s has no interface with a MAC address on network %s: set macAddress on its interface %q, or in %s.macAddress",
+				s.vm.Name, n.Name, n.Name, n.Path)
 			return false
 		}
 	}

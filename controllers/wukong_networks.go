@@ -8,10 +8,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	kubevirtv1 "kubevirt.io/api/core/v1"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
-	"novasphere.dev/wukong-network/render"
 )
 
 // networkStatuses has one entry per network of the spec, in its order. An address appears only with its lease.
@@ -35,7 +33,6 @@ func networkStatuses(s *wukongScope) []v1alpha1.WukongNetworkStatus {
 			st.Reason, st.Message = n.trouble.Reason, n.trouble.Message
 		}
 		st.NextHops = n.nextHops
-		st.ObservedAddresses = observedOn(s.vmi, st.MACAddress)
 		out = append(out, st)
 	}
 	return out
@@ -64,17 +61,6 @@ func dashboardStatuses(networks []v1alpha1.WukongNetworkStatus) []v1alpha1.Dashb
 	var out []v1alpha1.DashboardNetworkStatus
 	for _, n := range networks {
 		out = append(out, v1alpha1.DashboardNetworkStatus{Name: n.Name, Interface: n.Interface, IPAddress: n.IPAddress, MACAddress: n.MACAddress})
-	}
-	return out
-}
-
-func volumes(s *wukongScope) []v1alpha1.VolumeStatus {
-	if s.request.Machine == nil {
-		return nil
-	}
-	var out []v1alpha1.VolumeStatus
-	for _, d := range s.request.Machine.Disks {
-		out = append(out, v1alpha1.VolumeStatus{Name: d.Name, PVCName: render.DiskVolumeName(s.wukong.Name, d.Name), Size: d.Size.String()})
 	}
 	return out
 }
@@ -182,73 +168,4 @@ func proven(s *wukongScope, n *networkScope) bool {
 
 func hostWorking(n *v1alpha1.HostNetwork) bool {
 	return meta.IsStatusConditionTrue(n.Status.Conditions, v1alpha1.ConditionReconciling)
-}
-
-// setGuestInSync answers: does the guest report the addresses that were asked for? It decides nothing: a guest's report is
-// what a tenant wrote.
-func setGuestInSync(s *wukongScope) {
-	status, reason, message := guestSync(s)
-	setCondition(&s.wukong.Status.Conditions, s.wukong.Generation, v1alpha1.ConditionGuestInSync, status, reason, message)
-}
-
-func guestSync(s *wukongScope) (metav1.ConditionStatus, string, string) {
-	switch {
-	case s.request.Machine == nil && !s.request.Foreign:
-		return metav1.ConditionUnknown, v1alpha1.ReasonNoMachineRequested, "no machine is asked for"
-	case s.vmi == nil || s.vmi.Status.Phase != kubevirtv1.Running:
-		return metav1.ConditionUnknown, v1alpha1.ReasonNotRunning, "the machine does not run"
-	case !agentConnected(s.vmi):
-		return metav1.ConditionUnknown, v1alpha1.ReasonNoGuestAgent, "the guest runs no guest agent, so its addresses are not known"
-	}
-	var differences []string
-	for _, n := range s.wukong.Status.Networks {
-		for _, a := range n.Addresses {
-			addr, _, _ := strings.Cut(a.Address, "/")
-			if !slices.Contains(n.ObservedAddresses, addr) {
-				differences = append(differences, fmt.Sprintf("%s on %s (it reports %s)", addr, n.Name, orNone(n.ObservedAddresses)))
-			}
-		}
-	}
-	if len(differences) > 0 {
-		return metav1.ConditionFalse, v1alpha1.ReasonDrifted, "the guest does not report " + strings.Join(differences, ", ")
-	}
-	return metav1.ConditionTrue, v1alpha1.ReasonInSync, "the guest reports every address"
-}
-
-func orNone(addresses []string) string {
-	if len(addresses) == 0 {
-		return "none"
-	}
-	return strings.Join(addresses, " ")
-}
-
-func agentConnected(vmi *kubevirtv1.VirtualMachineInstance) bool {
-	return slices.ContainsFunc(vmi.Status.Conditions, func(c kubevirtv1.VirtualMachineInstanceCondition) bool {
-		return c.Type == kubevirtv1.VirtualMachineInstanceAgentConnected && c.Status == "True"
-	})
-}
-
-// observedOn gives what the guest reports on the interface with a MAC address, sorted and bounded.
-func observedOn(vmi *kubevirtv1.VirtualMachineInstance, mac string) []string {
-	const most = 32
-	if vmi == nil || mac == "" {
-		return nil
-	}
-	var found []netip.Addr
-	for _, i := range vmi.Status.Interfaces {
-		if lowerMAC(i.MAC) != mac {
-			continue
-		}
-		for _, text := range append([]string{i.IP}, i.IPs...) {
-			if a, ok := parseObserved(text); ok && !slices.Contains(found, a) {
-				found = append(found, a)
-			}
-		}
-	}
-	slices.SortFunc(found, netip.Addr.Compare)
-	var out []string
-	for _, a := range found[:min(len(found), most)] {
-		out = append(out, a.String())
-	}
-	return out
 }

@@ -52,6 +52,9 @@ func SetupWukong(mgr manager.Manager, cfg Config, components *Components, l *led
 	return r.watchComponents(mgr, c, components)
 }
 
+// attachmentChanged lets through what attachments say, and whose they are.
+var attachmentChanged = predicate.Or[client.Object](predicate.GenerationChangedPredicate{}, predicate.LabelChangedPredicate{}, predicate.AnnotationChangedPredicate{})
+
 func (r *WukongReconciler) watchComponents(mgr manager.Manager, c controller.Controller, components *Components) error {
 	onMachine := handler.TypedEnqueueRequestsFromMapFunc(r.forMachine)
 	onSettings := handler.TypedEnqueueRequestsFromMapFunc(r.every)
@@ -64,7 +67,7 @@ func (r *WukongReconciler) watchComponents(mgr manager.Manager, c controller.Con
 			return watchAll(c, mgr, onSettings, bindingsChanged{}, &kubevirtv1.KubeVirt{})
 		},
 		Multus: func() error {
-			return watchAll(c, mgr, onNAD, predicate.GenerationChangedPredicate{}, &netattach.NetworkAttachmentDefinition{})
+			return watchAll(c, mgr, onNAD, attachmentChanged, &netattach.NetworkAttachmentDefinition{})
 		},
 	} {
 		if err := components.WhenServed(component, func(context.Context) error {

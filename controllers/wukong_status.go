@@ -3,7 +3,6 @@ package controllers
 import (
 	"fmt"
 	"net"
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -12,11 +11,11 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
-	kubevirtv1 "kubevirt.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/conflicts"
+	"novasphere.dev/wukong-network/render"
 )
 
 // conclude writes everything that the reconcile found out into the status. It needs no client.
@@ -33,21 +32,25 @@ func conclude(s *wukongScope) {
 	st.NetworkStatus = dashboardStatuses(st.Networks)
 	st.Volumes = volumes(s)
 	st.Addresses = strings.Join(leasedAddresses(s), ",")
-	st.NodeName = ""
-	if s.vmi != nil {
-		st.NodeName = s.vmi.Status.NodeName
-	}
-	if s.delivered.done && s.objects.Secret != nil {
-		st.NetworkDataSecret = s.objects.Secret.Name
-	}
+	st.NodeName = s.nodeName()
 	if s.delivered.done {
 		st.RequestHash = s.objects.RequestHash
+		st.GuestDependent = guestDependent(s)
 	}
+	if s.delivered.done || s.delivered.secret != "" {
+		st.NetworkDataSecret = s.delivered.secret
+	}
+	if s.delivered.rewritten != nil {
+		st.NetworkDataSince = s.delivered.rewritten
+	}
+	st.FormerSecrets = s.formerSecrets()
+	st.PendingRestart = s.pendingRestart()
+	guest := noteGuest(s)
 	verdicts := []Verdict{
 		setAddressesAllocated(s), setConflictFree(s), setNodeNetworkReady(s),
 		setGuestNetworkReady(s), setVirtualMachineReady(s),
 	}
-	setGuestInSync(s)
+	setGuestInSync(s, guest)
 	st.Nodes = nodesSummary(s)
 	v := worst(verdicts)
 	setVerdict(&st.Conditions, s.wukong.Generation, v)
@@ -82,10 +85,21 @@ func concludeInvalid(s *wukongScope) {
 	st.Phase = v1alpha1.PhaseError
 }
 
+// mostNotices is what the schema takes of a list of notices.
+const mostNotices = 64
+
 func notices(s *wukongScope) []v1alpha1.FieldNotice {
-	const most = 64
 	out := s.request.Notices
-	return slices.Clone(out[:min(len(out), most)])
+	return slices.Clone(out[:min(len(out), mostNotices)])
+}
+
+// guestDependent tells what of the delivered network data some guests cannot follow; nothing where none is delivered.
+func guestDependent(s *wukongScope) []v1alpha1.FieldNotice {
+	if s.objects.Secret == nil {
+		return nil
+	}
+	out := render.GuestDependent(s.objects.Delivered)
+	return out[:min(len(out), mostNotices)]
 }
 
 // setAddressesAllocated answers: is every static address leased?
@@ -170,6 +184,9 @@ func setGuestNetworkReady(s *wukongScope) Verdict {
 	switch {
 	case s.delivered.reason != "":
 		v = Verdict{State: s.delivered.state, Reason: s.delivered.reason, Message: s.delivered.message}
+		if s.delivered.secret != "" {
+			v.Message += "; its network data is in Secret " + s.delivered.secret
+		}
 	case s.delivered.done && s.objects.Secret == nil && s.request.Guest == v1alpha1.GuestConfigManual:
 		v = Verdict{State: Done, Reason: v1alpha1.ReasonManual, Message: "nothing is delivered, as spec.guestConfig asks: configure the guest by hand"}
 	case s.delivered.done && s.objects.Secret == nil:
@@ -183,56 +200,6 @@ func setGuestNetworkReady(s *wukongScope) Verdict {
 	}
 	setCondition(&s.wukong.Status.Conditions, s.wukong.Generation, v1alpha1.ConditionGuestNetworkReady, status, v.Reason, v.Message)
 	return v
-}
-
-// setVirtualMachineReady answers: does the machine run? A machine that is stopped on purpose is no fault of the network.
-func setVirtualMachineReady(s *wukongScope) Verdict {
-	status, v := metav1.ConditionFalse, Verdict{State: Working, Reason: v1alpha1.ReasonMachinePending, Message: "the machine is asked for and does not run yet"}
-	switch {
-	case s.request.Machine == nil && !s.request.Foreign:
-		status, v = metav1.ConditionTrue, Verdict{State: Done, Reason: v1alpha1.ReasonNoMachineRequested, Message: "no machine is asked for, because spec.disks is empty"}
-	case s.vmi != nil && s.vmi.Status.Phase == kubevirtv1.Running:
-		status, v = metav1.ConditionTrue, Verdict{State: Done, Reason: v1alpha1.ReasonRunning, Message: "the machine runs on node " + s.vmi.Status.NodeName}
-	case s.bindingVerdict() != nil:
-		v = *s.bindingVerdict()
-	case s.vm != nil && s.vmi == nil && stoppedOnPurpose(s.vm):
-		v = Verdict{State: Done, Reason: v1alpha1.ReasonNotRunning, Message: "the machine is stopped, as its run strategy says"}
-	case s.request.Foreign && s.vm == nil:
-		v = Verdict{State: Working, Reason: v1alpha1.ReasonMachineNotFound, Message: "VirtualMachine " + s.request.VirtualMachine + " does not exist in this namespace"}
-	}
-	if v.State == Done && s.vm != nil && hasCondition(s.vm, kubevirtv1.VirtualMachineRestartRequired) {
-		v = Verdict{State: Working, Reason: v1alpha1.ReasonRestartRequired, Message: "the machine runs with an older request until it is restarted: restart it when that suits you"}
-	}
-	setCondition(&s.wukong.Status.Conditions, s.wukong.Generation, v1alpha1.ConditionVirtualMachineReady, status, v.Reason, v.Message)
-	return v
-}
-
-func stoppedOnPurpose(vm *kubevirtv1.VirtualMachine) bool {
-	if vm.Spec.RunStrategy != nil {
-		return *vm.Spec.RunStrategy == kubevirtv1.RunStrategyHalted || *vm.Spec.RunStrategy == kubevirtv1.RunStrategyManual
-	}
-	return vm.Spec.Running != nil && !*vm.Spec.Running
-}
-
-func hasCondition(vm *kubevirtv1.VirtualMachine, typ kubevirtv1.VirtualMachineConditionType) bool {
-	return slices.ContainsFunc(vm.Status.Conditions, func(c kubevirtv1.VirtualMachineCondition) bool {
-		return c.Type == typ && c.Status == corev1.ConditionTrue
-	})
-}
-
-func phase(s *wukongScope, v Verdict) v1alpha1.WukongPhase {
-	machine := meta.FindStatusCondition(s.wukong.Status.Conditions, v1alpha1.ConditionVirtualMachineReady)
-	switch {
-	case v.State == Stalled:
-		return v1alpha1.PhaseError
-	case machine != nil && machine.Reason == v1alpha1.ReasonNotRunning:
-		return v1alpha1.PhaseStopped
-	case v.State == Done, machine != nil && machine.Reason == v1alpha1.ReasonRunning:
-		return v1alpha1.PhaseRunning
-	case s.delivered.done && s.request.Machine != nil:
-		return v1alpha1.PhaseCreating
-	}
-	return v1alpha1.PhasePending
 }
 
 // announce makes an event of a change of Ready's reason or status, so that events follow transitions and nothing else.
@@ -273,10 +240,4 @@ func lowerMAC(s string) string {
 		return ""
 	}
 	return mac.String()
-}
-
-// parseObserved reads an address that a guest reports; link-local ones and what cannot be read do not count.
-func parseObserved(s string) (netip.Addr, bool) {
-	a, err := netip.ParseAddr(s)
-	return a.Unmap(), err == nil && !a.IsLinkLocalUnicast() && !a.IsLoopback()
 }

@@ -88,7 +88,8 @@ func TestWithDisksAMachineIsAskedForAndReadyWaitsForIt(t *testing.T) {
 // runMachine plays KubeVirt for one machine: an instance that runs on a node and reports addresses by MAC.
 func runMachine(t *testing.T, w *world.World, vm *kubevirtv1.VirtualMachine, node string, reports map[string][]string) *kubevirtv1.VirtualMachineInstance {
 	t.Helper()
-	vmi := &kubevirtv1.VirtualMachineInstance{ObjectMeta: metav1.ObjectMeta{Namespace: vm.Namespace, Name: vm.Name}, Spec: vm.Spec.Template.Spec}
+	vmi := &kubevirtv1.VirtualMachineInstance{ObjectMeta: *vm.Spec.Template.ObjectMeta.DeepCopy(), Spec: *vm.Spec.Template.Spec.DeepCopy()}
+	vmi.Namespace, vmi.Name = vm.Namespace, vm.Name
 	create(t, w, vmi)
 	vmi.Status.Phase, vmi.Status.NodeName = kubevirtv1.Running, node
 	vmi.Status.Conditions = []kubevirtv1.VirtualMachineInstanceCondition{{Type: kubevirtv1.VirtualMachineInstanceAgentConnected, Status: corev1.ConditionTrue}}

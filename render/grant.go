@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
@@ -27,6 +26,9 @@ func (p *Pools) Grant(req *Request, taken map[string]netip.Prefix) (*Request, fi
 			p.inherit(n)
 			r.recheck(n)
 		}
+	}
+	if len(r.errs) == 0 {
+		r.ownAddresses(out.Networks)
 	}
 	if len(r.errs) > 0 {
 		return nil, r.errs
@@ -74,7 +76,7 @@ func (p *Pools) inherit(n *Network) {
 			a.Gateway = pool.Gateway
 		}
 		if !ownRoutes {
-			n.inheritRoutes(pool.Routes)
+			n.inheritRoutes(pool.Routes, sibling(n.Addresses[i].Path, poolField))
 		}
 	}
 }
@@ -84,11 +86,12 @@ func (n *Network) takesDefault(via netip.Addr) bool {
 	return !slices.ContainsFunc(n.defaults(), func(d defaultRoute) bool { return d.via.Is4() == via.Is4() && d.via != via })
 }
 
-// inheritRoutes adds routes to where no route leads yet.
-func (n *Network) inheritRoutes(routes []Route) {
+// inheritRoutes adds routes to where no route leads yet. Their path is that of the field that names the pool.
+func (n *Network) inheritRoutes(routes []Route, path string) {
 	// The list is a new one: the request that was parsed keeps its own.
 	out := slices.Clone(n.Routes)
 	for _, r := range routes {
+		r.Path = path
 		if r.To.Bits() == 0 && !n.takesDefault(r.Via) {
 			continue
 		}
@@ -116,11 +119,10 @@ func union[T comparable](have, more []T) []T {
 func (p *parser) recheck(n *Network) {
 	path := field.NewPath(n.Path)
 	for _, a := range n.Addresses {
-		at := a.Path[:strings.LastIndexByte(a.Path, '.')+1] + "gateway"
-		p.gateway(field.NewPath(at), a)
+		p.gateway(field.NewPath(sibling(a.Path, gatewayField)), a)
 	}
 	for _, r := range n.Routes {
-		p.nextHop(field.NewPath(r.Path).Child("via"), r, n)
+		p.nextHop(field.NewPath(r.viaPath()), r, n)
 	}
 	p.oneDefaultPerFamily(path.Child("ipConfig"), n)
 	p.checkMTU(path.Child("mtu"), *n)

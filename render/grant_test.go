@@ -226,8 +226,18 @@ func TestGrantChecksAgainWhatItKnowsNow(t *testing.T) {
 			n.IPConfig.IPPool, n.IPConfig.Routes = "web", []v1alpha1.Route{{To: "2001:db8::/32", Via: "2001:db8::1"}}
 		}, nil, at + ".ipConfig.routes[0].via", "no address of this family"},
 		"an MTU that is too small for IPv6": {func(n *v1alpha1.WukongNetwork) { n.IPConfig.IPPool, n.MTU = "six", number(1000) }, nil, at + ".mtu", "too small for IPv6"},
-		"a pool that is gone":               {func(n *v1alpha1.WukongNetwork) { n.IPConfig.IPPool = "gone" }, nil, at + ".ipConfig.ipPool", "there is no such AddressPool"},
-		"an address that is not taken yet":  {func(n *v1alpha1.WukongNetwork) { n.IPConfig.IPPool = "web" }, map[string]netip.Prefix{}, at + ".ipConfig.ipPool", `no address was taken from AddressPool "web" yet`},
+		"a gateway that is taken as an address": {func(n *v1alpha1.WukongNetwork) {
+			n.IPConfig.IPPool, n.IPConfig.Gateway = "bare", ipAddress("10.8.0.11")
+			n.IPConfig.AdditionalAddresses = []v1alpha1.AdditionalAddress{{IPPool: "bare"}}
+		}, nil, at + ".ipConfig.gateway", "own address"},
+		"an address that is taken twice": {func(n *v1alpha1.WukongNetwork) {
+			n.IPConfig.IPPool, n.IPConfig.AdditionalAddresses = "bare", []v1alpha1.AdditionalAddress{{IPPool: "bare"}}
+		}, map[string]netip.Prefix{at + ".ipConfig.ipPool": netip.MustParsePrefix("10.8.0.9/16"), at + ".ipConfig.additionalAddresses[0].ipPool": netip.MustParsePrefix("10.8.0.9/16")},
+			at + ".ipConfig.additionalAddresses[0].ipPool", "ask for each address once"},
+		"a next hop of a pool that is an address of the machine": {func(n *v1alpha1.WukongNetwork) { n.IPConfig.IPPool = "web" },
+			map[string]netip.Prefix{at + ".ipConfig.ipPool": netip.MustParsePrefix("192.0.2.3/24")}, at + ".ipConfig.ipPool", "own address"},
+		"a pool that is gone":              {func(n *v1alpha1.WukongNetwork) { n.IPConfig.IPPool = "gone" }, nil, at + ".ipConfig.ipPool", "there is no such AddressPool"},
+		"an address that is not taken yet": {func(n *v1alpha1.WukongNetwork) { n.IPConfig.IPPool = "web" }, map[string]netip.Prefix{}, at + ".ipConfig.ipPool", `no address was taken from AddressPool "web" yet`},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -43,6 +43,8 @@ type nicRequest struct {
 	DNS       []string         `json:"dns,omitempty"`
 	Search    []string         `json:"search,omitempty"`
 	Routes    []routeRequest   `json:"routes,omitempty"`
+	// SourceRouting was accepted and ignored once: a request that says it has had another hash since it is acted on.
+	SourceRouting bool `json:"sourceRouting,omitempty"`
 }
 
 type addressRequest struct {
@@ -126,7 +128,7 @@ func guestOf(req *Request, nics []NIC) guestRequest {
 
 func nicOf(n *NIC) nicRequest {
 	out := nicRequest{Name: n.Name, Interface: n.Interface, MAC: n.Address, NAD: n.Choice.NADName, MTU: n.MTU,
-		Pod: n.Pod, DHCP: n.DHCP, Primary: n.Primary, Search: n.Search}
+		Pod: n.Pod, DHCP: n.DHCP, Primary: n.Primary, Search: n.Search, SourceRouting: n.SourceRouting}
 	for _, a := range n.Addresses {
 		address := addressRequest{Address: a.Prefix.String()}
 		if a.Gateway.IsValid() {

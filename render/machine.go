@@ -32,6 +32,10 @@ func (p machineParts) virtualMachine() *kubevirtv1.VirtualMachine {
 	if p.req.Machine.AntiAffinity {
 		labels[AntiAffinityLabel] = "true"
 	}
+	var annotations map[string]string
+	if record := guestNetwork(p.secret, p.nics); record != "" {
+		annotations = map[string]string{v1alpha1.GuestNetworkAnnotation: record}
+	}
 	return &kubevirtv1.VirtualMachine{
 		TypeMeta:   metav1.TypeMeta{APIVersion: kubevirtv1.GroupVersion.String(), Kind: "VirtualMachine"},
 		ObjectMeta: p.meta,
@@ -39,7 +43,7 @@ func (p machineParts) virtualMachine() *kubevirtv1.VirtualMachine {
 			RunStrategy:         &strategy,
 			DataVolumeTemplates: p.dataVolumes(),
 			Template: &kubevirtv1.VirtualMachineInstanceTemplateSpec{
-				ObjectMeta: metav1.ObjectMeta{Labels: labels},
+				ObjectMeta: metav1.ObjectMeta{Labels: labels, Annotations: annotations},
 				Spec:       p.instance(),
 			},
 		},

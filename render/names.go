@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -46,6 +47,13 @@ func VMName(wukong string) string { return wukong + "-vm" }
 // "-netx-" before that hash, that no unshortened name has.
 func SecretName(wukong, guestHash string) string {
 	return shortened(wukong, "-net-"+guestHash, "-netx-"+guestHash)
+}
+
+// IsSecretOf says whether a Secret has a name that SecretName gives for a Wukong, whatever the request was.
+func IsSecretOf(wukong, secret string) bool {
+	hash := nmstate.Hash(nil)
+	like := SecretName(wukong, hash)
+	return len(secret) == len(like) && strings.HasPrefix(secret, strings.TrimSuffix(like, hash))
 }
 
 // StableSecretName gives the name of the Secret for a machine that somebody else manages. It stays the same when the request

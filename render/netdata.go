@@ -27,6 +27,7 @@ type ethernet struct {
 	MTU           int            `json:"mtu,omitempty"`
 	Addresses     []string       `json:"addresses,omitempty"`
 	Routes        []netRoute     `json:"routes,omitempty"`
+	RoutingPolicy []routingRule  `json:"routing-policy,omitempty"`
 	Nameservers   *nameservers   `json:"nameservers,omitempty"`
 }
 
@@ -40,9 +41,11 @@ type dhcpOverrides struct {
 
 type netRoute struct {
 	To     string `json:"to"`
-	Via    string `json:"via"`
+	Via    string `json:"via,omitempty"`
 	OnLink bool   `json:"on-link,omitempty"`
 	Metric *int   `json:"metric,omitempty"`
+	Scope  string `json:"scope,omitempty"`
+	Table  int    `json:"table,omitempty"`
 }
 
 type nameservers struct {
@@ -100,6 +103,9 @@ func (n *NIC) ethernet() ethernet {
 		if n.Metrics.IPv4 != 0 {
 			out.DHCP4Override = &dhcpOverrides{RouteMetric: n.Metrics.IPv4}
 		}
+		if n.IgnoreRA {
+			out.DHCP6, out.AcceptRA = &no, &no
+		}
 		return out
 	}
 	// Left unset, router advertisements add addresses, a second default route and DHCPv6.
@@ -108,6 +114,10 @@ func (n *NIC) ethernet() ethernet {
 		out.Addresses = append(out.Addresses, a.Prefix.String())
 	}
 	out.Routes = n.routes()
+	if n.SourceRouting {
+		table := n.tableRoutes(out.Routes)
+		out.Routes, out.RoutingPolicy = append(out.Routes, table...), n.rules(table)
+	}
 	return out
 }
 
@@ -170,7 +180,7 @@ func (n *NIC) metric(d defaultRoute) *int {
 
 // needsOnLink leaves on-link out where a subnet covers the next hop: only netplan guests honour it.
 func (n *NIC) needsOnLink(via netip.Addr, said bool) bool {
-	if !said || via.IsLinkLocalUnicast() {
+	if !said || (via.Is6() && via.IsLinkLocalUnicast()) {
 		return false
 	}
 	return !slices.ContainsFunc(n.Addresses, func(a Address) bool { return a.Prefix.Contains(via) })

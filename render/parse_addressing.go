@@ -31,7 +31,6 @@ func (p *parser) addressing(in *v1alpha1.IPConfig, path *field.Path, out *Networ
 	}
 	out.DNS = p.dns(path.Child("dnsServers"), in.DNSServers)
 	out.Search = p.search(path.Child("searchDomains"), in.SearchDomains)
-	out.SourceRouting = in.SourceRouting
 	switch in.Mode {
 	case v1alpha1.IPModeDHCP:
 		out.DHCP = true
@@ -57,6 +56,7 @@ func (p *parser) ignoredByDHCP(in *v1alpha1.IPConfig, path *field.Path) {
 		{"routes", len(in.Routes) > 0},
 		{"reserved", in.Reserved},
 		{"ipPool", in.IPPool != ""},
+		{"sourceRouting", in.SourceRouting},
 		{"additionalAddresses", len(in.AdditionalAddresses) > 0},
 	} {
 		if f.given {
@@ -67,6 +67,7 @@ func (p *parser) ignoredByDHCP(in *v1alpha1.IPConfig, path *field.Path) {
 
 // static reads the addresses, gateways and routes of a static network.
 func (p *parser) static(in *v1alpha1.IPConfig, path *field.Path, out *Network) {
+	out.SourceRouting = in.SourceRouting
 	first := in.All()[0]
 	if !explicit(first) && in.IPPool == "" {
 		p.errs = append(p.errs, field.Required(path.Child("address"),
@@ -88,7 +89,19 @@ func (p *parser) static(in *v1alpha1.IPConfig, path *field.Path, out *Network) {
 	}
 	p.routes(path.Child("routes"), in.Routes, out)
 	p.oneDefaultPerFamily(path, out)
+	if out.SourceRouting && len(out.defaults())+len(out.Routes) == 0 && !slices.ContainsFunc(out.Addresses, func(a Address) bool { return a.Pool != "" }) {
+		p.notice(path.Child("sourceRouting"), "is not acted on: the network has neither a gateway nor routes, so nothing can be routed through it")
+	}
 }
+
+// Names of fields beside each other.
+const (
+	gatewayField = "gateway"
+	poolField    = "ipPool"
+)
+
+// sibling gives the path of the field of that name beside another one.
+func sibling(path, name string) string { return path[:strings.LastIndexByte(path, '.')+1] + name }
 
 // explicit says whether an address is named. Empty texts, which old manifests have, count as not given.
 func explicit(a v1alpha1.AdditionalAddress) bool { return a.Address != nil && *a.Address != "" }

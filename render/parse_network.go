@@ -44,19 +44,13 @@ func (p *parser) networks() {
 		p.errs = append(p.errs, field.TooMany(path, n, maxNetworks))
 		return
 	}
-	names, macs, addresses, primary := taken{}, taken{}, taken{}, ""
+	names, macs, primary := taken{}, taken{}, ""
 	for i := range p.wukong.Spec.Networks {
 		at := path.Index(i)
 		n := p.network(i, at)
 		p.unique(at.Child("name"), n.Name, names, "give each network of the Wukong its own name")
 		if n.MAC != "" {
 			p.unique(at.Child("macAddress"), n.MAC, macs, "give each network its own MAC address")
-		}
-		for _, a := range n.Addresses {
-			if !a.Explicit() {
-				continue
-			}
-			p.uniqueAt(a.Path, a.Prefix.Addr().String(), addresses, "ask for each address once")
 		}
 		if n.Primary && primary != "" {
 			p.invalid(at.Child("primary"), true, primary+" is primary already: at most one network of a Wukong is")
@@ -65,6 +59,8 @@ func (p *parser) networks() {
 		}
 		p.req.Networks = append(p.req.Networks, n)
 	}
+	p.ownAddresses(p.req.Networks)
+	p.sameMetrics(p.req.Networks)
 }
 
 // unique reports a value that an earlier field has.
@@ -102,9 +98,6 @@ func (p *parser) network(i int, path *field.Path) Network {
 	out.MTU = p.mtu(path.Child("mtu"), in.MTU)
 	p.addressing(in.IPConfig, path.Child("ipConfig"), &out)
 	p.checkMTU(path.Child("mtu"), out)
-	if in.IPConfig != nil && in.IPConfig.SourceRouting {
-		p.notice(path.Child("ipConfig", "sourceRouting"), "is not acted on yet: the guest answers by its routing table")
-	}
 	return out
 }
 

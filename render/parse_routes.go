@@ -25,13 +25,17 @@ func (p *parser) routes(path *field.Path, in []v1alpha1.Route, out *Network) {
 		if !ok || !p.nextHop(at.Child("via"), route, out) {
 			continue
 		}
-		metric := ""
-		if route.Metric != nil {
-			metric = fmt.Sprintf(" metric %d", *route.Metric)
-		}
-		p.unique(at.Child("to"), route.To.String()+metric, seen, "give each destination once, or another metric")
+		p.unique(at.Child("to"), route.key(), seen, "give each destination once, or another metric")
 		out.Routes = append(out.Routes, route)
 	}
+}
+
+// key tells routes apart as the kernel does: by destination and metric.
+func (r Route) key() string {
+	if r.Metric == nil {
+		return r.To.String()
+	}
+	return fmt.Sprintf("%s metric %d", r.To, *r.Metric)
 }
 
 func (p *parser) route(path *field.Path, in v1alpha1.Route) (Route, bool) {

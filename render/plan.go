@@ -55,6 +55,8 @@ type Output struct {
 type GuestNetplan struct {
 	Namespace, Wukong, VirtualMachine string
 	Text                              string
+	// Interfaces are those that Text configures.
+	Interfaces []NIC
 }
 
 // PlannedLease is an address that would be leased.
@@ -260,6 +262,11 @@ func (p *planner) render(w *planned) {
 	if objects.VirtualMachine != nil {
 		p.out.VirtualMachines = append(p.out.VirtualMachines, *objects.VirtualMachine)
 	}
+	if w.request.Guest != v1alpha1.GuestConfigManual {
+		for _, n := range GuestDependent(objects.Delivered) {
+			p.find(w.object, SeverityNote, Problem{Reason: v1alpha1.ReasonGuestDependent, Path: n.Field, Message: n.Message})
+		}
+	}
 	p.guest(w, objects.Delivered)
 }
 
@@ -272,7 +279,7 @@ func (p *planner) guest(w *planned, nics []NIC) {
 	}
 	if text != "" {
 		p.out.Netplans = append(p.out.Netplans, GuestNetplan{Namespace: w.object.Namespace, Wukong: w.object.Name,
-			VirtualMachine: w.request.VirtualMachine, Text: text})
+			VirtualMachine: w.request.VirtualMachine, Text: text, Interfaces: nics})
 	}
 	for _, n := range nics {
 		for _, a := range n.Addresses {

@@ -64,8 +64,9 @@ type Network struct {
 	Addresses []Address
 	DNS       []netip.Addr
 	// Search are DNS search domains.
-	Search        []string
-	Routes        []Route
+	Search []string
+	Routes []Route
+	// SourceRouting: what comes from the static addresses leaves through this network.
 	SourceRouting bool
 	// Primary: the guest's default route through this network is preferred to those through others.
 	Primary bool

@@ -147,7 +147,26 @@ func TestParseWukongRefusesWhatCannotWork(t *testing.T) {
 		"one address is asked for once": {func(w *v1alpha1.Wukong) {
 			w.Spec.Networks = append(w.Spec.Networks, static("lan2", "192.0.2.10/25", ""))
 		}, "spec.networks[1].ipConfig.address", "spec.networks[0].ipConfig.address"},
-		"two spellings of one address are one address": {both(address("2001:db8::5/64"), also("2001:DB8:0:0::5/64", "")), at + ".ipConfig.additionalAddresses[0].address", "is the same as"},
+		"two spellings of one address are one address":         {both(address("2001:db8::5/64"), also("2001:DB8:0:0::5/64", "")), at + ".ipConfig.additionalAddresses[0].address", "is the same as"},
+		"the gateway is no further address of the machine":     {both(gateway("192.0.2.11"), also("192.0.2.11/24", "")), at + ".ipConfig.gateway", "own address"},
+		"the gateway is no address of the machine's networks":  {more(static("b", "192.0.2.1/24", "")), at + ".ipConfig.gateway", "by spec.networks[1].ipConfig.address"},
+		"a next hop is no further address of the machine":      {both(also("192.0.2.11/24", ""), route(v1alpha1.Route{To: "10.0.0.0/8", Via: "192.0.2.11"})), at + ".ipConfig.routes[0].via", "own address"},
+		"a next hop is not the machine itself":                 {route(v1alpha1.Route{To: "10.0.0.0/8", Via: "192.0.2.10"}), at + ".ipConfig.routes[0].via", "own address"},
+		"a next hop off the link is of a family that is there": {route(v1alpha1.Route{To: "2001:db8::/32", Via: "2001:db8::1", OnLink: true}), at + ".ipConfig.routes[0].via", "no address of this family"},
+		"a /32 reaches no gateway by itself":                   {both(address("192.0.2.10/32"), gateway("192.0.2.1")), at + ".ipConfig.gateway", "onLink"},
+		"a /128 reaches no gateway by itself":                  {both(address("2001:db8::10/128"), gateway("2001:db8::1")), at + ".ipConfig.gateway", "onLink"},
+		"a gateway of IPv6 needs an address of IPv6":           {both(gateway(""), route(v1alpha1.Route{To: "::/0", Via: "fe80::1"})), at + ".ipConfig.routes[0].via", "no address of this family"},
+		"IPv6 beside IPv4 needs an MTU of 1280":                {both(also("2001:db8::5/64", ""), network(func(n *v1alpha1.WukongNetwork) { n.MTU = number(1279) })), at + ".mtu", "1280"},
+		"IPv4 needs an MTU of 68":                              {network(func(n *v1alpha1.WukongNetwork) { n.MTU = number(67) }), at + ".mtu", "68"},
+		"the destination of an IPv6 route has no host bits":    {both(address("2001:db8::5/64"), route(v1alpha1.Route{To: "2001:db8:1::1/48", Via: "fe80::1"})), at + ".ipConfig.routes[0].to", "write 2001:db8:1::/48"},
+		"one destination through two networks needs two metrics": {both(route(v1alpha1.Route{To: "10.0.0.0/8", Via: "192.0.2.2"}), func(w *v1alpha1.Wukong) {
+			w.Spec.Networks = append(w.Spec.Networks, static("b", "198.51.100.5/24", ""))
+			w.Spec.Networks[1].IPConfig.Routes = []v1alpha1.Route{{To: "10.0.0.0/8", Via: "198.51.100.1"}}
+		}), "spec.networks[1].ipConfig.routes[0].to", "spec.networks[0].ipConfig.routes[0].to"},
+		"two default routes of one metric": {both(route(v1alpha1.Route{To: "0.0.0.0/0", Via: "192.0.2.1", Metric: number(5)}), func(w *v1alpha1.Wukong) {
+			w.Spec.Networks = append(w.Spec.Networks, static("b", "198.51.100.5/24", ""))
+			w.Spec.Networks[1].IPConfig.Routes = []v1alpha1.Route{{To: "0.0.0.0/0", Via: "198.51.100.1", Metric: number(5)}}
+		}), "spec.networks[1].ipConfig.routes[0].to", "another metric"},
 		"two networks need two MAC addresses": {both(mac("02:00:00:00:00:01"), func(w *v1alpha1.Wukong) {
 			w.Spec.Networks = append(w.Spec.Networks, w.Spec.Networks[0])
 			w.Spec.Networks[1].Name, w.Spec.Networks[1].IPConfig = "b", nil
@@ -215,15 +234,22 @@ func TestParseWukongRefusesWhatCannotWork(t *testing.T) {
 
 func TestParseWukongAcceptsWhatWorks(t *testing.T) {
 	cases := map[string]func(*v1alpha1.Wukong){
-		"an empty gateway counts as none":                     gateway(""),
-		"every address of a /31 is usable":                    address("10.0.0.0/31"),
-		"every address of a /32 is usable":                    address("10.0.0.255/32"),
-		"every address of a /127 is usable":                   address("2001:db8::1/127"),
-		"a link-local gateway needs no on-link":               both(address("2001:db8::5/64"), gateway("fe80::1")),
-		"names that YAML 1.1 retypes are names":               network(func(n *v1alpha1.WukongNetwork) { n.Name = "yes" }),
-		"a gateway repeated is one default route":             also("192.0.2.11/24", "192.0.2.1"),
-		"an off-link default route is said with onLink":       both(gateway(""), route(v1alpha1.Route{To: "0.0.0.0/0", Via: "203.0.113.1", OnLink: true})),
-		"two metrics make two routes to one place":            both(route(v1alpha1.Route{To: "10.0.0.0/8", Via: "192.0.2.1", Metric: number(1)}), route(v1alpha1.Route{To: "10.0.0.0/8", Via: "192.0.2.2", Metric: number(2)})),
+		"an empty gateway counts as none":               gateway(""),
+		"every address of a /31 is usable":              address("10.0.0.0/31"),
+		"every address of a /32 is usable":              address("10.0.0.255/32"),
+		"every address of a /127 is usable":             address("2001:db8::1/127"),
+		"a link-local gateway needs no on-link":         both(address("2001:db8::5/64"), gateway("fe80::1")),
+		"names that YAML 1.1 retypes are names":         network(func(n *v1alpha1.WukongNetwork) { n.Name = "yes" }),
+		"a gateway repeated is one default route":       also("192.0.2.11/24", "192.0.2.1"),
+		"an off-link default route is said with onLink": both(gateway(""), route(v1alpha1.Route{To: "0.0.0.0/0", Via: "203.0.113.1", OnLink: true})),
+		"two metrics make two routes to one place":      both(route(v1alpha1.Route{To: "10.0.0.0/8", Via: "192.0.2.1", Metric: number(1)}), route(v1alpha1.Route{To: "10.0.0.0/8", Via: "192.0.2.2", Metric: number(2)})),
+		"two networks have routes to one place by two metrics": both(route(v1alpha1.Route{To: "10.0.0.0/8", Via: "192.0.2.2"}), func(w *v1alpha1.Wukong) {
+			w.Spec.Networks = append(w.Spec.Networks, static("b", "198.51.100.5/24", ""))
+			w.Spec.Networks[1].IPConfig.Routes = []v1alpha1.Route{{To: "10.0.0.0/8", Via: "198.51.100.1", Metric: number(0)}}
+		}),
+		"two networks have default routes":                    more(static("b", "198.51.100.5/24", "198.51.100.1")),
+		"a /128 has an off-link gateway":                      both(address("2001:db8::10/128"), route(v1alpha1.Route{To: "::/0", Via: "2001:db8:ffff::1", OnLink: true})),
+		"a link-local IPv4 gateway is off the link":           both(gateway(""), route(v1alpha1.Route{To: "0.0.0.0/0", Via: "169.254.1.1", OnLink: true})),
 		"a Wukong without networks asks for nothing":          func(w *v1alpha1.Wukong) { w.Spec.Networks = nil },
 		"a name of 60 characters makes a machine's name":      func(w *v1alpha1.Wukong) { w.Name = strings.Repeat("w", 60) },
 		"a long name does when the machine is somebody's":     func(w *v1alpha1.Wukong) { w.Name, w.Spec.VirtualMachineName = strings.Repeat("w", 253), "db" },
@@ -280,7 +306,9 @@ func TestParseWukongReportsWhatHasNoEffect(t *testing.T) {
 		}, []string{"spec.cloudInitUser"}},
 		"a type other than bridge":   {network(func(n *v1alpha1.WukongNetwork) { n.Type = v1alpha1.NetworkSRIOV }), nil},
 		"an address from a pool":     {ip(func(c *v1alpha1.IPConfig) { c.Address, c.Gateway, c.IPPool = nil, nil, "p" }), nil},
-		"policy routing":             {ip(func(c *v1alpha1.IPConfig) { c.SourceRouting = true }), []string{at + ".ipConfig.sourceRouting"}},
+		"policy routing":             {ip(sourceRouting), nil},
+		"policy routing to nowhere":  {both(gateway(""), ip(sourceRouting)), []string{at + ".ipConfig.sourceRouting"}},
+		"policy routing with DHCP":   {ip(func(c *v1alpha1.IPConfig) { *c = v1alpha1.IPConfig{Mode: v1alpha1.IPModeDHCP, SourceRouting: true} }), []string{at + ".ipConfig.sourceRouting"}},
 		"static fields in mode dhcp": {ip(func(c *v1alpha1.IPConfig) { c.Mode = v1alpha1.IPModeDHCP }), []string{at + ".ipConfig.address", at + ".ipConfig.gateway"}},
 	}
 	for name, c := range cases {

@@ -88,9 +88,14 @@ func deliver(req *Request, choices []Choice, opts Options) ([]NIC, error) {
 		if a := untaken(n); a != nil {
 			return nil, fmt.Errorf("Wukong %s/%s: %s: no address was taken from AddressPool %q yet", req.Namespace, req.Name, a.Path, a.Pool)
 		}
+		if i := slices.IndexFunc(out, func(o NIC) bool { return o.Address == nic.Address }); i >= 0 {
+			return nil, fmt.Errorf("Wukong %s/%s: %s and %s have one MAC address, %s: give either another macAddress", req.Namespace, req.Name, out[i].Path, n.Path, nic.Address)
+		}
 		out = append(out, nic)
 	}
 	setMetrics(out)
+	setIgnoreRA(out)
+	setShared(out)
 	return out, nil
 }
 

@@ -46,8 +46,12 @@ func TestHashesOfRequestsNeverChange(t *testing.T) {
 		change          func(*v1alpha1.Wukong)
 		request, secret string
 	}{
-		"the simplest request":    {nil, "o2hmbvasz4", "web-net-cpslpkgnya"},
-		"a request with the lot":  {full, "hvd6deihvg", "web-net-cekgje4vme"},
+		"the simplest request":   {nil, "o2hmbvasz4", "web-net-cpslpkgnya"},
+		"a request with the lot": {full, "hvd6deihvg", "web-net-cekgje4vme"},
+		"source routing":         {ip(sourceRouting), "pn5y7d2o7e", "web-net-4re2p5piof"},
+		"DHCP":                   {network(func(n *v1alpha1.WukongNetwork) { n.IPConfig = nil }), "zuknft2u6d", "web-net-mjx7yiapb6"},
+		"both families, several networks": {both(also("2001:db8::10/64", "fe80::1"), servers("192.0.2.53"), search("example.com"), more(v1alpha1.WukongNetwork{Name: "default"}),
+			more(static("b", "198.51.100.10/24", "198.51.100.1")), network(func(n *v1alpha1.WukongNetwork) { n.MTU, n.Primary = number(1400), true })), "y22k3qh6us", "web-net-dekeodg6vg"},
 		"somebody else's machine": {func(w *v1alpha1.Wukong) { w.Spec.VirtualMachineName = "db" }, "df6seedz36", "web-net"},
 	}
 	for name, c := range cases {
@@ -65,15 +69,16 @@ func TestHashesFollowWhatIsDelivered(t *testing.T) {
 		change                 func(*v1alpha1.Wukong)
 		sameRequest, sameGuest bool
 	}{
-		"nothing":    {nil, true, true},
-		"an address": {address("192.0.2.11/24"), false, false},
-		"a gateway":  {gateway("192.0.2.3"), false, false},
-		"an MTU":     {network(func(n *v1alpha1.WukongNetwork) { n.MTU = number(1400) }), false, false},
-		"a metric":   {ip(func(c *v1alpha1.IPConfig) { c.Routes[0].Metric = number(0) }), false, false},
-		"a password": {func(w *v1alpha1.Wukong) { w.Spec.CloudInitUser.PasswordHash = "$6$y" }, false, false},
-		"a CPU":      {func(w *v1alpha1.Wukong) { w.Spec.CPU = 3 }, false, true},
-		"a disk":     {disk(v1alpha1.Disk{Name: "d", Size: "1Gi"}), false, true},
-		"a start":    {func(w *v1alpha1.Wukong) { w.Spec.StartStrategy = &v1alpha1.StartStrategy{RunStrategy: "Manual"} }, false, true},
+		"nothing":        {nil, true, true},
+		"an address":     {address("192.0.2.11/24"), false, false},
+		"source routing": {ip(sourceRouting), false, false},
+		"a gateway":      {gateway("192.0.2.3"), false, false},
+		"an MTU":         {network(func(n *v1alpha1.WukongNetwork) { n.MTU = number(1400) }), false, false},
+		"a metric":       {ip(func(c *v1alpha1.IPConfig) { c.Routes[0].Metric = number(0) }), false, false},
+		"a password":     {func(w *v1alpha1.Wukong) { w.Spec.CloudInitUser.PasswordHash = "$6$y" }, false, false},
+		"a CPU":          {func(w *v1alpha1.Wukong) { w.Spec.CPU = 3 }, false, true},
+		"a disk":         {disk(v1alpha1.Disk{Name: "d", Size: "1Gi"}), false, true},
+		"a start":        {func(w *v1alpha1.Wukong) { w.Spec.StartStrategy = &v1alpha1.StartStrategy{RunStrategy: "Manual"} }, false, true},
 		"a node selector": {func(w *v1alpha1.Wukong) {
 			w.Spec.HighAvailability = &v1alpha1.HighAvailability{NodeSelector: map[string]string{"a": "b"}}
 		}, false, true},

@@ -222,6 +222,8 @@ const (
 	ReasonGuestNetworkReady = "GuestNetworkReady"
 	// ReasonGuestNetworkPending: the network data waits for something, such as an address.
 	ReasonGuestNetworkPending = "GuestNetworkPending"
+	// ReasonGuestDependent: what is delivered asks for something that only some guests can do.
+	ReasonGuestDependent = "GuestDependent"
 	// ReasonManual: nothing is delivered, as asked.
 	ReasonManual = "Manual"
 	// ReasonInSync: the guest reports what was asked for.

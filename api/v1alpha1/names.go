@@ -60,6 +60,9 @@ const (
 	OwnerUIDAnnotation = "vm.novasphere.dev/owner-uid"
 	// RequestAnnotation is, on a VirtualMachine, the request that it was last rendered for.
 	RequestAnnotation = "vm.novasphere.dev/request"
+	// GuestNetworkAnnotation is, on the template of a VirtualMachine and so on its instances, what the guest is told about its
+	// network, without secrets.
+	GuestNetworkAnnotation = "vm.novasphere.dev/guest-network"
 	// NetworksAnnotation lists, on a policy, the HostNetworks that it builds, separated by commas.
 	NetworksAnnotation = "vm.novasphere.dev/networks"
 

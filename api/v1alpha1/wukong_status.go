@@ -33,6 +33,19 @@ type WukongStatus struct {
 	// +optional
 	NetworkDataSecret string `json:"networkDataSecret,omitempty"`
 
+	// networkDataSince is when that Secret got its present content, where its name does not tell: the one for a machine that
+	// somebody else manages. An instance that began earlier read something else.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="self >= timestamp('0001-01-01T00:00:00Z')",message="must be a time of RFC 3339, such as 2026-01-31T12:00:00Z"
+	NetworkDataSince *metav1.Time `json:"networkDataSince,omitempty"`
+
+	// formerSecrets are Secrets of earlier requests that the machine may still be started with, or runs with. They are deleted
+	// once it runs with the present one.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	FormerSecrets []string `json:"formerSecrets,omitempty"`
+
 	// requestHash identifies the request that the delivered objects were made for.
 	// +optional
 	RequestHash string `json:"requestHash,omitempty"`

@@ -270,8 +270,8 @@ type IPConfig struct {
 	// +kubebuilder:validation:MaxLength=253
 	IPPool string `json:"ipPool,omitempty"`
 
-	// sourceRouting makes the guest answer through the interface that was asked, by policy routing. Only guests that
-	// render their network with netplan or systemd-networkd can do it.
+	// sourceRouting makes the guest answer through the interface that was asked, by policy routing: each such interface has a
+	// routing table of its own. Only guests that render their network with netplan do it.
 	// +optional
 	SourceRouting bool `json:"sourceRouting,omitempty"`
 

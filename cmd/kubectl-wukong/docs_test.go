@@ -40,7 +40,7 @@ func TestTheManifestsOfTheDocumentationAreValid(t *testing.T) {
 	count := 0
 	for path, text := range pages(t) {
 		for _, block := range yamlBlock.FindAllStringSubmatch(text, -1) {
-			if !strings.Contains(block[1], "vm.novasphere.dev") {
+			if !strings.Contains(block[1], "apiVersion: vm.novasphere.dev") {
 				continue
 			}
 			count++

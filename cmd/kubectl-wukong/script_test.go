@@ -25,11 +25,18 @@ func TestScripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	guests, err := filepath.Abs("testdata/guests")
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script", UpdateScripts: *update, RequireExplicitExec: true, RequireUniqueNames: true,
 		Setup: func(e *testscript.Env) error {
 			// The folder of the samples has the same name on every machine.
 			if err := os.Symlink(samples, filepath.Join(e.WorkDir, "samples")); err != nil {
+				return err
+			}
+			if err := os.Symlink(guests, filepath.Join(e.WorkDir, "guests")); err != nil {
 				return err
 			}
 			return os.Symlink(hosts, filepath.Join(e.WorkDir, "hosts"))

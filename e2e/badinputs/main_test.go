@@ -189,7 +189,7 @@ func (s *stage) guard(ctx context.Context) error {
 }
 
 // patience bounds every wait, on a machine that is busy with other tests.
-const patience = 60 * time.Second
+const patience = 2 * time.Minute
 
 // undisturbed checks what must be true whatever was fed to the controller: it runs and did not panic, the neighbour was Ready
 // throughout and has its lease, no policy exists but the one that the neighbour needs, and its nodes have just that.

@@ -108,7 +108,7 @@ func prepare(t *testing.T, c *cluster.Cluster) {
 
 func eventually(t *testing.T, check func() error) {
 	t.Helper()
-	const patience = time.Minute
+	const patience = 2 * time.Minute
 	for deadline := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
 		err := check()
 		if err == nil {

@@ -84,7 +84,13 @@ func settle(t *testing.T, c *cluster.Cluster) {
 			t.Fatal(err)
 		}
 	}
-	text, err := os.ReadFile(filepath.Join(repository(t), "cmd", "kubectl-wukong", "testdata", "hosts", "cluster.yaml"))
+	placeAll(t, admin, filepath.Join("hosts", "cluster.yaml"))
+}
+
+// placeAll makes the objects that the scripts without a cluster work on.
+func placeAll(t *testing.T, admin client.Client, file string) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(repository(t), "cmd", "kubectl-wukong", "testdata", file))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -95,7 +95,7 @@ func settled(t *testing.T, c *cluster.Cluster) *world.World {
 	if err := c.ApplyKustomization(t.Context(), filepath.Join(root(t), "config", "samples")); err != nil {
 		t.Fatal(err)
 	}
-	const patience = time.Minute
+	const patience = 2 * time.Minute
 	for deadline := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
 		err := delivered(t.Context(), w)
 		if err == nil {

@@ -240,16 +240,21 @@ func newResidents(t *testing.T, dhcp bool, opts lab.Options) (*stage, map[string
 	return s, addresses
 }
 
-// live checks that nodes have their addresses on an interface and nowhere else, and were never cut off.
+// live waits until nodes have their addresses on an interface and nowhere else, and checks that they were never cut off.
 func (s *stage) live(on, notOn string, addresses map[string][]netip.Prefix) {
 	s.t.Helper()
-	for node, want := range addresses {
-		host := s.Lab.Host(node)
-		for _, p := range want {
-			if !slices.Contains(host.Addresses(on), p) || slices.Contains(host.Addresses(notOn), p) {
-				s.t.Errorf("%s: %s has %v and %s has %v, want %s on %s", node, on, host.Addresses(on), notOn, host.Addresses(notOn), p, on)
+	s.eventually(func() string {
+		for node, want := range addresses {
+			host := s.Lab.Host(node)
+			for _, p := range want {
+				if !slices.Contains(host.Addresses(on), p) || slices.Contains(host.Addresses(notOn), p) {
+					return fmt.Sprintf("%s: %s has %v and %s has %v, want %s on %s", node, on, host.Addresses(on), notOn, host.Addresses(notOn), p, on)
+				}
 			}
 		}
+		return ""
+	})
+	for node := range addresses {
 		if n := s.Lab.CutOffs(node); n > 0 {
 			s.t.Errorf("%s was cut off %d times", node, n)
 		}

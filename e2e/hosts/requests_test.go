@@ -67,9 +67,12 @@ func TestARefusedRevisionIsRolledBackUntilAnotherOneIsDeclared(t *testing.T) {
 	s.apply(network("green", "vlan: 200", "mtu: 1400"))
 	s.uplinkIs("up", yes, v1alpha1.ReasonApplied, "3/3")
 	s.networkIs("green", yes, v1alpha1.ReasonApplied, "3/3")
-	if asked, still := s.uplink("up").Annotations[v1alpha1.RollbackAnnotation]; still {
-		t.Errorf("the annotation is still there: %q", asked)
-	}
+	s.eventually(func() string {
+		if asked, still := s.uplink("up").Annotations[v1alpha1.RollbackAnnotation]; still {
+			return fmt.Sprintf("the annotation is still there: %q", asked)
+		}
+		return ""
+	})
 }
 
 // A cluster that loses the definitions loses the objects with them. Nobody meant to cut machines off by that.

@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience bounds every wait, on a machine that is busy with other tests.
-const patience = 40 * time.Second
+const patience = 2 * time.Minute
 
 // stage is a world for one test, with helpers that fail the test. Everything on it goes when the test ends.
 type stage struct {
@@ -248,6 +248,17 @@ func (s *stage) policies() []nmstatev1.NodeNetworkConfigurationPolicy {
 	list := &nmstatev1.NodeNetworkConfigurationPolicyList{}
 	s.must(s.Admin.List(s.ctx, list))
 	return list.Items
+}
+
+// mtu waits until an interface of a host has an MTU.
+func (s *stage) mtu(node, iface, want string) {
+	s.t.Helper()
+	s.eventually(func() string {
+		if i, _ := s.Lab.Host(node).Interface(iface); fmt.Sprint(i["mtu"]) != want {
+			return fmt.Sprintf("%s of %s has mtu %v, want %s", iface, node, i["mtu"], want)
+		}
+		return ""
+	})
 }
 
 // quiet waits until the controller has written nothing for a while, and then checks that it stays so.

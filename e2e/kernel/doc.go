@@ -9,5 +9,10 @@
 // cannot be tried. Three things are done in NetworkManager's place: IPv6 is off, an interface that shall have no IPv4
 // address loses those it has, and guests stay in their bridge.
 //
-// Start reading at Fabric in fabric.go; node.go is the host of the lab's handler.
+// Guests boot on such a node: a Debian system on a disk in memory, whose cloud-init reads what is rendered for it, and whose
+// systemd-networkd carries that out on NICs in bridges of the node. There is no machine around them and no systemd that
+// starts them: they are namespaces too, and what a boot runs for the network is run one after the other.
+//
+// Start reading at Fabric in fabric.go; node.go is the host of the lab's handler, and boot.go
+// what a guest does when it starts.
 package kernel

@@ -30,16 +30,28 @@ const (
 )
 
 // NewFabric makes a fabric whose nodes are configured by the nmstatectl given. addresses are machines on it that are no
-// nodes: a gateway, a peer.
+// nodes: a gateway, a peer. A single address without a subnet lies beyond the others, and is reached through them alone.
 func NewFabric(ctx context.Context, ctl *parts.Nmstatectl, addresses ...netip.Prefix) (*Fabric, error) {
 	f := &Fabric{ctl: ctl}
 	var err error
 	if f.space, err = f.namespace(); err != nil {
 		return nil, err
 	}
+	if slices.ContainsFunc(addresses, func(a netip.Prefix) bool { return a.Addr().Is6() }) {
+		if err := f.space.AllowIPv6(); err != nil {
+			return nil, err
+		}
+	}
 	steps := [][]string{{"link", "add", fabricBridge, "type", "bridge"}, {"link", "set", fabricBridge, "up"}}
 	for _, a := range addresses {
-		steps = append(steps, []string{"address", "add", a.String(), "dev", fabricBridge})
+		step := []string{"address", "add", a.String(), "dev", fabricBridge}
+		if a.IsSingleIP() {
+			step[len(step)-1] = "lo"
+		}
+		if a.Addr().Is6() {
+			step = append(step, "nodad")
+		}
+		steps = append(steps, step)
 	}
 	return f, run(ctx, f.space, steps)
 }
@@ -110,22 +122,27 @@ func (f *Fabric) Join(ctx context.Context, nics ...NIC) (*Node, error) {
 	}
 	n := &Node{Namespace: space, fabric: f, nics: map[string]bool{}}
 	for _, nic := range nics {
-		n.nics[nic.Name] = true
-		if err := errors.Join(f.plug(ctx, space, nic.Name), space.awaitCarrier(ctx, nic.Name)); err != nil {
-			return nil, err
-		}
-		var steps [][]string
-		if nic.Address.IsValid() {
-			steps = append(steps, []string{"address", "add", nic.Address.String(), "broadcast", "+", "dev", nic.Name})
-		}
-		if nic.Gateway.IsValid() {
-			steps = append(steps, []string{"route", "add", "default", "via", nic.Gateway.String()})
-		}
-		if err := run(ctx, space, steps); err != nil {
+		if err := f.Lead(ctx, n, nic); err != nil {
 			return nil, err
 		}
 	}
 	return n, nil
+}
+
+// Lead gives a node, of this fabric or another, one more NIC that leads into this one.
+func (f *Fabric) Lead(ctx context.Context, n *Node, nic NIC) error {
+	n.nics[nic.Name] = true
+	if err := errors.Join(f.plug(ctx, n.Namespace, nic.Name), n.awaitCarrier(ctx, nic.Name)); err != nil {
+		return err
+	}
+	var steps [][]string
+	if nic.Address.IsValid() {
+		steps = append(steps, []string{"address", "add", nic.Address.String(), "broadcast", "+", "dev", nic.Name})
+	}
+	if nic.Gateway.IsValid() {
+		steps = append(steps, []string{"route", "add", "default", "via", nic.Gateway.String()})
+	}
+	return run(ctx, n.Namespace, steps)
 }
 
 // Attach plugs a machine with an address into a bridge of a node, as a CNI plugin does.
@@ -134,17 +151,22 @@ func (n *Node) Attach(ctx context.Context, bridge string, address netip.Prefix) 
 	if err != nil {
 		return nil, err
 	}
-	n.fabric.ports++
-	veth := fmt.Sprintf("%s%d", guestPrefix, n.fabric.ports)
-	n.plugging.Lock()
-	defer n.plugging.Unlock()
-	if err := run(ctx, n.Namespace, [][]string{
-		{"link", "add", veth, "master", bridge, "type", "veth", "peer", "name", "eth0", "netns", guest.path()},
-		{"link", "set", veth, "up"},
-	}); err != nil {
+	if _, err := n.plug(ctx, bridge, guest, "eth0"); err != nil {
 		return nil, err
 	}
 	return guest, giveAddress(ctx, guest, "eth0", address)
+}
+
+// plug makes a NIC in a namespace whose cable leads into a bridge of the node, and returns its name there. settings are further
+// ones of the NIC, in ip's words.
+func (n *Node) plug(ctx context.Context, bridge string, into *Namespace, nic string, settings ...string) (port string, err error) {
+	n.fabric.ports++
+	port = fmt.Sprintf("%s%d", guestPrefix, n.fabric.ports)
+	n.plugging.Lock()
+	defer n.plugging.Unlock()
+	add := []string{"link", "add", port, "master", bridge, "type", "veth", "peer", "name", nic}
+	add = append(append(add, settings...), "netns", into.path())
+	return port, run(ctx, n.Namespace, [][]string{add, {"link", "set", port, "up"}})
 }
 
 // AttachMACVLAN puts a machine with an address onto a NIC of a node, as the CNI plugin macvlan does.

@@ -4,6 +4,7 @@ package kernel
 
 import (
 	"errors"
+	"net/netip"
 	"os"
 	"testing"
 
@@ -44,7 +45,13 @@ func nmstatectlForTest(t *testing.T) *parts.Nmstatectl {
 // fabricForTest makes a fabric with a gateway for nodes and a peer for guests. It goes when the test ends.
 func fabricForTest(t *testing.T, ctl *parts.Nmstatectl) *Fabric {
 	t.Helper()
-	f, err := NewFabric(t.Context(), ctl, gateway, peer)
+	return fabricWith(t, ctl, gateway, peer)
+}
+
+// fabricWith makes a fabric with these machines.
+func fabricWith(t *testing.T, ctl *parts.Nmstatectl, machines ...netip.Prefix) *Fabric {
+	t.Helper()
+	f, err := NewFabric(t.Context(), ctl, machines...)
 	if err != nil {
 		t.Fatal(err)
 	}

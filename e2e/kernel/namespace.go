@@ -32,19 +32,29 @@ func NewNamespace() (*Namespace, error) {
 		}
 		n = &Namespace{file}
 		// On a node NetworkManager turns IPv6 off where a state says so; nmstatectl alone only checks it.
-		for _, which := range []string{"all", "default"} {
-			path := "/proc/sys/net/ipv6/conf/" + which + "/disable_ipv6"
-			if err := os.WriteFile(path, []byte("1"), 0); err != nil && !errors.Is(err, os.ErrNotExist) {
-				return err
-			}
-		}
-		return nil
+		return setIPv6Off("1")
 	})
 	if err != nil {
 		return nil, errors.Join(err, n.Close())
 	}
 	_, err = n.IP(context.Background(), "link", "set", "lo", "up")
 	return n, err
+}
+
+// AllowIPv6 turns IPv6 on, also on interfaces that are there.
+func (n *Namespace) AllowIPv6() error {
+	return n.within(func() error { return setIPv6Off("0") })
+}
+
+// setIPv6Off sets whether IPv6 is off in the namespace of this thread.
+func setIPv6Off(off string) error {
+	for _, which := range []string{"all", "default"} {
+		path := "/proc/sys/net/ipv6/conf/" + which + "/disable_ipv6"
+		if err := os.WriteFile(path, []byte(off), 0); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }
 
 // Close lets go of the namespace; more than once does no harm. The kernel takes it away once nothing runs in it.

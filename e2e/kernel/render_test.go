@@ -23,9 +23,35 @@ func shapeOf(t *testing.T, name string) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var in render.Input
-	var written []byte
-	for document := range bytes.SplitSeq(raw, []byte("\n---\n")) {
+	in, written := inputOf(t, raw)
+	out, findings := render.Plan(in)
+	switch {
+	case len(out.Policies) == 1:
+		return policyOf(t, out.Policies[0])
+	case written == nil:
+		t.Fatalf("%s: %d policies are rendered, and there is no desired state: %v", name, len(out.Policies), findings)
+	default:
+		t.Logf("%s: nothing is rendered, so the state in the file is tried: %v", name, findings)
+	}
+	return written
+}
+
+// policyOf is a policy as nmstatectl reads it.
+func policyOf(t *testing.T, p render.Policy) []byte {
+	t.Helper()
+	policy := map[string]any{"desiredState": json.RawMessage(p.Spec.DesiredState.Raw)}
+	if len(p.Spec.Capture) > 0 { // nmstatectl reads no capture that is null
+		policy["capture"] = p.Spec.Capture
+	}
+	encoded, err := json.Marshal(policy)
+	must(t, err)
+	return encoded
+}
+
+// inputOf sorts manifests by kind. A document of another kind is given back as it is written.
+func inputOf(t *testing.T, manifests []byte) (in render.Input, other []byte) {
+	t.Helper()
+	for document := range bytes.SplitSeq(manifests, []byte("\n---\n")) {
 		var head struct {
 			Kind string `json:"kind"`
 		}
@@ -37,27 +63,14 @@ func shapeOf(t *testing.T, name string) []byte {
 		case "HostNetwork":
 			in.HostNetworks = append(in.HostNetworks, v1alpha1.HostNetwork{})
 			must(t, yaml.UnmarshalStrict(document, &in.HostNetworks[len(in.HostNetworks)-1]))
+		case "Wukong":
+			in.Wukongs = append(in.Wukongs, v1alpha1.Wukong{})
+			must(t, yaml.UnmarshalStrict(document, &in.Wukongs[len(in.Wukongs)-1]))
 		default:
-			written = document
+			other = document
 		}
 	}
-	out, findings := render.Plan(in)
-	switch {
-	case len(out.Policies) == 1:
-		spec := out.Policies[0].Spec
-		policy := map[string]any{"desiredState": json.RawMessage(spec.DesiredState.Raw)}
-		if len(spec.Capture) > 0 { // nmstatectl reads no capture that is null
-			policy["capture"] = spec.Capture
-		}
-		encoded, err := json.Marshal(policy)
-		must(t, err)
-		return encoded
-	case written == nil:
-		t.Fatalf("%s: %d policies are rendered, and there is no desired state: %v", name, len(out.Policies), findings)
-	default:
-		t.Logf("%s: nothing is rendered, so the state in the file is tried: %v", name, findings)
-	}
-	return written
+	return in, other
 }
 
 func must(t *testing.T, err error) {

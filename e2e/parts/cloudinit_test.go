@@ -125,7 +125,7 @@ func TestCloudInitRefusesUserData(t *testing.T) {
 		"with a word for a list":     {"[boot]", "boot", "'boot' is not of type 'array'"},
 		"with an unknown event":      {"[boot]", "[reboot]", "reboot"},
 		"with a word for a boolean":  {"lock_passwd: false", "lock_passwd: maybe", "maybe"},
-		"with an unknown key":        {"name: ops", "nmae: ops", "nmae"},
+		"with an unknown key":        {"name: ops", "nickname: ops", "nickname"},
 		"that is no YAML":            {"[boot]", "[boot", "not valid"},
 		"with a number for password": {"$6$rounds=4096$salt$hash", "12345", "12345"},
 	}

@@ -55,9 +55,6 @@ func debianSources(ctx context.Context, suite string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if _, err := os.Stat(debianKeyring); err != nil {
-		return "", fmt.Errorf("the keys of Debian's releases are missing: install package debian-archive-keyring: %w", err)
-	}
 	targets, err := exec.CommandContext(ctx, "apt-get", "indextargets", "--format",
 		"$(CREATED_BY) $(REPO_URI) $(RELEASE) $(COMPONENT)").Output()
 	if err != nil {
@@ -68,6 +65,9 @@ func debianSources(ctx context.Context, suite string) (string, error) {
 	if sources == "" {
 		return "", fmt.Errorf("packages of Debian %s come from where the machine gets its own release, and no source of apt is "+
 			"of component main of Debian (release %q): only Debian machines have one", suite, codename)
+	}
+	if _, err := os.Stat(debianKeyring); err != nil {
+		return "", fmt.Errorf("the keys of Debian's releases are missing: install package debian-archive-keyring: %w", err)
 	}
 	return sources, nil
 }

@@ -370,7 +370,13 @@ func TestTheControllerWritesNoObjectsButItsOwn(t *testing.T) {
 	theirs := attachment(ns, "theirs", `{}`)
 	theirSecret := object(t, "{apiVersion: v1, kind: Secret, "+meta("theirs", "labels: {a: b}")+"}")
 	theirVM := object(t, "{apiVersion: kubevirt.io/v1, kind: VirtualMachine, "+meta("theirs", "labels: {a: b}")+", spec: {template: {spec: {domain: {devices: {}}}}}}")
-	store(t, w, &network, theirs, theirSecret, theirVM)
+	owner := object(t, "{apiVersion: vm.novasphere.dev/v1alpha1, kind: Wukong, "+meta("web", "labels: {}")+", spec: {}}")
+	store(t, w, owner)
+	owned := strings.ReplaceAll(mine, `uid: "1"`, fmt.Sprintf("uid: %q", owner.GetUID())) // else they are garbage
+	former := object(t, "{apiVersion: v1, kind: Secret, "+meta("web-net-former", owned)+", immutable: true}")
+	present := object(t, "{apiVersion: v1, kind: Secret, "+meta("web-net-present", owned)+"}")
+	theirImmutable := object(t, "{apiVersion: v1, kind: Secret, "+meta("their-immutable", "labels: {a: b}")+", immutable: true}")
+	store(t, w, &network, theirs, theirSecret, theirVM, former, present, theirImmutable)
 	good := map[string]string{
 		"a Secret":      "{apiVersion: v1, kind: Secret, type: Opaque, " + meta("web-net", mine) + ", stringData: {userdata: a, networkdata: b}}",
 		"a machine":     "{apiVersion: kubevirt.io/v1, kind: VirtualMachine, " + meta("web-vm", mine) + ", spec: {template: {spec: {domain: {devices: {}}, volumes: [{name: a, dataVolume: {name: a}}, {name: b, cloudInitNoCloud: {}}]}}}}",
@@ -410,6 +416,8 @@ func TestTheControllerWritesNoObjectsButItsOwn(t *testing.T) {
 		"it takes an attachment of others":   {ownNADs, merge(theirs, adopt)},
 		"it deletes an attachment of others": {ownNADs, c.Delete(t.Context(), theirs, client.DryRunAll)},
 		"it takes a Secret of others":        {secrets, merge(theirSecret, adopt)},
+		"it deletes a Secret of others":      {secrets, c.Delete(t.Context(), theirImmutable, client.DryRunAll)},
+		"it deletes a Secret that changes":   {secrets, c.Delete(t.Context(), present, client.DryRunAll)},
 		"it takes a machine of others":       {machines, merge(theirVM, adopt)},
 		"it deletes a machine":               {machines, c.Delete(t.Context(), theirVM, client.DryRunAll)},
 		"it opens a HostNetwork":             {declarations, merge(&network, `{"spec":{"allowedNamespaces":{"selector":{}}}}`)},
@@ -419,6 +427,9 @@ func TestTheControllerWritesNoObjectsButItsOwn(t *testing.T) {
 		if err := refused(tc.err, tc.policy); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+	if err := c.Delete(t.Context(), former, client.DryRunAll); err != nil {
+		t.Errorf("it deletes a Secret of an earlier request: %v", err)
 	}
 	if err := merge(&network, `{"metadata":{"finalizers":["vm.novasphere.dev/hosts"]}}`); err != nil {
 		t.Errorf("it holds a HostNetwork by its finalizer: %v", err)

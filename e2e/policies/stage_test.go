@@ -44,7 +44,7 @@ func (m tests) Run() int {
 }
 
 // patience bounds every wait, on a machine that is busy with other tests.
-const patience = 60 * time.Second
+const patience = 2 * time.Minute
 
 var prepared struct {
 	sync.Once

@@ -53,6 +53,7 @@ func TestAnErrorNamesTheRoleOrTheComponentThatIsMissing(t *testing.T) {
 		"list Nodes":              "wukong-network-host-reader",
 		"list NodeNetworkStates":  "wukong-network-host-reader",
 		"patch HostUplink worker": "wukong-network-host-operator",
+		"get VirtualMachine web":  "kubevirt.io:view",
 	} {
 		if err := explain(doing, forbidden); !strings.HasSuffix(err.Error(), "; ask an administrator for the ClusterRole "+want) {
 			t.Errorf("%s: %v", doing, err)

@@ -73,6 +73,7 @@ func mapper() meta.RESTMapper {
 		nadv1.SchemeGroupVersion.WithResource("network-attachment-definition"), meta.RESTScopeNamespace)
 	m.Add(corev1.SchemeGroupVersion.WithKind("Namespace"), meta.RESTScopeRoot)
 	m.Add(corev1.SchemeGroupVersion.WithKind("Node"), meta.RESTScopeRoot)
+	m.Add(corev1.SchemeGroupVersion.WithKind("Secret"), meta.RESTScopeNamespace)
 	for _, kind := range []schema.GroupVersionKind{nodeStateKind, enactmentKind, policyKind} {
 		m.Add(kind, meta.RESTScopeRoot)
 	}

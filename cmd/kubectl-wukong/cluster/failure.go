@@ -79,6 +79,8 @@ func roleFor(doing string) string {
 	switch {
 	case verb == "patch" && strings.HasPrefix(kind, "HostUplink"):
 		return "wukong-network-host-operator"
+	case verb == "get" && strings.HasPrefix(kind, "VirtualMachine"):
+		return "kubevirt.io:view"
 	case strings.HasPrefix(kind, "Node"):
 		return "wukong-network-host-reader"
 	}

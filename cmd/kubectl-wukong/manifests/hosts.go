@@ -50,6 +50,9 @@ func (r *Reader) kind(of groupKind) (kind, bool) {
 	if known, found := hostKinds[of]; found && r.WithHosts {
 		return known, true
 	}
+	if known, found := guestKinds[of]; found && r.WithGuests {
+		return known, true
+	}
 	known, found := kinds[of]
 	return known, found
 }

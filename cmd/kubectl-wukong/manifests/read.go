@@ -17,6 +17,8 @@ type Reader struct {
 	Namespace string
 	// WithHosts reads what hosts report and what runs on them, too, and keeps the status of our kinds: see Set.Hosts.
 	WithHosts bool
+	// WithGuests reads machines, their instances and Secrets, too, and keeps the status of our kinds: see Set.Guests.
+	WithGuests bool
 
 	schemas map[string]*kindSchema
 }
@@ -31,8 +33,9 @@ type Set struct {
 	PassedOver []string
 	// Ours is the number of objects of our kinds, whether accepted or refused.
 	Ours int
-	// Hosts has what is read only where the Reader is told to.
-	Hosts Hosts
+	// Hosts and Guests have what is read only where the Reader is told to.
+	Hosts  Hosts
+	Guests Guests
 
 	places map[render.Object]place
 }
@@ -173,7 +176,7 @@ func (r *reading) take(object map[string]any, named render.Object, known kind, w
 		}
 		status := object["status"]
 		refused := checked.admit(object)
-		if r.WithHosts && status != nil {
+		if (r.WithHosts || r.WithGuests) && status != nil {
 			object["status"] = status
 		}
 		if len(refused) > 0 {

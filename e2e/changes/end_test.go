@@ -1,0 +1,69 @@
+package changes
+
+import (
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	kubevirtv1 "kubevirt.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"novasphere.dev/wukong-network/api/v1alpha1"
+)
+
+func TestTheAddressOfADeletedWukongStaysUntilItsLauncherPodIsGone(t *testing.T) {
+	r := newTrial(t)
+	key := r.running("web", "192.0.2.30/24")
+	r.Machines.Hold(key)
+	r.must(r.Admin.Delete(r.ctx, r.wukong("web")))
+	r.eventually(func() string {
+		return r.gone(&v1alpha1.Wukong{}, types.NamespacedName{Namespace: r.namespace, Name: "web"})
+	})
+	r.leased("192.0.2.30", v1alpha1.LeaseReleasing)
+	r.eventually(func() string {
+		if vmi := r.instance(key); vmi == nil || vmi.DeletionTimestamp.IsZero() {
+			return "the instance was not deleted"
+		}
+		return ""
+	})
+	r.staysLeased("192.0.2.30")
+
+	t.Log("an administrator takes the finalizers off, and the pod on its silent node is all that is left")
+	for _, o := range []client.Object{&kubevirtv1.VirtualMachineInstance{}, &kubevirtv1.VirtualMachine{}} {
+		o.SetNamespace(key.Namespace)
+		o.SetName(key.Name)
+		err := r.Admin.Patch(r.ctx, o, client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`)))
+		r.must(client.IgnoreNotFound(err))
+	}
+	r.eventually(func() string {
+		return r.gone(&kubevirtv1.VirtualMachine{}, key) + r.gone(&kubevirtv1.VirtualMachineInstance{}, key)
+	})
+	r.staysLeased("192.0.2.30")
+	if pods := r.pods(key); len(pods) != 1 {
+		t.Fatalf("%d launcher pods are left", len(pods))
+	}
+	r.Machines.LetGo(key)
+	r.freed("192.0.2.30")
+	if pods := r.pods(key); len(pods) > 0 {
+		t.Errorf("the address was freed while %s is there", pods[0].Name)
+	}
+}
+
+func TestANamespaceWithMachinesGoesAlsoWhileTheControllerIsDown(t *testing.T) {
+	r := newTrial(t)
+	key := r.running("web", "192.0.2.31/24")
+	r.must(r.halt())
+	t.Cleanup(func() { r.must(r.start()) })
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: r.namespace}}
+	r.must(r.Admin.Delete(r.ctx, namespace))
+	r.eventually(func() string { return r.gone(namespace, types.NamespacedName{Name: r.namespace}) })
+	if got := r.phase("192.0.2.31"); got != v1alpha1.LeaseAllocated {
+		t.Errorf("without a controller the lease became %q", got)
+	}
+	r.must(r.start())
+	r.freed("192.0.2.31")
+	if r.instance(key) != nil {
+		t.Error("the instance is left")
+	}
+}
