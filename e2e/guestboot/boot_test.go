@@ -62,19 +62,25 @@ func TestAGuestHasItsAddressAndAfterARestartTheChangedOne(t *testing.T) {
 	s.shutDown(t, m, changedAddress)
 }
 
-// TestAGuestThatIsNotToldToLookAgainKeepsItsFirstAddress shows that the above is the work of our user data.
-func TestAGuestThatIsNotToldToLookAgainKeepsItsFirstAddress(t *testing.T) {
+// TestAGuestThatIsToldLateToLookAgainTakesOneRestartMore shows what our user data does, and why it must be there at the first
+// boot: cloud-init decides about the network by the user data of the boot before.
+func TestAGuestThatIsToldLateToLookAgainTakesOneRestartMore(t *testing.T) {
 	s := newStage(t)
-	first, changed := planFor(t, firstAddress), planFor(t, changedAddress)
-	first.launch.UserData, changed.launch.UserData = "#cloud-config\n", "#cloud-config\n"
-	m := s.boot(t, "first boot", first)
+	untold := planFor(t, firstAddress)
+	untold.launch.UserData = "#cloud-config\n"
+	m := s.boot(t, "first boot", untold)
 	s.answers(t, m, s.neighbour, firstAddress)
 	s.shutDown(t, m, firstAddress)
 
-	m = s.boot(t, "second boot", changed)
+	m = s.boot(t, "second boot", planFor(t, changedAddress))
 	s.answers(t, m, s.neighbour, firstAddress)
 	s.silent(t, s.neighbour, changedAddress)
 	s.shutDown(t, m, firstAddress)
+
+	m = s.boot(t, "third boot", planFor(t, changedAddress))
+	s.answers(t, m, s.neighbour, changedAddress)
+	s.silent(t, s.neighbour, firstAddress)
+	s.shutDown(t, m, changedAddress)
 }
 
 // client is a machine that asks for addresses.
@@ -98,7 +104,7 @@ type stage struct {
 func newStage(t *testing.T) *stage {
 	t.Helper()
 	if os.Getenv("WUKONG_GUEST_BOOT") != "1" {
-		t.Skip("a guest is booted twice on an emulated processor, which takes root and some minutes: make e2e-guest")
+		t.Skip("guests are booted on an emulated processor, which takes root and some minutes: make e2e-guest")
 	}
 	ctl := parts.NmstatectlForTest(t)
 	s := &stage{Host: Host{Qemu: parts.QemuForTest(t), Image: parts.GuestImageForTest(t)},
