@@ -34,11 +34,13 @@ const (
 var (
 	firstAddress   = netip.MustParsePrefix("192.0.2.10/24")
 	changedAddress = netip.MustParsePrefix("192.0.2.20/24")
+	// secondAddress is of the same NIC, and storageAddress of the other one.
+	secondAddress  = netip.MustParsePrefix("2001:db8::10/64")
 	storageAddress = netip.MustParsePrefix("203.0.113.10/24")
 
 	// gateway and abroad are the gateway's addresses on its two networks.
-	gateway = netip.MustParsePrefix("192.0.2.1/24")
-	abroad  = netip.MustParsePrefix("198.51.100.1/24")
+	gateway = []netip.Prefix{netip.MustParsePrefix("192.0.2.1/24"), netip.MustParsePrefix("2001:db8::1/64")}
+	abroad  = []netip.Prefix{netip.MustParsePrefix("198.51.100.1/24"), netip.MustParsePrefix("2001:db8:1::1/64")}
 )
 
 // TestAGuestHasItsAddressAndAfterARestartTheChangedOne boots a guest on one node of a fabric and asks for its addresses from
@@ -47,32 +49,38 @@ var (
 func TestAGuestHasItsAddressAndAfterARestartTheChangedOne(t *testing.T) {
 	s := newStage(t)
 	m := s.boot(t, "first boot", planFor(t, firstAddress))
-	s.answers(t, m, s.neighbour, firstAddress)
-	s.answers(t, m, s.distant, firstAddress) // through the guest's default route
+	s.answers(t, m, s.neighbour, firstAddress, secondAddress)
+	s.answers(t, m, s.distant, firstAddress, secondAddress) // through the guest's default routes
 	s.answers(t, m, s.storage, storageAddress)
 	s.shutDown(t, m, firstAddress)
 
 	m = s.boot(t, "second boot", planFor(t, changedAddress))
-	s.answers(t, m, s.neighbour, changedAddress)
-	s.answers(t, m, s.distant, changedAddress)
+	s.answers(t, m, s.neighbour, changedAddress, secondAddress)
+	s.answers(t, m, s.distant, changedAddress, secondAddress)
 	s.answers(t, m, s.storage, storageAddress)
 	s.silent(t, s.neighbour, firstAddress)
 	s.shutDown(t, m, changedAddress)
 }
 
-// TestAGuestThatIsNotToldToLookAgainKeepsItsFirstAddress shows that the above is the work of our user data.
-func TestAGuestThatIsNotToldToLookAgainKeepsItsFirstAddress(t *testing.T) {
+// TestAGuestThatIsToldLateToLookAgainTakesOneRestartMore shows what our user data does, and why it must be there at the first
+// boot: cloud-init decides about the network by the user data of the boot before.
+func TestAGuestThatIsToldLateToLookAgainTakesOneRestartMore(t *testing.T) {
 	s := newStage(t)
-	first, changed := planFor(t, firstAddress), planFor(t, changedAddress)
-	first.launch.UserData, changed.launch.UserData = "#cloud-config\n", "#cloud-config\n"
-	m := s.boot(t, "first boot", first)
+	untold := planFor(t, firstAddress)
+	untold.launch.UserData = "#cloud-config\n"
+	m := s.boot(t, "first boot", untold)
 	s.answers(t, m, s.neighbour, firstAddress)
 	s.shutDown(t, m, firstAddress)
 
-	m = s.boot(t, "second boot", changed)
+	m = s.boot(t, "second boot", planFor(t, changedAddress))
 	s.answers(t, m, s.neighbour, firstAddress)
 	s.silent(t, s.neighbour, changedAddress)
 	s.shutDown(t, m, firstAddress)
+
+	m = s.boot(t, "third boot", planFor(t, changedAddress))
+	s.answers(t, m, s.neighbour, changedAddress)
+	s.silent(t, s.neighbour, firstAddress)
+	s.shutDown(t, m, changedAddress)
 }
 
 // client is a machine that asks for addresses.
@@ -96,7 +104,7 @@ type stage struct {
 func newStage(t *testing.T) *stage {
 	t.Helper()
 	if os.Getenv("WUKONG_GUEST_BOOT") != "1" {
-		t.Skip("a guest is booted twice on an emulated processor, which takes root and some minutes: make e2e-guest")
+		t.Skip("guests are booted on an emulated processor, which takes root and some minutes: make e2e-guest")
 	}
 	ctl := parts.NmstatectlForTest(t)
 	s := &stage{Host: Host{Qemu: parts.QemuForTest(t), Image: parts.GuestImageForTest(t)},
@@ -115,7 +123,7 @@ func newStage(t *testing.T) *stage {
 // connect makes the fabric: the guest's node, and another one with those who ask.
 func (s *stage) connect(t *testing.T, ctl *parts.Nmstatectl) {
 	t.Helper()
-	fabric, err := kernel.NewFabric(t.Context(), ctl, gateway, abroad)
+	fabric, err := kernel.NewFabric(t.Context(), ctl, slices.Concat(gateway, abroad)...)
 	must(t, err)
 	t.Cleanup(func() {
 		if err := fabric.Close(); err != nil {
@@ -126,17 +134,27 @@ func (s *stage) connect(t *testing.T, ctl *parts.Nmstatectl) {
 	p := planFor(t, firstAddress)
 	s.Node = join(t, fabric, p.policies)
 	other := join(t, fabric, p.policies)
-	attach := func(name string, nic NIC, address string) client {
-		space, err := other.Attach(t.Context(), nic.Bridge, netip.MustParsePrefix(address))
-		must(t, err)
-		return client{name, space}
-	}
 	s.nics = p.launch.NICs
-	s.neighbour = attach("a neighbour on another node", s.nics[0], "192.0.2.99/24")
-	s.distant = attach("a machine beyond the gateway", s.nics[0], "198.51.100.99/24")
-	s.storage = attach("a neighbour in the second network", s.nics[1], "203.0.113.99/24")
-	_, err = s.distant.space.IP(t.Context(), "route", "add", "default", "via", abroad.Addr().String())
+	s.neighbour = attach(t, other, s.nics[0].Bridge, "a neighbour on another node", "192.0.2.99/24", "2001:db8::99/64")
+	s.distant = attach(t, other, s.nics[0].Bridge, "a machine beyond the gateway", "198.51.100.99/24", "2001:db8:1::99/64")
+	s.storage = attach(t, other, s.nics[1].Bridge, "a neighbour in the second network", "203.0.113.99/24")
+	for _, next := range abroad {
+		_, err = s.distant.space.IP(t.Context(), "route", "add", "default", "via", next.Addr().String())
+		must(t, err)
+	}
+}
+
+// attach adds a client to a bridge of a node, with an IPv4 address and, if there are more, IPv6 addresses.
+func attach(t *testing.T, node *kernel.Node, bridge, name, address string, more ...string) client {
+	t.Helper()
+	space, err := node.Attach(t.Context(), bridge, netip.MustParsePrefix(address))
 	must(t, err)
+	must(t, space.AllowIPv6())
+	for _, a := range more {
+		_, err := space.IP(t.Context(), "address", "add", a, "dev", "eth0", "nodad")
+		must(t, err)
+	}
+	return client{name, space}
 }
 
 // join adds a node and has nmstatectl make what the policies say.
@@ -180,13 +198,15 @@ func (s *stage) boot(t *testing.T, name string, p plan) *Machine {
 	return m
 }
 
-// answers waits until the guest answers a client at an address.
-func (s *stage) answers(t *testing.T, m *Machine, from client, address netip.Prefix) {
+// answers waits until the guest answers a client at its addresses.
+func (s *stage) answers(t *testing.T, m *Machine, from client, addresses ...netip.Prefix) {
 	t.Helper()
-	if err := m.Await(t.Context(), bootPatience, func() error { return from.space.Ping(address.Addr(), askPatience) }); err != nil {
-		t.Fatalf("%s asks: %v", from.name, err)
+	for _, a := range addresses {
+		if err := m.Await(t.Context(), bootPatience, func() error { return from.space.Ping(a.Addr(), askPatience) }); err != nil {
+			t.Fatalf("%s asks: %v", from.name, err)
+		}
+		t.Logf("%s answers to %s, %s after power on", a.Addr(), from.name, time.Since(s.powered).Round(time.Second))
 	}
-	t.Logf("%s answers to %s, %s after power on", address.Addr(), from.name, time.Since(s.powered).Round(time.Second))
 }
 
 // silent checks that nobody answers a client at an address.
@@ -231,7 +251,7 @@ func (s *stage) shutDown(t *testing.T, m *Machine, lan netip.Prefix) {
 		t.Error("cloud-init read another data source than the volume")
 	}
 	slices.Sort(saw)
-	want := []string{"net0 " + lan.Addr().String() + " " + s.nics[0].MAC, "net0 2001:db8::10/64 " + s.nics[0].MAC,
+	want := []string{"net0 " + lan.Addr().String() + " " + s.nics[0].MAC, "net0 " + secondAddress.String() + " " + s.nics[0].MAC,
 		"net1 " + storageAddress.Addr().String() + " " + s.nics[1].MAC}
 	if diff := cmp.Diff(want, saw); diff != "" {
 		t.Errorf("addresses in the guest (-want +got):\n%s", diff)

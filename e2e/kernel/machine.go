@@ -24,5 +24,12 @@ func (n *Node) AttachTap(ctx context.Context, bridge string) (string, error) {
 // Route has the machines on the fabric that are no nodes, which are one, pass packets from one network to another, as a
 // gateway does.
 func (f *Fabric) Route() error {
-	return f.space.within(func() error { return os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0) })
+	return f.space.within(func() error {
+		for _, setting := range []string{"ipv4/ip_forward", "ipv6/conf/all/forwarding"} {
+			if err := os.WriteFile("/proc/sys/net/"+setting, []byte("1"), 0); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
