@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"net/netip"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -10,7 +11,8 @@ import (
 )
 
 func TestTheStatusTellsWhatSomeGuestsCannotFollow(t *testing.T) {
-	routing := render.NIC{Network: render.Network{Path: "spec.networks[0]", SourceRouting: true, Addresses: make([]render.Address, 1)}}
+	routing := render.NIC{Network: render.Network{Path: "spec.networks[0]", SourceRouting: true, Addresses: []render.Address{
+		{Prefix: netip.MustParsePrefix("192.0.2.10/24"), Gateway: netip.MustParseAddr("192.0.2.1")}}}}
 	many := render.Network{Path: "spec.networks[0]"}
 	for range mostNotices + 1 {
 		many.Routes = append(many.Routes, render.Route{OnLink: true})
@@ -29,7 +31,7 @@ func TestTheStatusTellsWhatSomeGuestsCannotFollow(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			s := &wukongScope{wukong: &v1alpha1.Wukong{}, request: &render.Request{}, objects: c.objects}
+			s := &wukongScope{wukong: &v1alpha1.Wukong{}, before: &v1alpha1.Wukong{}, request: &render.Request{}, objects: c.objects}
 			s.delivered.done, s.wukong.Status.GuestDependent = c.done, before
 			conclude(s)
 			got := s.wukong.Status.GuestDependent
