@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -87,6 +88,10 @@ func (r *WukongReconciler) deliver(ctx context.Context, s *wukongScope) error {
 		return nil
 	}
 	objects, err := render.Wukong(s.request, choices(s), render.Options{ClusterName: r.Config.ClusterName, MACs: macs(s)})
+	if errors.Is(err, render.ErrSameMAC) {
+		s.delivered.stop(Stalled, v1alpha1.ReasonInvalidSpec, "%s", err)
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("render Wukong %s/%s: %w", s.wukong.Namespace, s.wukong.Name, err)
 	}

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -79,6 +80,10 @@ func (o Objects) netplan() (string, error) {
 	return Netplan(o.Delivered)
 }
 
+// ErrSameMAC says that two interfaces of a guest would have one MAC address: one that the spec gives, and one that is derived or
+// that somebody else's machine has.
+var ErrSameMAC = errors.New("the two interfaces have one MAC address")
+
 // deliver decides the interfaces of a guest.
 func deliver(req *Request, choices []Choice, opts Options) ([]NIC, error) {
 	if len(choices) != len(req.Networks) {
@@ -97,7 +102,7 @@ func deliver(req *Request, choices []Choice, opts Options) ([]NIC, error) {
 			return nil, fmt.Errorf("Wukong %s/%s: %s: no address was taken from AddressPool %q yet", req.Namespace, req.Name, a.Path, a.Pool)
 		}
 		if i := slices.IndexFunc(out, func(o NIC) bool { return o.Address == nic.Address }); i >= 0 {
-			return nil, fmt.Errorf("Wukong %s/%s: %s and %s have one MAC address, %s: give either another macAddress", req.Namespace, req.Name, out[i].Path, n.Path, nic.Address)
+			return nil, fmt.Errorf("%s and %s: %w, %s: give either another macAddress", out[i].Path, n.Path, ErrSameMAC, nic.Address)
 		}
 		out = append(out, nic)
 	}

@@ -1,6 +1,7 @@
 package render_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -266,7 +267,7 @@ func TestTwoInterfacesNeverHaveOneMACAddress(t *testing.T) {
 		t.Fatal(errs)
 	}
 	_, err := render.Wukong(request, []render.Choice{lanChoice, lanChoice}, render.Options{})
-	if err == nil || !strings.Contains(err.Error(), "spec.networks[0] and spec.networks[1] have one MAC address") {
+	if !errors.Is(err, render.ErrSameMAC) || !strings.HasPrefix(err.Error(), "spec.networks[0] and spec.networks[1]: ") {
 		t.Errorf("want both networks named, got %v", err)
 	}
 }
