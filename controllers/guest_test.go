@@ -309,3 +309,22 @@ func TestAControllerThatStartsAnewWritesNothingAboutAGuestThatIsAsItWas(t *testi
 		t.Errorf("the status was %s and is %s", version, now)
 	}
 }
+
+func TestAMachineOfSomebodyElseThatIsToldNothingIsComparedAllTheSame(t *testing.T) {
+	w := theWorld(t)
+	ns := namespaceLabelled(t, w, nil)
+	network := fabricOf(t, w, "untold", 0, 0, ns)
+	wk := static(ns, "web", network.Name, "192.0.2.10/24")
+	wk.Spec.VirtualMachineName = "theirs"
+	wk.Spec.Networks[0].MACAddress = new(v1alpha1.MACAddress("02:00:00:00:17:01"))
+	vm := theirMachine(ns, "theirs", "")
+	create(t, w, vm, wk)
+	vmi := runMachine(t, w, vm, "untold-1", map[string][]string{"02:00:00:00:17:01": {"192.0.2.99"}})
+	eventually(t, condition(w, wk, v1alpha1.ConditionGuestInSync, metav1.ConditionFalse, v1alpha1.ReasonDrifted))
+	mentions(t, messageOf(wk, v1alpha1.ConditionGuestInSync), "192.0.2.99", "the machine was started without Secret web-net")
+	if len(wk.Status.PendingRestart) > 0 {
+		t.Errorf("nothing that it was told can change by a restart: %v", wk.Status.PendingRestart)
+	}
+	retell(t, w, vmi, "192.0.2.10")
+	eventually(t, condition(w, wk, v1alpha1.ConditionGuestInSync, metav1.ConditionTrue, v1alpha1.ReasonInSync))
+}

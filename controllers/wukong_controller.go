@@ -32,6 +32,7 @@ type WukongReconciler struct {
 	ledger     *ledger
 	leaser     *leaser
 	fresh      freshness
+	rivals     rivals
 }
 
 // +kubebuilder:rbac:groups=vm.novasphere.dev,resources=wukongs,verbs=get;list;watch
@@ -51,6 +52,8 @@ type WukongReconciler struct {
 type wukongScope struct {
 	wukong, before *v1alpha1.Wukong
 	now            time.Time
+	// rival: somebody else writes the status, too.
+	rival bool
 
 	// Set by parse: nil when the spec is invalid.
 	request *render.Request
@@ -126,6 +129,13 @@ func (r *WukongReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctr
 		return ctrl.Result{}, ctx.Err()
 	}
 	s := &wukongScope{wukong: w.DeepCopy(), before: w, now: r.Config.Clock.Now()}
+	if wait := r.rivals.wait(w, s.now, r.Config.Sweep); wait > 0 {
+		return ctrl.Result{RequeueAfter: wait}, nil
+	}
+	if left := r.rivals.spoken(w, s.now, r.Config.Sweep); left > 0 {
+		s.rival = true
+		s.again(left)
+	}
 	err := r.advance(ctx, s)
 	if err == nil {
 		r.troubles(s)

@@ -186,12 +186,12 @@ func (r *WukongReconciler) writeMachine(ctx context.Context, s *wukongScope) err
 	case !r.components.Has(KubeVirt):
 		s.delivered.stop(Stalled, v1alpha1.ReasonKubeVirtMissing, "the cluster has no KubeVirt, so the machine cannot be made: install KubeVirt; its networks are prepared")
 		return nil
+	case s.vm != nil && (!s.vm.DeletionTimestamp.IsZero() || leftBehind(s.vm, s.wukong)):
+		s.delivered.stop(Working, v1alpha1.ReasonMachinePending, "VirtualMachine %s is being deleted; it is made again afterwards", s.vm.Name)
+		return nil
 	case s.vm != nil && !metav1.IsControlledBy(s.vm, s.wukong):
 		s.delivered.stop(Stalled, v1alpha1.ReasonNameTaken,
 			"VirtualMachine %s exists and belongs to somebody else: delete it, or name it in spec.virtualMachineName to have it served", s.vm.Name)
-		return nil
-	case s.vm != nil && !s.vm.DeletionTimestamp.IsZero():
-		s.delivered.stop(Working, v1alpha1.ReasonMachinePending, "VirtualMachine %s is being deleted; it is made again afterwards", s.vm.Name)
 		return nil
 	case s.vm != nil && s.vm.Annotations[v1alpha1.RequestAnnotation] == s.objects.RequestHash:
 		return nil
@@ -208,6 +208,12 @@ func (r *WukongReconciler) writeMachine(ctx context.Context, s *wukongScope) err
 	keepPlugged(vm, s.vm)
 	s.applied = vm
 	return r.apply(ctx, vm)
+}
+
+// leftBehind says whether a machine belongs to a deleted Wukong of the same name: garbage collection is about to take it.
+func leftBehind(vm *kubevirtv1.VirtualMachine, w *v1alpha1.Wukong) bool {
+	owner := metav1.GetControllerOf(vm)
+	return owner != nil && owner.APIVersion == v1alpha1.GroupVersion.String() && owner.Kind == "Wukong" && owner.Name == w.Name && owner.UID != w.UID
 }
 
 // keepPlugged takes over the volumes that somebody plugged into the running machine. Lists of volumes and disks have one owner,

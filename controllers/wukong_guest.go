@@ -9,7 +9,6 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	kubevirtv1 "kubevirt.io/api/core/v1"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/render"
@@ -104,7 +103,7 @@ func (s *wukongScope) late() []lateAddress {
 	if !s.readsSecret() {
 		return nil
 	}
-	read, started := secretRead(s.vmi)
+	read, started := render.SecretRead(s.vmi)
 	if !started {
 		return nil
 	}
@@ -117,20 +116,6 @@ func (s *wukongScope) late() []lateAddress {
 		}
 	}
 	return out
-}
-
-// clockSlack is allowed between times that two programs wrote, in whole seconds.
-const clockSlack = time.Second
-
-// secretRead says when an instance had read its Secret at the latest, which is when its pod started: a pod waits for a Secret that
-// is not there yet. Where nothing tells when that was, it is as old as the instance.
-func secretRead(vmi *kubevirtv1.VirtualMachineInstance) (at time.Time, started bool) {
-	for _, t := range vmi.Status.PhaseTransitionTimestamps {
-		if t.Phase == kubevirtv1.Scheduled {
-			return t.PhaseTransitionTimestamp.Add(clockSlack), true
-		}
-	}
-	return vmi.CreationTimestamp.Time, vmi.Status.Phase == kubevirtv1.Scheduled || vmi.Status.Phase == kubevirtv1.Running
 }
 
 // maxObserved bounds the addresses that a status repeats, per network.
@@ -260,6 +245,9 @@ func (g *guestSight) drift(s *wukongScope, missing []render.Difference, before *
 	message := fmt.Sprintf("%s, seen first at %s", first.Message, since.UTC().Format(time.RFC3339))
 	if more := len(missing) - 1; more > 0 {
 		message += fmt.Sprintf("; and %d more, by status.networks[].addresses[].guest", more)
+	}
+	if s.request.Foreign && s.request.Guest != v1alpha1.GuestConfigManual && !s.readsSecret() {
+		message += fmt.Sprintf("; the machine was started without Secret %s, which has its network data", render.StableSecretName(s.wukong.Name))
 	}
 	return message
 }

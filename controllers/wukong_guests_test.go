@@ -11,8 +11,8 @@ import (
 )
 
 func TestTheStatusTellsWhatSomeGuestsCannotFollow(t *testing.T) {
-	routing := render.NIC{Network: render.Network{Path: "spec.networks[0]", SourceRouting: true, Addresses: []render.Address{
-		{Prefix: netip.MustParsePrefix("192.0.2.10/24"), Gateway: netip.MustParseAddr("192.0.2.1")}}}}
+	routing := render.NIC{Network: render.Network{Path: "spec.networks[0]", SourceRouting: true,
+		Addresses: []render.Address{{Prefix: netip.MustParsePrefix("192.0.2.10/24"), Gateway: netip.MustParseAddr("192.0.2.1")}}}}
 	many := render.Network{Path: "spec.networks[0]"}
 	for range mostNotices + 1 {
 		many.Routes = append(many.Routes, render.Route{OnLink: true})

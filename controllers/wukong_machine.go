@@ -65,7 +65,7 @@ func (s *wukongScope) foreignLines() []string {
 	if !s.readsSecret() || st.NetworkDataSince == nil {
 		return nil
 	}
-	read, started := secretRead(s.vmi)
+	read, started := render.SecretRead(s.vmi)
 	if !started || !st.NetworkDataSince.After(read) {
 		return nil
 	}

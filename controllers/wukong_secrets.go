@@ -2,12 +2,15 @@ package controllers
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	kubevirtv1 "kubevirt.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
@@ -32,13 +35,47 @@ func (r *WukongReconciler) writeSecret(ctx context.Context, s *wukongScope) erro
 		if s.request.Foreign {
 			return r.writeStableSecret(ctx, s, secret)
 		}
-		if err := r.Create(ctx, secret); err != nil && !apierrors.IsAlreadyExists(err) {
+		err := r.Create(ctx, secret)
+		if apierrors.IsAlreadyExists(err) {
+			return r.keepSecret(ctx, s, secret)
+		}
+		if err != nil {
 			return err
 		}
 	}
 	s.delivered.secret = secret.Name
 	return nil
 }
+
+// keepSecret makes the Wukong an owner of a Secret that is there already: written before a crash, or by a deleted Wukong of the same
+// name, with which garbage collection would take it from the machine.
+func (r *WukongReconciler) keepSecret(ctx context.Context, s *wukongScope, secret *corev1.Secret) error {
+	owner := secret.OwnerReferences[0]
+	owner.Controller = nil // there may be one
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"ownerReferences": []metav1.OwnerReference{owner}}})
+	if err != nil {
+		return err
+	}
+	kept := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: secret.Namespace, Name: secret.Name}}
+	err = r.Patch(ctx, kept, client.RawPatch(types.StrategicMergePatchType, patch))
+	switch {
+	case refusedByPolicy(err):
+		s.delivered.stop(Stalled, v1alpha1.ReasonNameTaken, "Secret %s exists and was not made for this Wukong: rename or delete it", secret.Name)
+		s.again(r.Config.RetryAfter)
+		return nil
+	case err != nil:
+		return err
+	case !kept.DeletionTimestamp.IsZero():
+		s.delivered.stop(Working, v1alpha1.ReasonGuestNetworkPending, "Secret %s is being deleted; it is made again afterwards", secret.Name)
+		s.again(secretGoes)
+		return nil
+	}
+	s.delivered.secret = secret.Name
+	return nil
+}
+
+// secretGoes is when to look whether a Secret that is being deleted has gone.
+const secretGoes = time.Second
 
 // writeStableSecret applies a Secret that keeps its name, so that somebody else's machine can refer to it.
 func (r *WukongReconciler) writeStableSecret(ctx context.Context, s *wukongScope, secret *corev1.Secret) error {

@@ -22,6 +22,7 @@ import (
 func conclude(s *wukongScope) {
 	st := &s.wukong.Status
 	st.ObservedGeneration = s.wukong.Generation
+	withoutRivals(&st.Conditions)
 	if s.request == nil {
 		concludeInvalid(s)
 		return
@@ -89,8 +90,11 @@ func concludeInvalid(s *wukongScope) {
 const mostNotices = 64
 
 func notices(s *wukongScope) []v1alpha1.FieldNotice {
-	out := s.request.Notices
-	return slices.Clone(out[:min(len(out), mostNotices)])
+	out := slices.Clone(s.request.Notices)
+	if s.rival {
+		out = slices.Insert(out, 0, rivalNotice)
+	}
+	return out[:min(len(out), mostNotices)]
 }
 
 // guestDependent tells what of the delivered network data some guests cannot follow; nothing where none is delivered.

@@ -19,7 +19,7 @@ type Asked struct {
 	Network string
 	// Interface is the name of the interface in the guest.
 	Interface string
-	// MAC is its MAC address, in lower case with colons.
+	// MAC is its MAC address, in lower case with colons, or empty while that of somebody else's machine is not known.
 	MAC string
 	// Addresses are its static addresses. Without any, as with DHCP, whatever the guest reports is right.
 	Addresses []netip.Prefix
@@ -161,7 +161,7 @@ func observe(a Asked, all []Asked, r Report) Observed {
 		switch {
 		case has:
 			out.Guest = append(out.Guest, v1alpha1.GuestAddressPresent)
-		case r.Running && r.Agent && !r.Migrating:
+		case r.Running && r.Agent && !r.Migrating && (a.MAC != "" || out.reported):
 			out.Guest = append(out.Guest, v1alpha1.GuestAddressMissing)
 			out.misplaced(addr, all, r)
 		default:
@@ -182,7 +182,7 @@ func matching(a Asked, r Report) (own, shared []ReportedInterface) {
 	for _, i := range r.Interfaces {
 		switch {
 		case !i.Agent:
-		case i.MAC == "" && i.Network == a.Network, i.MAC != "" && i.MAC == a.MAC && i.Network != "":
+		case i.Network == a.Network && (i.MAC == "" || a.MAC == ""), i.MAC != "" && i.MAC == a.MAC && i.Network != "":
 			own = append(own, i)
 		case i.MAC != "" && i.MAC == a.MAC:
 			shared = append(shared, i)
@@ -245,7 +245,10 @@ func Differences(observed []Observed) []Difference {
 }
 
 func (o *Observed) explain(prefix netip.Prefix) string {
-	where := fmt.Sprintf("%s with MAC address %s", o.Interface, o.MAC)
+	where := o.Interface
+	if o.MAC != "" {
+		where += " with MAC address " + o.MAC
+	}
 	lacks := fmt.Sprintf("network %s: the guest does not report %s on %s", o.Network, prefix, where)
 	place, moved := o.elsewhere[prefix.Addr().Unmap()]
 	switch {

@@ -146,6 +146,21 @@ func TestWhileAMachineMovesToAnotherNodeSilenceMeansNothing(t *testing.T) {
 	}
 }
 
+func TestAnInterfaceWhoseMACAddressIsNotKnownIsMatchedByNameOrNotAtAll(t *testing.T) {
+	asked := lanAndDMZ()
+	asked[0].MAC, asked[1].MAC = "", ""
+	observed := render.Observe(asked, render.ReportOf(running(reported("lan", lanMAC, "192.0.2.10"), reported("other", dmzMAC, "198.51.100.10"))))
+	got := append(observed[0].Guest, observed[1].Guest...)
+	want := []v1alpha1.GuestAddress{v1alpha1.GuestAddressPresent, v1alpha1.GuestAddressMissing, v1alpha1.GuestAddressUnknown}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	first := render.Differences(observed)[0].Message
+	if diff := cmp.Diff("network lan: the guest does not report 2001:db8::10/64 on net0: it reports 192.0.2.10 there", first); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
 func TestAGuestWithDHCPIsNeverFoundToDiffer(t *testing.T) {
 	asked := []render.Asked{{Network: "lan", Interface: "net0", MAC: lanMAC}}
 	observed := render.Observe(asked, render.ReportOf(running(reported("lan", lanMAC, "192.0.2.77"))))

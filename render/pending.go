@@ -131,6 +131,7 @@ func (p *pending) configuration(name string, from, to *nicRequest) {
 	p.changed(name+"MTU", mtuOf(from), mtuOf(to))
 	p.changed(name+"interface name", from.Interface, to.Interface)
 	p.changed(name+"primary", strconv.FormatBool(from.Primary), strconv.FormatBool(to.Primary))
+	p.changed(name+"source routing", strconv.FormatBool(from.SourceRouting), strconv.FormatBool(to.SourceRouting))
 }
 
 // each tells which texts of a list came and went; one that went is set against one that came.

@@ -46,6 +46,7 @@ func TestWhatARestartWouldChangeIsSaidLineByLine(t *testing.T) {
 		"names and routes": {after: ip(func(c *v1alpha1.IPConfig) {
 			c.DNSServers, c.SearchDomains, c.Routes = []v1alpha1.Address{"192.0.2.53"}, []v1alpha1.DomainName{"example.com"}, nil
 		}), want: []string{"network lan: DNS servers none -> 192.0.2.53", "network lan: search domains none -> example.com", "network lan: route 10.0.0.0/8 via 192.0.2.2 removed"}},
+		"source routing": {after: ip(func(c *v1alpha1.IPConfig) { c.SourceRouting = true }), want: []string{"network lan: source routing false -> true"}},
 		"DHCP": {after: network(func(n *v1alpha1.WukongNetwork) { n.IPConfig = nil }), want: []string{"network lan: addressing static -> dhcp",
 			"network lan: address 192.0.2.10/24 removed", "network lan: gateway 192.0.2.1 removed", "network lan: route 10.0.0.0/8 via 192.0.2.2 removed"}},
 		"a second address": {after: ip(func(c *v1alpha1.IPConfig) {

@@ -3,6 +3,7 @@ package render
 import (
 	"encoding/json"
 	"net/netip"
+	"time"
 
 	kubevirtv1 "kubevirt.io/api/core/v1"
 
@@ -61,6 +62,21 @@ func GuestSecret(volumes []kubevirtv1.Volume) string {
 		}
 	}
 	return ""
+}
+
+// clockSlack is allowed between times that two programs wrote, in whole seconds.
+const clockSlack = time.Second
+
+// SecretRead says when an instance had read its Secret at the latest, which is when its pod started: a pod waits for a Secret that
+// is not there yet. Where nothing tells when that was, it is as old as the instance. A Secret that keeps its name, as that of
+// somebody else's machine does, may have got another content since.
+func SecretRead(vmi *kubevirtv1.VirtualMachineInstance) (at time.Time, started bool) {
+	for _, t := range vmi.Status.PhaseTransitionTimestamps {
+		if t.Phase == kubevirtv1.Scheduled {
+			return t.PhaseTransitionTimestamp.Add(clockSlack), true
+		}
+	}
+	return vmi.CreationTimestamp.Time, vmi.Status.Phase == kubevirtv1.Scheduled || vmi.Status.Phase == kubevirtv1.Running
 }
 
 // Asked gives what the interfaces of the guest should have that was told so. What cannot be read is left out.

@@ -8,11 +8,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/e2e/world"
+	"novasphere.dev/wukong-network/render"
 )
 
 // plugin builds kubectl-wukong and gives its path.
@@ -136,6 +138,12 @@ func TestTheCommandsAboutGuestsKnowWhatSomebodyElsesMachineWasToldToo(t *testing
 	r.serves("legacy", "erp", "192.0.2.62/24")
 	r.inSync("legacy")
 	r.verifies(binary, "erp", v1alpha1.ReasonInSync, 0, "192.0.2.62/24 Yes Yes Present")
+	r.eventually(func() string { // times have whole seconds: what changes at once may have been read
+		if read, started := render.SecretRead(r.instance(key)); !started || time.Since(read) < time.Second {
+			return "the machine has just read its Secret"
+		}
+		return ""
+	})
 	r.serves("legacy", "erp", "192.0.2.63/24")
 	r.verifies(binary, "erp", v1alpha1.ReasonRestartRequired, 1, "192.0.2.63/24 No No RestartRequired", "192.0.2.62 No Yes Unexpected")
 	r.must(r.Machines.Restart(r.ctx, key))

@@ -50,6 +50,73 @@ func TestTheAddressOfADeletedWukongStaysUntilItsLauncherPodIsGone(t *testing.T) 
 	}
 }
 
+func TestAWukongThatIsMadeAgainWaitsForItsFormerMachineAndGetsItsAddressBack(t *testing.T) {
+	r := newTrial(t)
+	key := r.running("web", "192.0.2.32/24")
+	former := r.instance(key).UID
+	r.Machines.Hold(key)
+	r.must(r.Admin.Delete(r.ctx, r.wukong("web")))
+	r.eventually(func() string {
+		vm := &kubevirtv1.VirtualMachine{}
+		if err := r.Admin.Get(r.ctx, key, vm); err != nil || vm.DeletionTimestamp.IsZero() {
+			return "the machine is not being deleted"
+		}
+		return ""
+	})
+	r.machine("web", network("lan", "lan", "192.0.2.32/24"))
+	r.is("web", v1alpha1.ConditionAddressesAllocated, metav1.ConditionTrue, "")
+	r.is("web", v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonMachinePending)
+	if w := r.wukong("web"); w.Status.Phase == v1alpha1.PhaseError {
+		t.Errorf("it waits for what comes by itself, and the phase is %s", w.Status.Phase)
+	}
+	r.Machines.LetGo(key)
+	r.guestHas("web-vm", "lan", "192.0.2.32/24")
+	r.inSync("web")
+	if r.instance(key).UID == former {
+		t.Error("the former instance runs")
+	}
+}
+
+func TestAWukongThatIsReplacedAtOnceHasAMachineThatStarts(t *testing.T) {
+	r := newTrial(t)
+	r.running("web", "192.0.2.33/24")
+	for range 3 {
+		before := r.wukong("web")
+		r.must(r.Admin.Delete(r.ctx, before))
+		again := &v1alpha1.Wukong{ObjectMeta: metav1.ObjectMeta{Namespace: before.Namespace, Name: before.Name}, Spec: before.Spec}
+		r.must(r.Admin.Create(r.ctx, again))
+		r.eventually(func() string {
+			vm := &kubevirtv1.VirtualMachine{}
+			if err := r.Admin.Get(r.ctx, r.vm("web"), vm); err != nil || !metav1.IsControlledBy(vm, again) {
+				return "the machine was not made again"
+			}
+			return ""
+		})
+		r.guestHas("web-vm", "lan", "192.0.2.33/24")
+		r.inSync("web")
+	}
+}
+
+func TestASecretOfAFormerWukongThatGoesLateIsMadeAgain(t *testing.T) {
+	r := newTrial(t)
+	r.running("web", "192.0.2.34/24")
+	before := r.wukong("web")
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: r.namespace, Name: before.Status.NetworkDataSecret}}
+	r.must(r.Admin.Patch(r.ctx, secret, client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"finalizers":["example.com/backup"]}}`))))
+	r.must(r.Admin.Delete(r.ctx, before))
+	r.eventually(func() string {
+		if r.must(r.Admin.Get(r.ctx, client.ObjectKeyFromObject(secret), secret)); secret.DeletionTimestamp.IsZero() {
+			return "garbage collection did not take the Secret"
+		}
+		return ""
+	})
+	r.machine("web", network("lan", "lan", "192.0.2.34/24"))
+	r.is("web", v1alpha1.ConditionGuestNetworkReady, metav1.ConditionFalse, v1alpha1.ReasonGuestNetworkPending)
+	r.must(r.Admin.Patch(r.ctx, secret, client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`))))
+	r.guestHas("web-vm", "lan", "192.0.2.34/24")
+	r.inSync("web")
+}
+
 func TestANamespaceWithMachinesGoesAlsoWhileTheControllerIsDown(t *testing.T) {
 	r := newTrial(t)
 	key := r.running("web", "192.0.2.31/24")

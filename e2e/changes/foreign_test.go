@@ -1,11 +1,13 @@
 package changes
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	kubevirtv1 "kubevirt.io/api/core/v1"
@@ -106,5 +108,26 @@ func TestAMachineOfSomebodyElseThatWaitedForItsSecretNeedsNoRestart(t *testing.T
 	r.inSync("web")
 	if left := r.wukong("web").Status.PendingRestart; len(left) > 0 {
 		t.Errorf("the guest has its address, and there waits %v", left)
+	}
+}
+
+func TestAMachineWithAnotherMACAddressThanItsWukongSaysFollowsNothingAndThatIsSaid(t *testing.T) {
+	r := newTrial(t)
+	r.apply(`
+apiVersion: vm.novasphere.dev/v1alpha1
+kind: Wukong
+metadata: {namespace: %s, name: web}
+spec:
+  virtualMachineName: theirs
+  networks: [{name: lan, hostNetwork: lan, macAddress: "02:bb:00:00:00:48", ipConfig: {mode: static, address: 192.0.2.48/24}}]
+`, r.namespace)
+	r.theirs("theirs", "02:aa:00:00:00:48", "web-net")
+	r.is("web", v1alpha1.ConditionGuestInSync, metav1.ConditionFalse, v1alpha1.ReasonDrifted)
+	if c := meta.FindStatusCondition(r.wukong("web").Status.Conditions, v1alpha1.ConditionGuestInSync); !strings.Contains(c.Message, "02:aa:00:00:00:48") {
+		t.Errorf("the message does not name the MAC address that the machine has: %s", c.Message)
+	}
+	guest, _ := r.Machines.Guest(types.NamespacedName{Namespace: r.namespace, Name: "theirs"})
+	if guest.Refused == "" || len(guest.NIC("lan").Addresses) > 0 {
+		t.Errorf("the guest followed a document about an interface that it does not have: %+v", guest)
 	}
 }

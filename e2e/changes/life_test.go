@@ -90,7 +90,8 @@ func TestADriftedGuestIsReportedUntilItHasItsAddressAgain(t *testing.T) {
 func TestInterfacesThatTheGuestMadeItselfAreNoDrift(t *testing.T) {
 	r := newTrial(t)
 	key := r.running("web", "192.0.2.13/24")
-	follow := r.follow("web")
+	r.quiet()
+	follow, before := r.follow("web"), r.wukong("web").ResourceVersion
 	r.Machines.AddGuestNIC(key, machines.GuestNIC{MAC: "02:42:00:00:00:01", Interface: "docker0", Addresses: []netip.Prefix{netip.MustParsePrefix("172.17.0.1/16")}})
 	r.eventually(func() string {
 		for _, nic := range r.instance(key).Status.Interfaces {
@@ -101,6 +102,9 @@ func TestInterfacesThatTheGuestMadeItselfAreNoDrift(t *testing.T) {
 		return "docker0 is not reported"
 	})
 	r.quiet()
+	if now := r.wukong("web").ResourceVersion; now != before {
+		t.Errorf("a report that says nothing of what was asked for is written: revision %s, then %s", before, now)
+	}
 	follow(func(w *v1alpha1.Wukong) string {
 		if c := meta.FindStatusCondition(w.Status.Conditions, v1alpha1.ConditionGuestInSync); c.Status != metav1.ConditionTrue {
 			return c.Message

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -51,4 +52,26 @@ func TestAMigrationIsNoReasonForAlarm(t *testing.T) {
 	})
 	r.guestHas("web-vm", "lan", "192.0.2.15/24")
 	r.guestHas("web-vm", "back", "198.51.100.15/24")
+}
+
+func TestAMachineMigratesOnlyToANodeThatHasItsNetwork(t *testing.T) {
+	r := newTrial(t)
+	key := r.running("web", "192.0.2.16/24")
+	from, follow := r.instance(key).Status.NodeName, r.follow("web")
+	r.must(r.Machines.Migrate(r.ctx, key, "node-c"))
+	r.eventually(func() string {
+		for _, pod := range r.pods(key) {
+			for _, c := range pod.Status.Conditions {
+				if c.Type == corev1.PodScheduled && c.Reason == corev1.PodReasonUnschedulable {
+					return ""
+				}
+			}
+		}
+		return "no pod for node-c waits"
+	})
+	r.quiet()
+	if got := r.instance(key).Status.NodeName; got != from {
+		t.Errorf("it moved to %s, which does not have the network", got)
+	}
+	follow(func(w *v1alpha1.Wukong) string { return says(w, v1alpha1.ConditionReady, metav1.ConditionTrue, "") })
 }

@@ -102,8 +102,12 @@ func newStage(c *cluster.Cluster) (_ *stage, err error) {
 		return nil, err
 	}
 	atOnce := "rollout: {canary: 0, maxUnavailable: 100%}"
-	return s, c.Apply(ctx, []byte(world.HostUplink("workers", "lan", "eth1", "nodeSelector: {}", atOnce)+
-		world.HostNetwork("lan", "lan", "provision: Always")+world.HostNetwork("lan-100", "lan", "vlan: 100", "provision: Always")))
+	if err := c.Apply(ctx, []byte(world.HostUplink("workers", "lan", "eth1", "nodeSelector: {}", atOnce)+
+		world.HostNetwork("lan", "lan", "provision: Always")+world.HostNetwork("lan-100", "lan", "vlan: 100", "provision: Always"))); err != nil {
+		return nil, err
+	}
+	_, err = c.Kubectl(ctx, "wait", "--for=condition=Ready", "--timeout=90s", "hostnetworks", "--all")
+	return s, err
 }
 
 // start starts the controller where it is down.

@@ -18,6 +18,7 @@ import (
 	"novasphere.dev/wukong-network/controllers"
 	"novasphere.dev/wukong-network/e2e/cluster"
 	"novasphere.dev/wukong-network/e2e/lab"
+	"novasphere.dev/wukong-network/e2e/machines"
 	"novasphere.dev/wukong-network/e2e/world"
 )
 
@@ -38,6 +39,9 @@ func main() {
 	}
 }
 
+// unhurried are machines that can be watched.
+var unhurried = machines.Options{StepTime: 100 * time.Millisecond, AgentTime: 300 * time.Millisecond, ShutdownTime: 300 * time.Millisecond}
+
 // afterwards is what happens once the scenarios are through.
 type afterwards func(ctx context.Context, d *demo) error
 
@@ -47,7 +51,7 @@ func run(ctx context.Context, then afterwards, logFile string) (err error) {
 	}
 	d := &demo{narrator: newNarrator(os.Stdout)}
 	d.print(`This is what is real: kube-apiserver, etcd, kube-controller-manager, the controller and its permissions.
-This is simulated: three nodes, and the handler of kubernetes-nmstate on them. No machine runs, so none is asked for.
+This is simulated: three nodes, the handler of kubernetes-nmstate on them, KubeVirt, and the guests of its machines.
 `)
 	d.say("starting the control plane")
 	c, err := cluster.Start(ctx, cluster.Options{})
@@ -62,6 +66,13 @@ This is simulated: three nodes, and the handler of kubernetes-nmstate on them. N
 	if err := d.addNodes(ctx); err != nil {
 		return err
 	}
+	if d.Machines, err = machines.New(c.AdminConfig(), unhurried); err != nil {
+		return err
+	}
+	if err := d.Machines.Run(context.WithoutCancel(ctx)); err != nil {
+		return err
+	}
+	defer d.Machines.Halt()
 	cfg := controllers.DefaultConfig()
 	cfg.Cooldown, cfg.RetryAfter, cfg.Sweep = 2*time.Second, 10*time.Second, time.Second
 	stopController, err := d.RunController(context.WithoutCancel(ctx), cfg)
@@ -85,7 +96,7 @@ func end(_ context.Context, d *demo) error {
 
 // explore leaves the cluster to the user.
 func explore(ctx context.Context, d *demo) error {
-	if err := d.apply(ctx, "hostnetwork.yaml", "static-ip.yaml", "dual-stack.yaml"); err != nil {
+	if err := d.apply(ctx, "hostnetwork.yaml", "static-ip.yaml", "dual-stack.yaml", "machine.yaml"); err != nil {
 		return err
 	}
 	d.print(fmt.Sprintf(`
@@ -97,6 +108,8 @@ The cluster stays up until you press Ctrl-C. In another terminal:
   kubectl get wukongs -A -o wide
   kubectl get addressleases,hostuplinks,hostnetworks
   kubectl get nncp,nnce
+  kubectl get virtualmachines,virtualmachineinstances -A
+  go run ./cmd/kubectl-wukong guest verify db -n team-b
   kubectl get secrets -n team-a -o yaml
   kubectl explain wukong.spec.networks
   kubectl apply -f config/samples/several-gateways.yaml

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -17,6 +18,7 @@ import (
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/e2e/lab"
+	"novasphere.dev/wukong-network/e2e/machines"
 	"novasphere.dev/wukong-network/e2e/world"
 )
 
@@ -26,6 +28,7 @@ const patience = 90 * time.Second
 type demo struct {
 	*narrator
 	*world.World
+	Machines *machines.Runner
 }
 
 // play runs the scenarios in order.
@@ -39,6 +42,7 @@ func (d *demo) play(ctx context.Context) error {
 		{"pool: addresses that nobody has to name, and some that are kept", d.pool},
 		{"collision: a node takes the address of team-a/web later", d.collision},
 		{"trunk: many VLANs over a bond of two NICs, beside the untagged network", d.trunk},
+		{"guest: a machine runs, gets another address, and drifts", d.guest},
 		{"broken node: a VLAN network is rolled out while eth1 of node-b is broken", d.brokenNode},
 		{"deletion: the machines and their networks go", d.deletion},
 	} {
@@ -153,17 +157,21 @@ func (d *demo) brokenNode(ctx context.Context) error {
 
 func (d *demo) deletion(ctx context.Context) error {
 	for _, key := range []client.ObjectKey{{Namespace: "team-a", Name: "web"}, {Namespace: "team-a", Name: "router"},
-		{Namespace: "team-a", Name: "from-pool"}, {Namespace: "team-b", Name: "mail"}, {Namespace: "team-a", Name: "backup"}} {
+		{Namespace: "team-a", Name: "from-pool"}, {Namespace: "team-b", Name: "mail"}, {Namespace: "team-a", Name: "backup"},
+		{Namespace: "team-a", Name: "shop"}} {
 		if err := d.Admin.Delete(ctx, &v1alpha1.Wukong{ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name}}); err != nil {
 			return err
 		}
 	}
-	if err := d.until(ctx, func() error {
-		return d.phase(ctx, "ip-192-0-2-10.lab", v1alpha1.LeaseReleased)
-	}); err != nil {
-		return err
+	for _, lease := range []string{"ip-192-0-2-10.lab", "ip-192-0-2-31.lab"} {
+		if err := d.until(ctx, func() error { return d.phase(ctx, lease, v1alpha1.LeaseReleased) }); err != nil {
+			return err
+		}
 	}
-	d.say("released: nobody can use 192.0.2.10 any more; its lease stays as a record")
+	if _, runs := d.Machines.Guest(shop); runs {
+		return errors.New("192.0.2.31 was released while its guest runs")
+	}
+	d.say("released: nobody can use 192.0.2.10 and 192.0.2.31 any more; their leases stay as records")
 	for _, name := range []string{"lab", "lab-100", "storage"} {
 		if err := d.Admin.Delete(ctx, &v1alpha1.HostNetwork{ObjectMeta: metav1.ObjectMeta{Name: name}}); err != nil {
 			return err

@@ -148,7 +148,10 @@ type netplan struct {
 		}
 		Rules       []rule `yaml:"routing-policy"`
 		Addresses   []string
-		Nameservers struct{ Addresses, Search []string }
+		Nameservers struct {
+			Addresses []string
+			Search    []yaml.Node // which keep a domain null as it is written
+		}
 	}
 }
 
@@ -194,7 +197,9 @@ func ReadNetplan(text []byte) (Facts, error) {
 		}
 		facts.addEach(nic, Address, e.Addresses)
 		facts.addEach(nic, DNS, e.Nameservers.Addresses)
-		facts.addEach(nic, Search, e.Nameservers.Search)
+		for _, domain := range e.Nameservers.Search {
+			facts.add(nic, Search, domain.Value)
+		}
 		facts.addDHCP(nic, "ipv4", e.DHCP4, e.DHCP4O.Metric)
 		facts.addDHCP(nic, "ipv6", e.DHCP6, e.DHCP6O.Metric)
 		for _, r := range e.Routes {

@@ -109,8 +109,9 @@ type limit struct {
 	Fact Kind `json:"fact,omitempty"`
 	// Containing narrows that to facts whose value contains one of these.
 	Containing []string `json:"containing,omitempty"`
-	// Documents are names of documents.
+	// Documents are names of documents, and Except of those that the entry is not about.
 	Documents []string `json:"documents,omitempty"`
+	Except    []string `json:"except,omitempty"`
 	// Why is the reason, for people.
 	Why string `json:"why"`
 }
@@ -136,7 +137,7 @@ func limits(t *testing.T) []limit {
 // about tells whether the entry is about what a version was asked, and not about other documents.
 func (l limit) about(v verdict) bool {
 	return slices.Contains(l.CloudInit, v.Version) && slices.Contains(l.Asked, v.Ask) &&
-		(l.Documents == nil || slices.Contains(l.Documents, v.Document.Name))
+		(l.Documents == nil || slices.Contains(l.Documents, v.Document.Name)) && !slices.Contains(l.Except, v.Document.Name)
 }
 
 // covers tells whether the entry is about a fact.

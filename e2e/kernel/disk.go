@@ -40,7 +40,7 @@ const seedFolder = "var/lib/cloud/seed/nocloud/"
 func (d *Disk) Insert(s Seed) error {
 	return errors.Join(
 		// JSON, as KubeVirt writes it.
-		d.Write(seedFolder+"meta-data", fmt.Sprintf(`{"instance-id":%q,"local-hostname":%q}`, s.InstanceID, s.Hostname)),
-		d.Write(seedFolder+"user-data", s.UserData),
-		d.Write(seedFolder+"network-config", s.NetworkData))
+		d.Write(seedFolder+"meta-data", fmt.Sprintf(`{"instance-id":%q,"local-hostname":%q}`, s.InstanceID, s.Hostname), 0o600),
+		d.Write(seedFolder+"user-data", s.UserData, 0o600),
+		d.Write(seedFolder+"network-config", s.NetworkData, 0o600))
 }

@@ -1,5 +1,5 @@
 // Package kernel lets revisions run on a real kernel: network namespaces stand for nodes, their NICs are veth pairs into a
-// fabric, and the real nmstatectl applies what the lab's handlers are told. It needs root and iproute2.
+// fabric, and the real nmstatectl applies what the lab's handlers are told. It needs root, iproute2 and util-linux.
 //
 // Nothing outside its own namespaces is touched. They have no names: the kernel takes them away, with all that is in
 // them, when the process that made them ends, however it ends.

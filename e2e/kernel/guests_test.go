@@ -16,8 +16,8 @@ import (
 type guestCase struct {
 	// addresses are those of each NIC, less link-local ones. All are pinged from the fabric that they lie in.
 	addresses map[string][]string
-	// routes are those that are not the kernel's own, in the words of ip.
-	routes []string
+	// routes are those that are given, and leased those that come by DHCP, in the words of ip.
+	routes, leased []string
 	// reaches are machines beyond gateways that answer the guest.
 	reaches []netip.Prefix
 	// servedBeyond are the NICs whose addresses answer machines beyond their gateways.
@@ -27,6 +27,8 @@ type guestCase struct {
 	// dns, search and mtu are those of the first NIC. mtu is that of a bridge unless given.
 	dns, search string
 	mtu         int
+	// dhcp is the bridge on which DHCP is served.
+	dhcp string
 	// user is an entry of /etc/shadow, as far as the user data says.
 	user string
 }
@@ -60,6 +62,14 @@ var guestCases = map[string]guestCase{
 		addresses: map[string][]string{"net0": {"2001:db8::10/64"}},
 		routes:    []string{"default via fe80::1 dev net0 metric 1024 pref medium"},
 		reaches:   []netip.Prefix{beyondLab6}, servedBeyond: []string{"net0"},
+	},
+	"dhcp-beside-static": {
+		addresses: map[string][]string{"net0": {"192.0.2.10/24"}, "net1": {"198.51.100.100/24"}},
+		routes:    []string{"default via 192.0.2.1 dev net0 metric 100"},
+		leased: []string{"default via 198.51.100.1 dev net1 src 198.51.100.100 metric 200",
+			"198.51.100.1 dev net1 scope link src 198.51.100.100 metric 200"},
+		reaches: []netip.Prefix{beyondLab}, servedBeyond: []string{"net0"},
+		dhcp: "br-red",
 	},
 	"two-gateways": { // the primary network's default route wins
 		addresses: map[string][]string{"net0": {"192.0.2.10/24"}, "net1": {"198.51.100.10/24"}},
@@ -100,6 +110,9 @@ func TestGuestsHaveWhatTheirWukongAsksFor(t *testing.T) {
 			t.Parallel()
 			plan := planOf(t, manifestsOf(t, name))
 			s := siteForTest(t, plan)
+			if want.dhcp != "" {
+				s.offerDHCP(want.dhcp)
+			}
 			s.has(s.boot(s.disk(), launchOf(t, plan)), want)
 		})
 	}

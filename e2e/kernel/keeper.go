@@ -96,12 +96,12 @@ func (k *keeper) Read(name string) (string, error) {
 	return string(content), err
 }
 
-// Write writes a file that its owner alone can read, and the folders that it lies in.
-func (k *keeper) Write(name, content string) error {
+// Write writes a file, and the folders that it lies in.
+func (k *keeper) Write(name, content string, mode os.FileMode) error {
 	return k.within(func(root *os.Root) error {
 		if err := root.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 			return err
 		}
-		return root.WriteFile(name, []byte(content), 0o600)
+		return root.WriteFile(name, []byte(content), mode)
 	})
 }

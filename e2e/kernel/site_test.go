@@ -84,6 +84,34 @@ func (s *site) off(g *Guest) {
 	}
 }
 
+// dhcpServer is a unit of systemd-networkd that offers a single address, with a gateway. Leases that are kept would wait for
+// another unit of systemd, which tells that there is a place for them.
+const dhcpServer = `
+[Match]
+Name=eth0
+[Network]
+Address=198.51.100.2/24
+DHCPServer=yes
+[DHCPServer]
+PoolOffset=100
+PoolSize=1
+Router=198.51.100.1
+EmitDNS=no
+PersistLeases=no
+`
+
+// offerDHCP plugs a machine into a bridge that offers addresses there.
+func (s *site) offerDHCP(bridge string) {
+	s.t.Helper()
+	g, err := s.node.PowerOn(s.t.Context(), s.disk(), GuestNIC{Bridge: bridge, MAC: "02:00:00:00:00:02"})
+	must(s.t, err)
+	s.t.Cleanup(func() { s.off(g) })
+	must(s.t, g.power.Write("run/systemd/network/10-server.network", dhcpServer, 0o644))
+	must(s.t, g.identify(s.t.Context()))
+	must(s.t, g.startNetworkd(s.t.Context()))
+	must(s.t, g.awaitNetwork(s.t.Context()))
+}
+
 // has checks all that is wanted of a guest.
 func (s *site) has(g *Guest, want guestCase) {
 	s.t.Helper()
@@ -96,8 +124,10 @@ func (s *site) has(g *Guest, want guestCase) {
 			s.serves(netip.MustParsePrefix(a), slices.Contains(want.servedBeyond, nic))
 		}
 	}
-	if diff := gocmp.Diff(want.routes, s.routes(g)); diff != "" {
-		s.t.Errorf("routes (-want +got):\n%s", diff)
+	for origin, routes := range map[string][]string{"static": want.routes, "dhcp": want.leased, "ra": nil} {
+		if diff := gocmp.Diff(routes, s.routes(g, origin)); diff != "" {
+			s.t.Errorf("routes of origin %s (-want +got):\n%s", origin, diff)
+		}
 	}
 	for _, machine := range want.reaches {
 		s.answers(g.Namespace, machine)
@@ -185,12 +215,12 @@ func (s *site) addresses(g *Guest) map[string][]string {
 	return found
 }
 
-// routes gives the routes of a guest that are not the kernel's own, IPv4 first, those that win before others.
-func (s *site) routes(g *Guest) []string {
+// routes gives the routes of a guest that have an origin (static, dhcp, ra), IPv4 first, those that win before others.
+func (s *site) routes(g *Guest, origin string) []string {
 	s.t.Helper()
 	var routes []string
 	for _, family := range []string{"-4", "-6"} {
-		out, err := g.IP(s.t.Context(), family, "route", "show", "proto", "static")
+		out, err := g.IP(s.t.Context(), family, "route", "show", "proto", origin)
 		must(s.t, err)
 		for line := range strings.Lines(out) {
 			routes = append(routes, strings.TrimSpace(line))

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kubevirtv1 "kubevirt.io/api/core/v1"
 	"sigs.k8s.io/yaml"
 
@@ -85,14 +86,20 @@ func (f Facts) without(d delivered, asked []render.Asked) delivered {
 	return d
 }
 
-// late says whether an address came into the Secret of somebody else's machine after its instance began.
+// late says whether an address came into the Secret of somebody else's machine after its instance had read that.
 func (f Facts) late(network string, prefix netip.Prefix) bool {
-	if !f.foreign() || !f.runs() || f.Instance.CreationTimestamp.IsZero() {
+	return slices.ContainsFunc(f.network(network).Addresses, func(a v1alpha1.WukongAddressStatus) bool {
+		return a.Address == prefix.String() && f.afterRead(a.Since)
+	})
+}
+
+// afterRead says whether something came into the Secret of somebody else's machine after its instance had read that.
+func (f Facts) afterRead(at *metav1.Time) bool {
+	if !f.foreign() || !f.runs() || at == nil || f.StartedSecret() != f.DeliveredSecret() {
 		return false
 	}
-	return slices.ContainsFunc(f.network(network).Addresses, func(a v1alpha1.WukongAddressStatus) bool {
-		return a.Address == prefix.String() && a.Since != nil && a.Since.After(f.Instance.CreationTimestamp.Time)
-	})
+	read, started := render.SecretRead(f.Instance)
+	return started && !read.IsZero() && at.After(read)
 }
 
 // saying is a document that says just this.

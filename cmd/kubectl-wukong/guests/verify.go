@@ -221,7 +221,7 @@ func (f Facts) restart(asked []render.Asked) bool {
 	if !f.runs() {
 		return false
 	}
-	return f.StartedSecret() != f.DeliveredSecret() || slices.ContainsFunc(asked, func(a render.Asked) bool {
+	return f.StartedSecret() != f.DeliveredSecret() || f.afterRead(f.Wukong.Status.NetworkDataSince) || slices.ContainsFunc(asked, func(a render.Asked) bool {
 		return slices.ContainsFunc(a.Addresses, func(p netip.Prefix) bool { return f.late(a.Network, p) })
 	})
 }

@@ -118,11 +118,25 @@ func TestVerify(t *testing.T) {
 			before: foreign, after: func(f *Facts) {
 				f.Instance.CreationTimestamp = metav1.NewTime(noon)
 				f.Wukong.Status.Networks[0].Addresses[0].Since = &metav1.Time{Time: noon.Add(time.Hour)}
-				f.Wukong.Status.PendingRestart = []string{"network lan: address 192.0.2.10/24 came into Secret web-net after the machine was started"}
+				f.Wukong.Status.PendingRestart = []string{"network data: Secret web-net has other content since 2026-01-31T13:00:00Z, and the machine was started at 2026-01-31T12:00:00Z", "network lan: address 192.0.2.10/24 is new"}
 				reports(f, "192.0.2.9", "2001:db8::10")
 			},
-			reason: v1alpha1.ReasonRestartRequired, says: "an older content of Secret web-net: network lan: address 192.0.2.10/24 came into",
+			reason: v1alpha1.ReasonRestartRequired, says: "waits for a restart: network lan: address 192.0.2.10/24 is new",
 			rows: []string{"192.0.2.10/24 Yes No No RestartRequired", v6, "192.0.2.9 No No Yes Unexpected"}},
+		"somebody else's machine waited for its Secret": {
+			before: foreign, after: func(f *Facts) {
+				f.Instance.CreationTimestamp = metav1.NewTime(noon)
+				f.Wukong.Status.Networks[0].Addresses[0].Since = &metav1.Time{Time: noon.Add(time.Minute)}
+				f.Instance.Status.PhaseTransitionTimestamps = []kubevirtv1.VirtualMachineInstancePhaseTransitionTimestamp{
+					{Phase: kubevirtv1.Scheduled, PhaseTransitionTimestamp: metav1.NewTime(noon.Add(2 * time.Minute))}}
+			},
+			reason: v1alpha1.ReasonInSync, rows: []string{v4, v6}},
+		"somebody else's machine was started before its gateway changed": {
+			before: foreign, after: func(f *Facts) {
+				f.Instance.CreationTimestamp = metav1.NewTime(noon)
+				f.Wukong.Status.NetworkDataSince = &metav1.Time{Time: noon.Add(time.Hour)}
+			},
+			reason: v1alpha1.ReasonRestartRequired, rows: []string{v4, v6}, says: "an older content of Secret web-net"},
 		"somebody else's machine waits for a restart for reasons of its own": {
 			before: foreign, after: func(f *Facts) { f.Wukong.Status.PendingRestart = []string{"KubeVirt asks for it: memory changed"} },
 			reason: v1alpha1.ReasonInSync, rows: []string{v4, v6}},
