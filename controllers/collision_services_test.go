@@ -195,7 +195,7 @@ func TestAMachineThatAWukongServesDoesNotWarnAboutItself(t *testing.T) {
 
 // machineInstance is a machine that runs and reports addresses on one interface.
 func machineInstance(namespace, name string, nic kubevirtv1.VirtualMachineInstanceNetworkInterface, addresses ...string) *kubevirtv1.VirtualMachineInstance {
-	nic.IP, nic.IPs = addresses[0], addresses
+	nic.IP, nic.IPs, nic.InfoSource = addresses[0], addresses, "domain, guest-agent"
 	return &kubevirtv1.VirtualMachineInstance{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
 		Spec: kubevirtv1.VirtualMachineInstanceSpec{Networks: []kubevirtv1.Network{
 			{Name: nic.Name, NetworkSource: kubevirtv1.NetworkSource{Multus: &kubevirtv1.MultusNetwork{NetworkName: "any"}}}}},
