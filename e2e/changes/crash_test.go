@@ -60,12 +60,12 @@ type fate struct {
 	mishap world.Mishap
 }
 
-// relentless are crashes that happen to every controller, so that each brings the story on by one write at most, beside the
-// Secret: the controller may not read Secrets, so the next one finds out by a write whether it is there.
+// relentless are crashes that happen to every controller, so that each brings the story on by one write at most, beside two about
+// the Secret: the controller may not read Secrets, so the next one finds out by a write that it is there, and keeps it by another.
 var relentless = []fate{
-	{world.Site{Occurrence: 3}, world.CrashBefore},
-	{world.Site{Occurrence: 2}, world.CrashUnanswered},
-	{world.Site{Occurrence: 2}, world.CrashAfter},
+	{world.Site{Occurrence: 4}, world.CrashBefore},
+	{world.Site{Occurrence: 3}, world.CrashUnanswered},
+	{world.Site{Occurrence: 3}, world.CrashAfter},
 }
 
 // tale is the story in one namespace.
