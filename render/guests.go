@@ -20,7 +20,7 @@ const (
 // Ubuntu), NetworkManager (Fedora, newer RHEL), sysconfig (older RHEL) or systemd-networkd, and all but netplan leave parts
 // out. Each statement was seen in cloud-init 22.4.2 or 25.1.4.
 func GuestDependent(nics []NIC) []v1alpha1.FieldNotice {
-	var g guests
+	g := guests{gateway: slices.ContainsFunc(nics, func(n NIC) bool { return len(n.defaults()) > 0 })}
 	for i := range nics {
 		n := &nics[i]
 		g.defaults(n)
@@ -34,9 +34,11 @@ func GuestDependent(nics []NIC) []v1alpha1.FieldNotice {
 // guests gathers what depends on the guest. What depends on the version of cloud-init alone is told once for a guest.
 type guests struct {
 	out []v1alpha1.FieldNotice
+	// gateway: the document gives an interface a default route.
+	gateway bool
 	// search are the search domains of the interfaces so far.
 	search []string
-	told   struct{ metric, dhcpMetric, default6 bool }
+	told   struct{ metric, dhcpMetric, dhcpDefault, default6 bool }
 }
 
 func (g *guests) notice(path, format string, args ...any) {
@@ -56,6 +58,9 @@ func (g *guests) defaults(n *NIC) {
 	if n.DHCP && n.Metrics.IPv4 != 0 {
 		g.once(&g.told.dhcpMetric, n.Path, "metrics order the default routes of several networks, %d for that of DHCP: cloud-init leaves it out where it renders "+
 			"with NetworkManager (Fedora, newer RHEL), so that such guests may prefer another one", n.Metrics.IPv4)
+	}
+	if n.DHCP && g.gateway {
+		g.once(&g.told.dhcpDefault, n.Path, "a network has a gateway: guests with ifcfg files (RHEL family) then take no default route by DHCP")
 	}
 	for _, d := range n.defaults() {
 		if n.needsOnLink(d.via, d.onLink) {
@@ -103,8 +108,8 @@ func (g *guests) dns(n *NIC) {
 			"with sysconfig (RHEL family): remove some", len(g.search), sysconfigSearch)
 	}
 	if len(n.DNS) == 0 {
-		g.notice(n.Path+".ipConfig.searchDomains", "the network has no DNS server: cloud-init warns about search domains without one "+
-			"where it does not render with netplan: add dnsServers")
+		g.notice(n.Path+".ipConfig.searchDomains", "the network has no DNS server: where cloud-init does not render with netplan, it stumbles over "+
+			"search domains without one, and networks that follow may lose their DNS: add dnsServers")
 	}
 }
 

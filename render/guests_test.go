@@ -45,8 +45,11 @@ func TestWhatOnlySomeGuestsCanFollowIsTold(t *testing.T) {
 		"a route that leaves every subnet":                    {route(v1alpha1.Route{To: "10.0.0.0/8", Via: "203.0.113.1", OnLink: true}), []string{on + ".routes[0] 203.0.113.1"}},
 		"source routing":                                      {ip(sourceRouting), []string{on + ".sourceRouting netplan"}},
 		"an IPv6 default route, by its version of cloud-init": {also("2001:db8::10/64", "2001:db8::1"), []string{on + ".additionalAddresses[0].address 23.1"}},
-		"metrics, once":                                         {more(static("b", "198.51.100.5/24", "198.51.100.1")), []string{on + ".address 24.4"}},
-		"the metric of DHCP, and metrics":                       {more(v1alpha1.WukongNetwork{Name: "b"}), []string{on + ".address 24.4", "spec.networks[1] NetworkManager"}},
+		"metrics, once":                   {more(static("b", "198.51.100.5/24", "198.51.100.1")), []string{on + ".address 24.4"}},
+		"the metric of DHCP, and metrics": {more(v1alpha1.WukongNetwork{Name: "b"}), []string{on + ".address 24.4", "spec.networks[1] NetworkManager", "spec.networks[1] no default route by DHCP"}},
+		"two networks with DHCP have no gateway to lose one to": {func(w *v1alpha1.Wukong) {
+			w.Spec.Networks = []v1alpha1.WukongNetwork{{Name: "a"}, {Name: "b"}}
+		}, []string{"spec.networks[0] NetworkManager"}},
 		"two networks whose IPv6 default routes need no metric": {both(also("2001:db8::10/64", "2001:db8::1"), more(six("b"))), []string{on + ".additionalAddresses[0].address 23.1", "spec.networks[1].ipConfig.address 24.4"}},
 		"a metric for IPv6 beside IPv4": {both(also("2001:db8::10/64", "2001:db8::1"), ip(func(c *v1alpha1.IPConfig) {
 			c.Routes = []v1alpha1.Route{{To: "::/0", Via: "2001:db8::1", Metric: number(300)}}
