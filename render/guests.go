@@ -124,11 +124,17 @@ func (g *guests) routes(n *NIC) {
 
 // sourceRouting tells of policy routing.
 func (g *guests) sourceRouting(n *NIC) {
-	if !n.SourceRouting || len(n.routes()) == 0 && len(n.Shared) == 0 {
-		return
-	}
 	at := n.Path + ".ipConfig.sourceRouting"
-	if len(n.Shared) > 0 {
+	pooled := func(a Address) bool { return a.Pool != "" }
+	switch {
+	case !n.SourceRouting:
+		return
+	case len(n.routes()) == 0 && len(n.Shared) == 0:
+		if slices.ContainsFunc(n.Addresses, pooled) { // for others it is known before, and told of the request
+			g.notice(at, "has no effect: neither the network nor its AddressPool gives a gateway or routes: add one of them")
+		}
+		return
+	case len(n.Shared) > 0:
 		g.notice(at, "another network of the machine is on subnet %s, too, which takes a route without next hop: only guests that render their network "+
 			"with netplan (Debian, Ubuntu) do it, and cloud-init fails on it where it renders with sysconfig (RHEL family)", n.Shared[0])
 		return

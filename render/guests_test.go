@@ -1,6 +1,7 @@
 package render_test
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -90,5 +91,20 @@ func TestWhatOnlySomeGuestsCanFollowIsTold(t *testing.T) {
 				t.Errorf("fields (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestSourceRoutingWithoutARouteFromThePoolIsTold(t *testing.T) {
+	nic := render.NIC{Network: render.Network{Path: "spec.networks[0]", SourceRouting: true,
+		Addresses: []render.Address{{Pool: "lab", Prefix: netip.MustParsePrefix("192.0.2.10/24")}}}}
+	got := render.GuestDependent([]render.NIC{nic})
+	if len(got) != 1 || got[0].Field != "spec.networks[0].ipConfig.sourceRouting" || !strings.Contains(got[0].Message, "has no effect") {
+		t.Errorf("notices: %+v, want one that says that it has no effect", got)
+	}
+	nic.Addresses[0].Gateway = netip.MustParseAddr("192.0.2.1")
+	for _, n := range render.GuestDependent([]render.NIC{nic}) {
+		if strings.Contains(n.Message, "has no effect") {
+			t.Errorf("with a gateway it has one, and the notice is: %s", n.Message)
+		}
 	}
 }
