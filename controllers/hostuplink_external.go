@@ -3,6 +3,7 @@ package controllers
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/sets"
@@ -124,17 +125,35 @@ func (s *uplinkScope) externalProgress(m *member) nmstate.NodeProgress {
 	return out
 }
 
-// externalApplied looks whether a node that carried the policy out has what the networks in use need.
+// reportFollows is how long after an enactment a report of the node, renewed only when something changed, may still be one from
+// before: two refreshes of the handler.
+const reportFollows = 2 * time.Minute
+
+// externalApplied looks whether a node that carried the policy out has what the networks in use need. A report from before that
+// says neither yes nor no: the node is at work until a later one comes, or none comes because the policy changed nothing.
 func (s *uplinkScope) externalApplied(m *member, out nmstate.NodeProgress) nmstate.NodeProgress {
 	out.Progress = nmstate.ProgressApplied
-	if s.target == nil || s.states[m.node.Name] == nil {
+	state := s.states[m.node.Name]
+	if s.target == nil || state == nil {
 		return out
 	}
+	var found []nmstate.Difference
 	for _, name := range s.target.Networks {
 		n, _ := s.catalog.HostNetwork(name)
-		if found := s.shows(m, n); len(found) > 0 {
-			m.drift = append(m.drift, found...)
-		}
+		found = append(found, s.shows(m, n)...)
 	}
+	if len(found) == 0 {
+		return out
+	}
+	wait, counts := outdates(state, m.enactment, s.now)
+	if follows := appliedAt(m.enactment).Add(reportFollows); !counts && wait == 0 && s.now.Before(follows) {
+		wait = follows.Sub(s.now)
+	}
+	if wait > 0 {
+		s.again(wait)
+		out.Progress, out.Message = nmstate.ProgressApplying, "the policy is carried out; the node's report is still from before"
+		return out
+	}
+	m.drift = found
 	return out
 }
