@@ -29,10 +29,10 @@ func (e *Estate) Changes() {
 // changeAddresses gives other addresses to a machine that was made here and to one that was not.
 func (e *Estate) changeAddresses() {
 	e.t.Helper()
-	old := e.secret("web")
+	old := e.Secret("web")
 	e.Apply(e.web("192.0.2.11/24") + e.legacy("192.0.2.41/24"))
 	e.Eventually(func() string {
-		if e.secret("web") == old {
+		if e.Secret("web") == old {
 			return "web has no other Secret yet"
 		}
 		return e.lease("192.0.2.41", v1alpha1.LeaseAllocated)
@@ -139,8 +139,8 @@ func (e *Estate) key(name string) types.NamespacedName {
 	return types.NamespacedName{Namespace: e.Namespace, Name: name}
 }
 
-// secret is the name of the Secret that a Wukong's machine reads at its next start.
-func (e *Estate) secret(wukong string) string {
+// Secret is the name of the Secret that a Wukong's machine reads at its next start.
+func (e *Estate) Secret(wukong string) string {
 	e.t.Helper()
 	w := &v1alpha1.Wukong{}
 	e.must(e.Admin.Get(e.ctx, e.key(wukong), w))

@@ -238,6 +238,11 @@ func (e *Estate) Guests() {
 	e.InSync()
 }
 
+// Machine is the manifest of a Wukong that asks for a machine on lan.
+func (e *Estate) Machine(name, address string) string {
+	return e.wukong(name, []string{static("lan", "lan", address)}, machine...)
+}
+
 // web has two networks. Its address on the first one is changed in the course of events.
 func (e *Estate) web(address string) string {
 	return e.wukong("web", []string{static("lan", "lan", address), static("back", "lan-100", "198.51.100.10/24")}, machine...)
@@ -306,14 +311,14 @@ func (e *Estate) guestHas(machine, nic, want string) {
 	})
 }
 
-// Quiet waits until the controller has written nothing for a second.
-func (e *Estate) Quiet(writes func() int) {
+// Quiet waits until a count, such as of the controller's requests, has not grown for a second.
+func (e *Estate) Quiet(count func() int) {
 	e.t.Helper()
 	e.Eventually(func() string {
-		before := writes()
+		before := count()
 		time.Sleep(time.Second)
-		if n := writes() - before; n > 0 {
-			return fmt.Sprintf("the controller still writes: %d in a second", n)
+		if n := count() - before; n > 0 {
+			return fmt.Sprintf("the controller does not rest: %d requests in a second", n)
 		}
 		return ""
 	})
