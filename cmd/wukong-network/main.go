@@ -44,6 +44,9 @@ func run(ctx context.Context) error {
 		return fmt.Errorf("unexpected argument %q: the only one is version; see -help for flags", flag.Arg(0))
 	}
 	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&logging)))
+	if err := limitMemory(os.Getenv("MEMORY_LIMIT"), os.Getenv("GOMEMLIMIT")); err != nil {
+		return err
+	}
 	rc, err := ctrl.GetConfig()
 	if err != nil {
 		return err
