@@ -9,6 +9,8 @@ TOOL := $(GO) tool -modfile=e2e/tools/go.mod
 FETCH := $(GO) run ./e2e/parts/fetch
 PURE := ./api/... ./conflicts/... ./ipam/... ./nmstate/... ./render/...
 GENERATED := api config dist charts
+# Modules of tests that need what the product must not depend on.
+MODULES := e2e/gitops
 ARGS ?=
 NODES ?= 5000
 
@@ -38,6 +40,7 @@ test: controlplane judges check-generated lint ## Run all that CI runs
 	$(GO) test -timeout 30m $$($(GO) list ./... | grep -v '/e2e/demo$$') 2>&1 | tee "$$log" || { \
 	  echo; echo "What failed, from the output above:"; \
 	  grep -aE '^ *--- FAIL|^ *[a-z0-9_]+_test\.go:[0-9]+: |^(FAIL|panic:)|^[^ ]+\.go:[0-9]+:[0-9]+: ' "$$log" | cut -c -400 | tail -n 100; exit 1; }
+	@for module in $(MODULES); do (cd $$module && $(GO) test -timeout 30m ./...) || exit 1; done
 	@$(MAKE) --no-print-directory throughput rollout demo ARGS=--once
 
 # Alone, because it compares rates that whatever else the machine does would distort.
