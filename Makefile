@@ -8,6 +8,7 @@ GO ?= go
 TOOL := $(GO) tool -modfile=e2e/tools/go.mod
 FETCH := $(GO) run ./e2e/parts/fetch
 PURE := ./api/... ./conflicts/... ./ipam/... ./nmstate/... ./render/...
+GENERATED := api config docs
 ARGS ?=
 NODES ?= 5000
 
@@ -65,17 +66,18 @@ lint: ## Check format, code and import directions
 	$(TOOL) golangci-lint run
 
 .PHONY: generate
-generate: ## Write what is generated from the Go types and markers
+generate: ## Write what is generated from Go: types, markers, reasons, metrics
 	$(TOOL) controller-gen object paths=./api/...
 	$(TOOL) controller-gen crd paths=./api/... output:crd:dir=config/crd
 	$(TOOL) controller-gen rbac:roleName=wukong-network paths=./controllers/... output:rbac:dir=config/rbac
+	$(GO) run ./e2e/reference
 
 .PHONY: check-generated
 check-generated: ## Check that generating leaves no difference
-	@before=$$(git ls-files -s api config | sha256sum; git diff -- api config | sha256sum); \
+	@before=$$(git ls-files -s $(GENERATED) | sha256sum; git diff -- $(GENERATED) | sha256sum); \
 	$(MAKE) --no-print-directory generate; \
-	after=$$(git ls-files -s api config | sha256sum; git diff -- api config | sha256sum); \
-	if [ "$$before" != "$$after" ]; then git --no-pager diff --stat -- api config; \
+	after=$$(git ls-files -s $(GENERATED) | sha256sum; git diff -- $(GENERATED) | sha256sum); \
+	if [ "$$before" != "$$after" ]; then git --no-pager diff --stat -- $(GENERATED); \
 	  echo "generated files are not up to date: run make generate and commit what it changed" >&2; exit 1; fi
 
 ##@ Real parts
