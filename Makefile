@@ -29,7 +29,7 @@ build: ## Build the manager and the kubectl plugin into bin/
 
 .PHONY: unit
 unit: ## Run the fast tests: the pure packages and the command line
-	$(GO) test -short $(PURE) ./cmd/...
+	$(GO) test -short $(PURE) ./query/... ./cmd/...
 
 .PHONY: test
 test: controlplane judges check-generated lint ## Run all that CI runs
