@@ -94,6 +94,8 @@ func clusterRole(verb, kind string) string {
 		return "kubevirt.io:view"
 	case strings.HasPrefix(kind, "Node"):
 		return "wukong-network-host-reader"
+	case strings.HasPrefix(kind, "Deployment"):
+		return "view"
 	}
 	return "wukong-network-address-reader"
 }
