@@ -17,6 +17,7 @@ import (
 	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/cmd/kubectl-wukong/checks"
 	"novasphere.dev/wukong-network/cmd/kubectl-wukong/cluster"
+	"novasphere.dev/wukong-network/cmd/version"
 	"novasphere.dev/wukong-network/config/rbac"
 )
 
@@ -25,7 +26,7 @@ const leaderLease = "wukong-network.vm.novasphere.dev"
 
 // gatherChecks reads what checks decide from. What may not be read, or is not served, is a fact, too.
 func gatherChecks(ctx context.Context, from *cluster.Cluster, pre bool) (*checks.Facts, error) {
-	f := &checks.Facts{Pre: pre, Program: version()}
+	f := &checks.Facts{Pre: pre, Program: version.Read().Version}
 	g := gathering{ctx: ctx}
 	f.Server = fact(&g, func(context.Context) (string, error) { return from.ServerVersion() })
 	f.Definitions = fact(&g, from.Definitions)

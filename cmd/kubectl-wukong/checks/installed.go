@@ -204,7 +204,7 @@ func versionSkew(f *Facts) *answer {
 	theirs := versionOf(d)
 	t, errT := version.ParseSemantic(theirs)
 	p, errP := version.ParseSemantic(f.Program)
-	if errT != nil || errP != nil {
+	if errT != nil || errP != nil || unreleased(t) || unreleased(p) {
 		return pass("versions are not compared: the controller has %s, kubectl wukong %s", orNone(theirs), orNone(f.Program))
 	}
 	if t.Major() != p.Major() || t.Minor() != p.Minor() {
@@ -212,6 +212,9 @@ func versionSkew(f *Facts) *answer {
 	}
 	return pass("controller %s, kubectl wukong %s", theirs, f.Program)
 }
+
+// unreleased says whether Go derived a version from a commit that no tag precedes.
+func unreleased(v *version.Version) bool { return v.Major() == 0 && v.Minor() == 0 }
 
 func orNone(text string) string {
 	if text == "" {

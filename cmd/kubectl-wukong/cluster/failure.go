@@ -75,7 +75,7 @@ func explain(doing string, err error) error {
 }
 
 // platformKinds are kinds of Kubernetes itself that no role of config/rbac allows to people.
-var platformKinds = []string{"CustomResourceDefinition", "Deployment", "Pod", "Lease", "ValidatingAdmission", "SubjectAccessReview", "Event"}
+var platformKinds = []string{"CustomResourceDefinition", "Lease", "ValidatingAdmission", "SelfSubjectAccessReview", "SubjectAccessReview"}
 
 // roleFor names the role that allows what was tried, where there is one.
 func roleFor(doing string) string {
@@ -94,7 +94,7 @@ func clusterRole(verb, kind string) string {
 		return "kubevirt.io:view"
 	case strings.HasPrefix(kind, "Node"):
 		return "wukong-network-host-reader"
-	case strings.HasPrefix(kind, "Deployment"):
+	case slices.ContainsFunc([]string{"Deployment", "Pod", "Event"}, func(k string) bool { return strings.HasPrefix(kind, k) }):
 		return "view"
 	}
 	return "wukong-network-address-reader"
