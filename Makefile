@@ -11,7 +11,6 @@ PURE := ./api/... ./conflicts/... ./ipam/... ./nmstate/... ./render/...
 GENERATED := api charts config dist docs
 # Modules of tests that need what the product must not depend on.
 MODULES := e2e/gitops
-	$(GO) run ./e2e/reference
 ARGS ?=
 NODES ?= 5000
 
@@ -33,7 +32,7 @@ build: ## Build the manager and the kubectl plugin into bin/
 
 .PHONY: unit
 unit: ## Run the fast tests: the pure packages and the command line
-	$(GO) test -short $(PURE) ./cmd/...
+	$(GO) test -short $(PURE) ./query/... ./cmd/...
 
 .PHONY: test
 test: controlplane judges check-generated lint ## Run all that CI runs

@@ -9,7 +9,6 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/manifests"
 	"novasphere.dev/wukong-network/cmd/version"
 )
 
@@ -31,7 +30,7 @@ type Controller struct {
 
 // NewVersions reads the Deployments of the controller.
 func NewVersions(client version.Info, deployments []appsv1.Deployment) *Versions {
-	v := &Versions{TypeMeta: report("Versions"), Client: client}
+	v := &Versions{TypeMeta: Report("Versions"), Client: client}
 	for i := range deployments {
 		c := Controller{Namespace: deployments[i].Namespace, Name: deployments[i].Name}
 		if containers := deployments[i].Spec.Template.Spec.Containers; len(containers) > 0 {
@@ -49,7 +48,7 @@ func NewVersions(client version.Info, deployments []appsv1.Deployment) *Versions
 func (v *Versions) Write(w io.Writer) error {
 	text := fmt.Sprintf("kubectl wukong: %s\n", v.Client)
 	for _, c := range v.Controllers {
-		text += manifests.Printable(fmt.Sprintf("controller: %s, Deployment %s/%s", c.Image, c.Namespace, c.Name)) + "\n"
+		text += Printable(fmt.Sprintf("controller: %s, Deployment %s/%s", c.Image, c.Namespace, c.Name)) + "\n"
 	}
 	_, err := io.WriteString(w, text)
 	return err
