@@ -116,8 +116,12 @@ subjects: [{kind: ServiceAccount, namespace: default, name: scraper}]
 	if text, code, err := p.Scrape(scraper.BearerToken); err != nil || code != 200 || !strings.Contains(text, "workqueue_depth") {
 		t.Errorf("the metrics: %d %v", code, err)
 	}
-	if _, code, err := p.Scrape(""); err != nil || code != 401 {
-		t.Errorf("without a token the metrics answer %d, want 401: %v", code, err)
+	nobody, err := e.Cluster.ServiceAccountConfig(t.Context(), "default", "default")
+	must(t, err)
+	for token, want := range map[string]int{"": 401, "made up": 401, nobody.BearerToken: 403} {
+		if _, code, err := p.Scrape(token); err != nil || code != want {
+			t.Errorf("with the token %.8q the metrics answer %d, want %d: %v", token, code, want, err)
+		}
 	}
 }
 
