@@ -5,17 +5,17 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"runtime/debug"
 
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 
+	"novasphere.dev/wukong-network/cmd/version"
 	"novasphere.dev/wukong-network/controllers"
 )
 
 func main() {
 	if len(os.Args) == 2 && os.Args[1] == "version" {
-		fmt.Println(version())
+		fmt.Println(version.Read())
 		return
 	}
 	if err := run(ctrl.SetupSignalHandler()); err != nil {
@@ -56,12 +56,4 @@ func run(ctx context.Context) error {
 		return err
 	}
 	return mgr.Start(ctx)
-}
-
-// version is what the Go toolchain stamped into the binary.
-func version() string {
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
-	}
-	return "(devel)"
 }
