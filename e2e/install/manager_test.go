@@ -30,14 +30,9 @@ func probe(address, page string) (int, string, error) {
 	return resp.StatusCode, string(body), err
 }
 
-// isReady says what keeps a manager from being ready.
-func isReady(m *manager) error {
-	select {
-	case <-m.exited:
-		return fmt.Errorf("it has exited: %s", m.cmd.ProcessState)
-	default:
-	}
-	code, body, err := probe(m.health, "/readyz")
+// isReady says what keeps a replica from being ready.
+func isReady(r replica) error {
+	code, body, err := probe(r.Health, "/readyz")
 	if err == nil && code != http.StatusOK {
 		err = fmt.Errorf("/readyz says %d %s", code, body)
 	}
@@ -80,7 +75,7 @@ func awaitAnotherLeader(t *testing.T, changes <-chan watch.Event, leader string)
 func TestAReplicaThatIsToldToEndHandsOverAtOnce(t *testing.T) {
 	c := installed(t)
 	admin := administrator(t, c)
-	first := start(t, controller(t, c))
+	first := start(t, c, "first", nil)
 	var leader string
 	eventually(t, func() (err error) {
 		if leader, err = leaderOf(t.Context(), admin); err == nil && leader == "" {
@@ -88,7 +83,7 @@ func TestAReplicaThatIsToldToEndHandsOverAtOnce(t *testing.T) {
 		}
 		return err
 	})
-	second := start(t, controller(t, c))
+	second := start(t, c, "second", nil)
 	eventually(t, func() error { return isReady(first) })
 	eventually(t, func() error { return isReady(second) })
 	if now, err := leaderOf(t.Context(), admin); err != nil || now != leader {
@@ -101,9 +96,8 @@ func TestAReplicaThatIsToldToEndHandsOverAtOnce(t *testing.T) {
 	}
 	defer holders.Stop()
 	told := time.Now()
-	code, err := first.terminate()
-	if err != nil || code != 0 {
-		t.Fatalf("the replica that was told to end: exit code %d, %v", code, err)
+	if err := first.Stop(); err != nil { // SIGTERM; an exit code other than 0 is an error
+		t.Fatalf("the replica that was told to end: %v", err)
 	}
 	ended := time.Since(told)
 	released := awaitAnotherLeader(t, holders.ResultChan(), leader)
@@ -144,13 +138,13 @@ func TestAReplicaThatIsToldToEndHandsOverAtOnce(t *testing.T) {
 		}
 		return fmt.Errorf("no event tells who leads, in %d", len(events.Items))
 	})
-	for name, m := range map[string]*manager{"first": first, "second": second} {
-		if strings.Contains(m.log.String(), "forbidden") {
-			t.Errorf("the %s replica lacks a permission:\n%s", name, m.log)
+	for _, r := range []replica{first, second} {
+		if strings.Contains(r.Log(), "forbidden") {
+			t.Errorf("a replica lacks a permission:\n%s", r.Log())
 		}
 	}
-	if code, err := second.terminate(); err != nil || code != 0 {
-		t.Errorf("the last replica: exit code %d, %v", code, err)
+	if err := second.Stop(); err != nil {
+		t.Errorf("the last replica: %v", err)
 	}
 }
 
@@ -164,15 +158,15 @@ func TestAReplicaThatCannotListIsAliveButNotReady(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := start(t, nobody, "--leader-elect=false")
+	r := start(t, c, "nobody", nobody, "--leader-elect=false")
 	eventually(t, func() error {
-		code, body, err := probe(m.health, "/healthz")
+		code, body, err := probe(r.Health, "/healthz")
 		if err == nil && code != http.StatusOK {
 			err = fmt.Errorf("/healthz says %d %s", code, body)
 		}
 		return err
 	})
-	code, body, err := probe(m.health, "/readyz?verbose=1")
+	code, body, err := probe(r.Health, "/readyz?verbose=1")
 	if err != nil || code != http.StatusInternalServerError || !strings.Contains(body, "cache") {
 		t.Errorf("/readyz says %d %s, %v", code, body, err)
 	}

@@ -67,9 +67,9 @@ func TestMetricsAreForThoseWhomTheAPIServerLetsReadThem(t *testing.T) {
 	namespace := c.Namespace(t)
 	reader := account(t, c, namespace, "prometheus", "wukong-network-metrics-reader")
 	other := account(t, c, namespace, "other", "")
-	m := start(t, controller(t, c), "--leader-elect=false")
+	r := start(t, c, "scraped", nil, "--leader-elect=false")
 	eventually(t, func() error {
-		code, body, err := scrape(m.metrics, "/metrics", reader, nil)
+		code, body, err := scrape(r.metrics, "/metrics", reader, nil)
 		if err == nil && (code != http.StatusOK || !strings.Contains(body, "controller_runtime_reconcile_total")) {
 			err = fmt.Errorf("%d %.200s", code, body)
 		}
@@ -85,15 +85,15 @@ func TestMetricsAreForThoseWhomTheAPIServerLetsReadThem(t *testing.T) {
 		"of the process, by a reader":          {"/debug/pprof/", reader, http.StatusNotFound},
 		"of anything else, by a reader":        {"/", reader, http.StatusNotFound},
 	} {
-		code, body, err := scrape(m.metrics, c.page, c.token, nil)
+		code, body, err := scrape(r.metrics, c.page, c.token, nil)
 		if err != nil || code != c.code || strings.Contains(body, "reconcile") {
 			t.Errorf("%s %s: %d %.200s %v, want %d", c.page, name, code, body, err, c.code)
 		}
 	}
-	if code, _, err := probe(m.metrics, "/metrics"); err == nil && code == http.StatusOK {
+	if code, _, err := probe(r.metrics, "/metrics"); err == nil && code == http.StatusOK {
 		t.Error("metrics are served without TLS, too")
 	}
-	if code, body, err := probe(m.health, "/metrics"); err != nil || code != http.StatusNotFound {
+	if code, body, err := probe(r.Health, "/metrics"); err != nil || code != http.StatusNotFound {
 		t.Errorf("the port of the probes has metrics: %d %.200s %v", code, body, err)
 	}
 }
@@ -120,9 +120,9 @@ func TestAGivenCertificateIsServedAndReadAgainWhenItChanges(t *testing.T) {
 	reader := account(t, c, c.Namespace(t), "prometheus", "wukong-network-metrics-reader")
 	folder := t.TempDir()
 	before := certify(t, folder)
-	m := start(t, controller(t, c), "--leader-elect=false", "--metrics-cert-dir="+folder)
+	r := start(t, c, "certified", nil, "--leader-elect=false", "--metrics-cert-dir="+folder)
 	serves := func(roots *x509.CertPool) error {
-		code, body, err := scrape(m.metrics, "/metrics", reader, roots)
+		code, body, err := scrape(r.metrics, "/metrics", reader, roots)
 		if err == nil && code != http.StatusOK {
 			err = fmt.Errorf("%d %.200s", code, body)
 		}
@@ -139,13 +139,13 @@ func TestAGivenCertificateIsServedAndReadAgainWhenItChanges(t *testing.T) {
 func TestAFolderWithoutACertificateIsAnErrorAtOnce(t *testing.T) {
 	c := installed(t)
 	folder := t.TempDir()
-	m := start(t, controller(t, c), "--metrics-cert-dir="+folder)
+	r := start(t, c, "uncertified", nil, "--metrics-cert-dir="+folder)
 	select {
-	case <-m.exited:
+	case <-r.Exited():
 	case <-time.After(time.Minute):
 		t.Fatal("it runs all the same")
 	}
-	if code := m.cmd.ProcessState.ExitCode(); code != 1 || !strings.Contains(m.log.String(), filepath.Join(folder, "tls.crt")) || !strings.Contains(m.log.String(), "self-signed") {
-		t.Errorf("exit code %d: %s", code, m.log)
+	if err := r.Stop(); err == nil || !strings.Contains(r.Log(), filepath.Join(folder, "tls.crt")) || !strings.Contains(r.Log(), "self-signed") {
+		t.Errorf("it ended with %v: %s", err, r.Log())
 	}
 }
