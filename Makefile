@@ -83,6 +83,8 @@ generate: ## Write what is generated from the Go types, markers, reasons, metric
 	$(GO) tool -modfile=e2e/tools/kustomize/go.mod kustomize build config/default -o dist/install.yaml
 	$(GO) run ./charts/generate dist/install.yaml charts/wukong-network/templates
 	$(GO) run ./e2e/reference
+	$(GO) tool -modfile=e2e/tools/apidocs/go.mod crd-ref-docs --config e2e/tools/apidocs/config.yaml --renderer markdown \
+	  --log-level ERROR --source-path api --output-path docs/api.md
 
 .PHONY: check-generated
 check-generated: ## Check that generating leaves no difference
