@@ -55,5 +55,5 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return mgr.Start(ctx)
+	return controllers.Run(ctx, mgr)
 }
