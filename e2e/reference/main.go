@@ -8,6 +8,7 @@ import (
 
 // pages are what is written, by its path within the repository.
 var pages = map[string]func() ([]byte, error){
+	"docs/metrics.md": metricsPage,
 	"docs/reasons.md": reasonsPage,
 }
 
