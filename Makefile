@@ -8,7 +8,10 @@ GO ?= go
 TOOL := $(GO) tool -modfile=e2e/tools/go.mod
 FETCH := $(GO) run ./e2e/parts/fetch
 PURE := ./api/... ./conflicts/... ./ipam/... ./nmstate/... ./render/...
-GENERATED := api config docs
+GENERATED := api charts config dist docs
+# Modules of tests that need what the product must not depend on.
+MODULES := e2e/gitops
+	$(GO) run ./e2e/reference
 ARGS ?=
 NODES ?= 5000
 
@@ -38,6 +41,7 @@ test: controlplane judges check-generated lint ## Run all that CI runs
 	$(GO) test -timeout 30m $$($(GO) list ./... | grep -v '/e2e/demo$$') 2>&1 | tee "$$log" || { \
 	  echo; echo "What failed, from the output above:"; \
 	  grep -aE '^ *--- FAIL|^ *[a-z0-9_]+_test\.go:[0-9]+: |^(FAIL|panic:)|^[^ ]+\.go:[0-9]+:[0-9]+: ' "$$log" | cut -c -400 | tail -n 100; exit 1; }
+	@for module in $(MODULES); do (cd $$module && $(GO) test -timeout 30m ./...) || exit 1; done
 	@$(MAKE) --no-print-directory throughput rollout demo ARGS=--once
 
 # Alone, because it compares rates that whatever else the machine does would distort.
@@ -66,10 +70,12 @@ lint: ## Check format, code and import directions
 	$(TOOL) golangci-lint run
 
 .PHONY: generate
-generate: ## Write what is generated from Go: types, markers, reasons, metrics
+generate: ## Write what is generated from the Go types, markers, reasons, metrics and config
 	$(TOOL) controller-gen object paths=./api/...
 	$(TOOL) controller-gen crd paths=./api/... output:crd:dir=config/crd
 	$(TOOL) controller-gen rbac:roleName=wukong-network paths=./controllers/... output:rbac:dir=config/rbac
+	$(GO) tool -modfile=e2e/tools/kustomize/go.mod kustomize build config/default -o dist/install.yaml
+	$(GO) run ./charts/generate dist/install.yaml charts/wukong-network/templates
 	$(GO) run ./e2e/reference
 
 .PHONY: check-generated

@@ -2,14 +2,15 @@ package controllers
 
 import (
 	"context"
+	"errors"
+	"net/http"
 	"time"
 
 	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
-
-	"sigs.k8s.io/controller-runtime/pkg/config"
 )
 
 // ManagerOptions are the settings of the process around the controllers.
@@ -18,8 +19,10 @@ type ManagerOptions struct {
 	LeaderElection bool
 	// LeaderElectionNamespace is where the leader's Lease is; the namespace of the pod when empty.
 	LeaderElectionNamespace string
-	// HealthAddress and MetricsAddress are what to listen on; "0" or empty means nothing.
+	// HealthAddress and MetricsAddress are what to listen on; "0" or empty means nothing. Health is plain HTTP, for the kubelet.
 	HealthAddress, MetricsAddress string
+	// CertDir is the folder with tls.crt and tls.key of the HTTPS servers; empty for a self-signed certificate.
+	CertDir string
 	// ManyInOneProcess allows several managers in one process, as tests need.
 	ManyInOneProcess bool
 }
@@ -29,11 +32,15 @@ func NewManager(ctx context.Context, rc *rest.Config, cfg Config, opts ManagerOp
 	rc = rest.CopyConfig(rc)
 	rc.QPS, rc.Burst = -1, -1 // the API server's priority and fairness is the limit
 	grace := 20 * time.Second
+	serving, err := NewServing(rc, opts.CertDir)
+	if err != nil {
+		return nil, err
+	}
 	mgr, err := manager.New(rc, manager.Options{
 		Scheme: NewScheme(), Cache: CacheOptions(),
 		LeaderElection: opts.LeaderElection, LeaderElectionID: "wukong-network.vm.novasphere.dev",
 		LeaderElectionNamespace: opts.LeaderElectionNamespace, LeaderElectionReleaseOnCancel: true,
-		HealthProbeBindAddress: opts.HealthAddress, Metrics: metricsserver.Options{BindAddress: orOff(opts.MetricsAddress)},
+		HealthProbeBindAddress: opts.HealthAddress, Metrics: serving.metricsOptions(opts.MetricsAddress),
 		GracefulShutdownTimeout: &grace,
 		Controller:              config.Controller{SkipNameValidation: &opts.ManyInOneProcess},
 	})
@@ -43,10 +50,25 @@ func NewManager(ctx context.Context, rc *rest.Config, cfg Config, opts ManagerOp
 	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
 		return nil, err
 	}
-	if err := mgr.AddReadyzCheck("ping", healthz.Ping); err != nil {
+	if err := mgr.AddReadyzCheck("cache", cacheSynced(mgr.GetCache())); err != nil {
+		return nil, err
+	}
+	if err := mgr.Add(serving); err != nil {
 		return nil, err
 	}
 	return mgr, Setup(ctx, mgr, cfg)
+}
+
+// cacheSynced holds while everything that is watched has been listed. Replicas that do not lead are ready, too.
+func cacheSynced(c cache.Cache) healthz.Checker {
+	return func(req *http.Request) error {
+		ctx, cancel := context.WithTimeout(req.Context(), 500*time.Millisecond)
+		defer cancel()
+		if !c.WaitForCacheSync(ctx) {
+			return errors.New("not everything that is watched has been listed yet")
+		}
+		return nil
+	}
 }
 
 func orOff(address string) string {

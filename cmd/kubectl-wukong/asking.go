@@ -13,6 +13,7 @@ import (
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 
 	"novasphere.dev/wukong-network/cmd/kubectl-wukong/cluster"
+	"novasphere.dev/wukong-network/cmd/version"
 )
 
 // Forms of output beside JSON and YAML.
@@ -66,7 +67,7 @@ func (a *asking) structured() bool { return a.output == outputJSON || a.output =
 
 // open connects. Nothing is sent yet.
 func (a *asking) open() (*cluster.Cluster, error) {
-	options := cluster.Options{Diagnostics: a.std.err, Agent: "kubectl-wukong/" + version()}
+	options := cluster.Options{Diagnostics: a.std.err, Agent: "kubectl-wukong/" + version.Read().Version}
 	if isTerminal(a.std.err) {
 		options.Progress = cluster.NewProgress(a.std.err)
 	}

@@ -83,6 +83,8 @@ func roleFor(doing string) string {
 		return "kubevirt.io:view"
 	case strings.HasPrefix(kind, "Node"):
 		return "wukong-network-host-reader"
+	case strings.HasPrefix(kind, "Deployment"):
+		return "view"
 	}
 	return "wukong-network-address-reader"
 }
