@@ -40,8 +40,9 @@ var (
 	BuildInfo = Definition{Name: "wukong_build_info", Type: Gauge, Labels: []string{"version", "goversion"},
 		Help: "Which version runs. The value is always 1."}
 
-	Objects = Definition{Name: "wukong_objects", Type: Gauge, Labels: []string{"kind", "ready", "reason"},
-		Help: "Objects by kind, status of the condition Ready and its reason.", Values: map[string][]string{"kind": kinds, "ready": {"True", "False", "Unknown"}}}
+	Objects = Definition{Name: "wukong_objects", Type: Gauge, Labels: []string{"kind", "ready", "stalled", "reason"},
+		Help:   "Objects by kind, status of the condition Ready, whether a person has to act (Stalled), and the reason of Ready.",
+		Values: map[string][]string{"kind": kinds, "ready": {"True", "False", "Unknown"}, "stalled": {"True", "False"}}}
 	ObjectCondition = Definition{Name: "wukong_status_condition", Type: Gauge, Labels: []string{"kind", "namespace", "name", "type", "status", "reason"},
 		Help: "Conditions of each object, with --object-metrics alone. The value is always 1."}
 	NetworkReadyDuration = Definition{Name: "wukong_network_ready_duration_seconds", Type: Histogram,

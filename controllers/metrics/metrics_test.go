@@ -94,12 +94,12 @@ wukong_ip_pool_addresses{family="IPv6",pool="large",state="reserved"} 0
 wukong_ip_pool_missing_addresses{family="IPv4",pool="new"} 0
 wukong_ip_pool_missing_addresses{family="IPv4",pool="small"} 2
 wukong_ip_pool_missing_addresses{family="IPv6",pool="large"} 0
-# HELP wukong_objects Objects by kind, status of the condition Ready and its reason.
+# HELP wukong_objects Objects by kind, status of the condition Ready, whether a person has to act (Stalled), and the reason of Ready.
 # TYPE wukong_objects gauge
-wukong_objects{kind="AddressPool",ready="True",reason="PoolReady"} 2
-wukong_objects{kind="AddressPool",ready="Unknown",reason=""} 1
-wukong_objects{kind="HostUplink",ready="Unknown",reason=""} 1
-wukong_objects{kind="Wukong",ready="False",reason="AddressInUse"} 2
+wukong_objects{kind="AddressPool",ready="True",reason="PoolReady",stalled="False"} 2
+wukong_objects{kind="AddressPool",ready="Unknown",reason="",stalled="False"} 1
+wukong_objects{kind="HostUplink",ready="Unknown",reason="",stalled="False"} 1
+wukong_objects{kind="Wukong",ready="False",reason="AddressInUse",stalled="True"} 2
 # HELP wukong_policy_drifted_nodes Nodes that have the revision of a HostUplink and no longer show what it built. They are counted as applied, too.
 # TYPE wukong_policy_drifted_nodes gauge
 wukong_policy_drifted_nodes{uplink="lab"} 1

@@ -87,7 +87,7 @@ func (c *state) Collect(ch chan<- prometheus.Metric) {
 }
 
 func (s *Source) collect(ctx context.Context, ch chan<- prometheus.Metric) error {
-	seen := objects{perObject: s.PerObject, counts: map[[3]string]int{}, ch: ch}
+	seen := objects{perObject: s.PerObject, counts: map[[4]string]int{}, ch: ch}
 	for _, read := range []func(context.Context, *objects) error{s.pools, s.reservations, s.networks, s.uplinks, s.wukongs, s.leases} {
 		if err := read(ctx, &seen); err != nil {
 			return err
@@ -105,7 +105,7 @@ func (s *Source) collect(ctx context.Context, ch chan<- prometheus.Metric) error
 // objects is what one scrape has seen.
 type objects struct {
 	perObject bool
-	counts    map[[3]string]int // by kind, ready and reason
+	counts    map[[4]string]int // by kind, ready, stalled and reason
 	pools     []string
 	ch        chan<- prometheus.Metric
 }
@@ -120,7 +120,11 @@ func (o *objects) count(kind string, obj client.Object, conditions []metav1.Cond
 	if c := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady); c != nil {
 		ready, reason = string(c.Status), c.Reason
 	}
-	o.counts[[3]string{kind, ready, reason}]++
+	stalled := metav1.ConditionFalse
+	if meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionStalled) {
+		stalled = metav1.ConditionTrue
+	}
+	o.counts[[4]string{kind, ready, string(stalled), reason}]++
 	if !o.perObject {
 		return
 	}
