@@ -10,7 +10,7 @@ FETCH := $(GO) run ./e2e/parts/fetch
 PURE := ./api/... ./conflicts/... ./ipam/... ./nmstate/... ./render/...
 GENERATED := api charts config dist docs
 # Modules of tests that need what the product must not depend on.
-MODULES := e2e/gitops
+MODULES := e2e/gitops e2e/monitoring
 ARGS ?=
 NODES ?= 5000
 WUKONGS ?= 10000
