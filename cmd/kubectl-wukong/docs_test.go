@@ -19,7 +19,7 @@ func pages(t *testing.T) map[string]string {
 		t.Fatalf("pages %q, %v", paths, err)
 	}
 	out := map[string]string{}
-	for _, path := range append(paths, "../../README.md") {
+	for _, path := range append(paths, "../../README.md", "../../charts/wukong-network/README.md") {
 		text, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
