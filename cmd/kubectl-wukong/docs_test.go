@@ -23,7 +23,7 @@ func pages(t *testing.T) map[string]string {
 		t.Fatalf("runbooks %q, %v", runbooks, err)
 	}
 	out := map[string]string{}
-	for _, path := range append(append(paths, runbooks...), "../../README.md") {
+	for _, path := range append(append(paths, runbooks...), "../../README.md", "../../charts/wukong-network/README.md") {
 		text, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
