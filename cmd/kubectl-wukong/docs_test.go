@@ -19,7 +19,11 @@ func pages(t *testing.T) map[string]string {
 		t.Fatalf("pages %q, %v", paths, err)
 	}
 	out := map[string]string{}
-	for _, path := range append(paths, "../../README.md") {
+	front, err := filepath.Glob("../../*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range append(paths, front...) {
 		text, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
