@@ -10,7 +10,7 @@ import (
 )
 
 var (
-	relativeLink = regexp.MustCompile(`\]\(([^)#:\s]+)(#[^)]+)?\)`)
+	relativeLink = regexp.MustCompile(`\]\(([A-Za-z0-9._][A-Za-z0-9._/-]*)(#[^)]+)?\)`)
 	makeLine     = regexp.MustCompile("(?m)(?:^\\$? ?|`)make ([a-z0-9-]+)")
 	makeTarget   = regexp.MustCompile(`(?m)^([a-z0-9-]+):`)
 	goTestLine   = regexp.MustCompile(`go test (\./\S*|\.)? ?-run '?(Test\w+)`)

@@ -18,12 +18,16 @@ func pages(t *testing.T) map[string]string {
 	if err != nil || len(paths) < 5 {
 		t.Fatalf("pages %q, %v", paths, err)
 	}
-	out := map[string]string{}
+	runbooks, err := filepath.Glob("../../docs/runbooks/*.md")
+	if err != nil || len(runbooks) < 5 {
+		t.Fatalf("runbooks %q, %v", runbooks, err)
+	}
 	front, err := filepath.Glob("../../*.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range append(paths, front...) {
+	out := map[string]string{}
+	for _, path := range slices.Concat(paths, runbooks, front) {
 		text, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
@@ -37,7 +41,8 @@ var (
 	yamlBlock   = regexp.MustCompile("(?ms)^```yaml\n(.*?)^```$")
 	link        = regexp.MustCompile(`\]\(([^)#:]+\.md)?(#[^)]+)?\)`)
 	heading     = regexp.MustCompile(`(?m)^#+ (.+)$`)
-	commandLine = regexp.MustCompile(`(?m)^\$? ?kubectl wukong (.+)$`)
+	anchor      = regexp.MustCompile(`<a id="([^"]+)"></a>`)
+	commandLine = regexp.MustCompile(`(?m)(?:^\$? ?|Run: )kubectl wukong (.+)$`)
 )
 
 func TestTheManifestsOfTheDocumentationAreValid(t *testing.T) {
@@ -61,10 +66,13 @@ func TestTheManifestsOfTheDocumentationAreValid(t *testing.T) {
 
 func TestTheCommandsOfTheDocumentationExistWithTheirFlags(t *testing.T) {
 	count := 0
-	for path, text := range pages(t) {
+	all := pages(t)
+	const rules = "../../config/monitoring/rules.yaml" // alerts name the command to run
+	all[rules] = read(t, rules)
+	for path, text := range all {
 		for _, line := range commandLine.FindAllStringSubmatch(text, -1) {
 			count++
-			words := strings.Fields(strings.NewReplacer(`"`, "", "`", "").Replace(line[1]))
+			words := strings.Fields(strings.NewReplacer(`"`, "", "`", "", "'", "").Replace(line[1]))
 			if end := slices.IndexFunc(words, func(w string) bool { return w == "|" || w == ">" || w == "&&" || w == "#" }); end >= 0 {
 				words = words[:end]
 			}
@@ -104,9 +112,12 @@ func TestTheLinksOfTheDocumentationLeadSomewhere(t *testing.T) {
 	}
 }
 
-// anchors are the anchors of the headings of a page, as GitHub makes them.
+// anchors are the anchors of a page: those of its headings, as GitHub makes them, and those that it sets.
 func anchors(page string) []string {
 	var out []string
+	for _, a := range anchor.FindAllStringSubmatch(page, -1) {
+		out = append(out, "#"+a[1])
+	}
 	for _, h := range heading.FindAllStringSubmatch(page, -1) {
 		kept := strings.Map(func(r rune) rune {
 			if r == ' ' || r == '-' || r == '_' || r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
