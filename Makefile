@@ -79,8 +79,11 @@ test: controlplane judges check-generated lint ## Run all that CI runs
 	$(GO) test -timeout 30m $$($(GO) list ./... | grep -v '/e2e/demo$$') 2>&1 | tee "$$log" || { \
 	  echo; echo "What failed, from the output above:"; \
 	  grep -aE '^ *--- FAIL|^ *[a-z0-9_]+_test\.go:[0-9]+: |^(FAIL|panic:)|^[^ ]+\.go:[0-9]+:[0-9]+: ' "$$log" | cut -c -400 | tail -n 100; exit 1; }
-	@for module in $(MODULES); do (cd $$module && $(GO) test -timeout 30m ./...) || exit 1; done
-	@$(MAKE) --no-print-directory throughput rollout demo ARGS=--once
+	@$(MAKE) --no-print-directory modules throughput rollout demo ARGS=--once
+
+.PHONY: modules
+modules: ## Run the tests of the modules beside the root's
+	@for module in $(MODULES); do echo "$$module"; $(GO) -C "$$module" test -timeout 30m ./...; done
 
 # Alone, because it compares rates that whatever else the machine does would distort.
 .PHONY: throughput
