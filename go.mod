@@ -29,6 +29,7 @@ require (
 	kubevirt.io/containerized-data-importer-api v1.64.0 // KubeVirt: the types of disks with an image
 	sigs.k8s.io/controller-runtime v0.25.2 // controllers, and envtest for the embedded control plane
 	sigs.k8s.io/json v0.0.0-20250730193827-2d320260d730 // strict decoding, as the API server does it
+	sigs.k8s.io/kustomize/kyaml v0.21.1 // KRM functions: a step of kustomize and kpt
 	sigs.k8s.io/yaml v1.6.0 // YAML as Kubernetes reads and writes it
 )
 
@@ -116,7 +117,6 @@ require (
 	kubevirt.io/controller-lifecycle-operator-sdk/api v0.2.4 // indirect
 	sigs.k8s.io/apiserver-network-proxy/konnectivity-client v0.36.0 // indirect
 	sigs.k8s.io/kustomize/api v0.21.1 // indirect
-	sigs.k8s.io/kustomize/kyaml v0.21.1 // indirect
 	sigs.k8s.io/randfill v1.0.0 // indirect
 	sigs.k8s.io/structured-merge-diff/v6 v6.4.2 // indirect
 )

@@ -54,5 +54,5 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return mgr.Start(ctx)
+	return controllers.Run(ctx, mgr)
 }
