@@ -120,7 +120,7 @@ time.`,
 	root.SetOut(std.out)
 	root.SetErr(std.err)
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usageError(c, "%w", err) })
-	root.AddCommand(newStatus(std), newWhy(std), newRender(std), newIP(std), newPool(std), newHost(std), newGuest(std), newImport(std), newVersion(std))
+	root.AddCommand(newStatus(std), newWhy(std), newEvents(std), newRender(std), newIP(std), newPool(std), newHost(std), newGuest(std), newImport(std), newVersion(std))
 	return root
 }
 
