@@ -13,6 +13,8 @@ import (
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 
 	"novasphere.dev/wukong-network/cmd/kubectl-wukong/cluster"
+	"novasphere.dev/wukong-network/cmd/version"
+	"novasphere.dev/wukong-network/query"
 )
 
 // Forms of output beside JSON and YAML.
@@ -66,11 +68,20 @@ func (a *asking) structured() bool { return a.output == outputJSON || a.output =
 
 // open connects. Nothing is sent yet.
 func (a *asking) open() (*cluster.Cluster, error) {
-	options := cluster.Options{Diagnostics: a.std.err, Agent: "kubectl-wukong/" + version()}
+	options := cluster.Options{Diagnostics: a.std.err, Agent: "kubectl-wukong/" + version.Read().Version}
 	if isTerminal(a.std.err) {
 		options.Progress = cluster.NewProgress(a.std.err)
 	}
 	return cluster.Connect(a.config, options)
+}
+
+// answering gives who answers. withoutNodes says that nobody would see on which nodes machines run.
+func (a *asking) answering(withoutNodes bool) (answering, error) {
+	from, err := a.open()
+	if err != nil {
+		return nil, err
+	}
+	return &query.Answerer{From: reading{from}, WithoutNodes: withoutNodes}, nil
 }
 
 // note says something about the answer that is no part of it.

@@ -192,7 +192,7 @@ func servedBy(facts inspect.Facts, policy string) bool {
 
 // read asks the cluster.
 func (f *eventsFlags) read(ctx context.Context, from *cluster.Cluster, what *object) (*inspect.Timeline, error) {
-	g := newGathering(from)
+	g := newInspection(from)
 	var err error
 	if what != nil {
 		err = g.history(ctx, what)

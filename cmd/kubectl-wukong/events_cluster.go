@@ -10,7 +10,7 @@ import (
 )
 
 // history reads what tells of an object. A lease, a policy and a node that are gone may still be told of.
-func (g *gathering) history(ctx context.Context, what *object) error {
+func (g *inspection) history(ctx context.Context, what *object) error {
 	if err := g.about(ctx, what); err != nil {
 		return err
 	}
@@ -40,7 +40,7 @@ func (g *gathering) history(ctx context.Context, what *object) error {
 }
 
 // told reads the enactments of revisions that are rolled out, well or not, where none was read yet.
-func (g *gathering) told(ctx context.Context) error {
+func (g *inspection) told(ctx context.Context) error {
 	if len(g.Enactments) > 0 || g.Unread.Has(inspect.KindEnactment) {
 		return nil
 	}
@@ -59,7 +59,7 @@ func (g *gathering) told(ctx context.Context) error {
 }
 
 // everything reads what tells of the Wukongs of a namespace, or of all that is ours.
-func (g *gathering) everything(ctx context.Context, all bool, namespace string) error {
+func (g *inspection) everything(ctx context.Context, all bool, namespace string) error {
 	if all {
 		namespace = ""
 	}

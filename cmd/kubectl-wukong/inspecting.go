@@ -14,9 +14,9 @@ import (
 	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/cmd/kubectl-wukong/cluster"
 	"novasphere.dev/wukong-network/cmd/kubectl-wukong/guests"
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/hosts"
 	"novasphere.dev/wukong-network/cmd/kubectl-wukong/inspect"
 	"novasphere.dev/wukong-network/cmd/kubectl-wukong/manifests"
+	"novasphere.dev/wukong-network/query/hosts"
 )
 
 // inspecting is what status, why and events share: they ask a cluster, with whatever rights, or files.
@@ -88,7 +88,7 @@ func (i *inspecting) fromFiles(scope cluster.Scope) (inspect.Facts, error) {
 		return inspect.Facts{}, err
 	}
 	printFindings(i.std.err, set.Findings)
-	facts := inspect.Facts{World: hosts.World{Input: set.Input, Hosts: set.Hosts}, Unread: sets.New[string]()}
+	facts := inspect.Facts{World: hosts.World{Input: set.Input, Hosts: set.Hosts}, Events: set.Events, Unread: sets.New[string]()}
 	all := facts.Wukongs
 	facts.Wukongs = slices.DeleteFunc(slices.Clone(all), func(w v1alpha1.Wukong) bool { return !inScope(&w, scope, w.Name) })
 	if len(facts.Wukongs) == 0 && scope.Name != "" {
@@ -106,18 +106,18 @@ func inScope(w *v1alpha1.Wukong, scope cluster.Scope, name string) bool {
 		(scope.Labels == nil || scope.Labels.Matches(labels.Set(w.Labels)))
 }
 
-// gathering reads facts. What the caller may not read is noted, and is no error.
-type gathering struct {
+// inspection reads facts. What the caller may not read is noted, and is no error.
+type inspection struct {
 	inspect.Facts
 	from *cluster.Cluster
 }
 
-func newGathering(from *cluster.Cluster) *gathering {
-	return &gathering{from: from, Facts: inspect.Facts{Unread: sets.New[string]()}}
+func newInspection(from *cluster.Cluster) *inspection {
+	return &inspection{from: from, Facts: inspect.Facts{Unread: sets.New[string]()}}
 }
 
 // may takes a missing right, or a missing kind, for an answer.
-func (g *gathering) may(kind string, err error) error {
+func (g *inspection) may(kind string, err error) error {
 	switch cluster.CauseOf(err) {
 	case cluster.Forbidden:
 		g.Unread.Insert(kind)
@@ -129,7 +129,7 @@ func (g *gathering) may(kind string, err error) error {
 }
 
 // forStatus reads what the Wukongs of the facts need.
-func (g *gathering) forStatus(ctx context.Context) error {
+func (g *inspection) forStatus(ctx context.Context) error {
 	if err := g.leases(ctx, inspect.LeasesOf(g.Wukongs)); err != nil {
 		return err
 	}
@@ -137,7 +137,7 @@ func (g *gathering) forStatus(ctx context.Context) error {
 }
 
 // hosts reads what platform teams declare about hosts, and the labels of nodes.
-func (g *gathering) hosts(ctx context.Context) error {
+func (g *inspection) hosts(ctx context.Context) error {
 	var err error
 	g.HostNetworks, err = g.from.HostNetworks(ctx)
 	if err := g.may(inspect.KindHostNetwork, err); err != nil {
@@ -155,7 +155,7 @@ func (g *gathering) hosts(ctx context.Context) error {
 }
 
 // leases reads leases by their names, or all of them where that is less work.
-func (g *gathering) leases(ctx context.Context, names []string) error {
+func (g *inspection) leases(ctx context.Context, names []string) error {
 	const each = 20
 	if len(names) > each {
 		all, err := g.from.Leases(ctx)

@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -103,7 +102,7 @@ func newRoot(std streams) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "kubectl-wukong",
 		Short: "Static addresses for virtual machines: see what would be done, and who has what",
-		Long: `Shows what wukong-network makes of the manifests that people keep (render), and answers who has an address, who had it
+		Long: `Shows what wukong-network makes of the manifests that people keep (render, fn), and answers who has an address, who had it
 before, what is free and how full a pool is (ip, pool). It says where every node stands, what a change would change there, and
 steers rollouts (host). It shows what a guest is told about its network (guest). It adopts addresses that a cluster uses already
 (import). Answers go to standard output, everything else to standard error.
@@ -120,28 +119,21 @@ time.`,
 	root.SetOut(std.out)
 	root.SetErr(std.err)
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usageError(c, "%w", err) })
-	root.AddCommand(newStatus(std), newWhy(std), newEvents(std), newRender(std), newIP(std), newPool(std), newHost(std), newGuest(std), newImport(std), newVersion(std))
+	root.AddCommand(
+		newStatus(std),
+		newWhy(std),
+		newEvents(std),
+		newRender(std),
+		newFn(std),
+		newIP(std),
+		newPool(std),
+		newHost(std),
+		newGuest(std),
+		newImport(std),
+		newCheck(std),
+		newVersion(std),
+	)
 	return root
-}
-
-func newVersion(std streams) *cobra.Command {
-	return &cobra.Command{
-		Use:   "version",
-		Short: "Print the version",
-		Args:  noArgs,
-		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintln(std.out, version())
-			return err
-		},
-	}
-}
-
-// version is what the Go toolchain stamped into the binary.
-func version() string {
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
-	}
-	return "(devel)"
 }
 
 // usageError says what is wrong with a command line and where to read on.

@@ -142,7 +142,7 @@ func (f *statusFlags) view(facts inspect.Facts) *inspect.Status {
 
 // read asks the cluster. A name may be that of the machine.
 func (f *statusFlags) read(ctx context.Context, from *cluster.Cluster, scope cluster.Scope) (*inspect.Status, error) {
-	facts := newGathering(from)
+	facts := newInspection(from)
 	wukongs, err := from.WukongsIn(ctx, scope)
 	if err != nil {
 		return nil, err

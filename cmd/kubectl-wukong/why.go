@@ -257,7 +257,7 @@ func (f *whyFlags) inCluster(ctx context.Context, what object) (*inspect.Explana
 	if what.kind == wukongKind && what.namespace == "" {
 		what.namespace = f.namespace()
 	}
-	facts := newGathering(from)
+	facts := newInspection(from)
 	if err := facts.about(ctx, &what); err != nil {
 		return nil, err
 	}

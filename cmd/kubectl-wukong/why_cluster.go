@@ -14,7 +14,7 @@ import (
 
 // about reads what explains an object. Without the right to read the object itself there is no answer; what else may not be
 // read is missing from it.
-func (g *gathering) about(ctx context.Context, what *object) error {
+func (g *inspection) about(ctx context.Context, what *object) error {
 	var err error
 	switch what.kind {
 	case "":
@@ -53,7 +53,7 @@ func (g *gathering) about(ctx context.Context, what *object) error {
 	return g.aboutWukong(ctx, what)
 }
 
-func (g *gathering) aboutWukong(ctx context.Context, what *object) error {
+func (g *inspection) aboutWukong(ctx context.Context, what *object) error {
 	w, err := wukongOf(ctx, g.from, guestArg{what.namespace, what.name})
 	if err != nil {
 		return err
@@ -74,7 +74,7 @@ func (g *gathering) aboutWukong(ctx context.Context, what *object) error {
 }
 
 // declared reads pools and reservations.
-func (g *gathering) declared(ctx context.Context) error {
+func (g *inspection) declared(ctx context.Context) error {
 	var err error
 	g.AddressPools, err = g.from.Pools(ctx)
 	if err := g.may(inspect.KindPool, err); err != nil {
@@ -84,7 +84,7 @@ func (g *gathering) declared(ctx context.Context) error {
 	return g.may(inspect.KindReservation, err)
 }
 
-func (g *gathering) aboutAddress(ctx context.Context, addr string) error {
+func (g *inspection) aboutAddress(ctx context.Context, addr string) error {
 	var err error
 	g.Leases, err = g.from.Leases(ctx, fields.Selector(cluster.Is(cluster.FieldAddress, addr)))
 	if err != nil {
@@ -101,7 +101,7 @@ func (g *gathering) aboutAddress(ctx context.Context, addr string) error {
 	return g.may(wukongKind, err)
 }
 
-func (g *gathering) aboutLease(ctx context.Context, name string) error {
+func (g *inspection) aboutLease(ctx context.Context, name string) error {
 	l, err := g.from.Lease(ctx, name)
 	if cluster.CauseOf(err) == cluster.NotFound {
 		return found("there is no AddressLease %q", name)
@@ -112,7 +112,7 @@ func (g *gathering) aboutLease(ctx context.Context, name string) error {
 	return g.aboutAddress(ctx, l.Spec.Address)
 }
 
-func (g *gathering) aboutNetworks(ctx context.Context, name string) error {
+func (g *inspection) aboutNetworks(ctx context.Context, name string) error {
 	var err error
 	g.HostUplinks, err = g.from.Uplinks(ctx)
 	if err := g.may(inspect.KindHostUplink, err); err != nil {
@@ -122,7 +122,7 @@ func (g *gathering) aboutNetworks(ctx context.Context, name string) error {
 	return g.enactments(ctx, func(u *v1alpha1.HostUplink) bool { return o != nil && slices.Contains(o.Status.Uplinks, u.Name) })
 }
 
-func (g *gathering) aboutNode(ctx context.Context, name string) error {
+func (g *inspection) aboutNode(ctx context.Context, name string) error {
 	var err error
 	if g.Nodes, err = g.from.NodeMetadata(ctx); err != nil {
 		return err
@@ -135,7 +135,7 @@ func (g *gathering) aboutNode(ctx context.Context, name string) error {
 	return g.may(inspect.KindEnactment, err)
 }
 
-func (g *gathering) aboutPolicy(ctx context.Context, name string) error {
+func (g *inspection) aboutPolicy(ctx context.Context, name string) error {
 	p, err := g.from.Policy(ctx, name)
 	if err == nil {
 		g.Policies = append(g.Policies, *p)
@@ -147,7 +147,7 @@ func (g *gathering) aboutPolicy(ctx context.Context, name string) error {
 }
 
 // enactments reads how the revisions of some HostUplinks fare, of those with problems.
-func (g *gathering) enactments(ctx context.Context, wanted func(*v1alpha1.HostUplink) bool) error {
+func (g *inspection) enactments(ctx context.Context, wanted func(*v1alpha1.HostUplink) bool) error {
 	for i := range g.HostUplinks {
 		u := &g.HostUplinks[i]
 		policy := u.Status.Revision

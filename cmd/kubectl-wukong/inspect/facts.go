@@ -5,12 +5,13 @@ import (
 	"strings"
 	"time"
 
+	eventsv1 "k8s.io/api/events/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/sets"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/hosts"
+	"novasphere.dev/wukong-network/query/hosts"
 )
 
 // Kinds whose objects are asked for.
@@ -31,6 +32,7 @@ const (
 // Facts are what was read.
 type Facts struct {
 	hosts.World
+	Events []eventsv1.Event
 	// Unread are the kinds that the caller may not read.
 	Unread sets.Set[string]
 }

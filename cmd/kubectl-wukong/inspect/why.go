@@ -9,8 +9,8 @@ import (
 
 	"novasphere.dev/wukong-network/api/reasons"
 	"novasphere.dev/wukong-network/api/v1alpha1"
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/answer"
 	"novasphere.dev/wukong-network/nmstate"
+	"novasphere.dev/wukong-network/query/answer"
 )
 
 // Explanation says why something is as it is, and what to do.

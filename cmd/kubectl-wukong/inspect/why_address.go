@@ -10,7 +10,7 @@ import (
 
 	"novasphere.dev/wukong-network/api/reasons"
 	"novasphere.dev/wukong-network/api/v1alpha1"
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/answer"
+	"novasphere.dev/wukong-network/query/answer"
 )
 
 // WhyAddress explains an address, on every segment: who has it, what collides with it, and who waits for it.

@@ -11,8 +11,8 @@ import (
 
 	"novasphere.dev/wukong-network/api/reasons"
 	"novasphere.dev/wukong-network/api/v1alpha1"
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/answer"
 	"novasphere.dev/wukong-network/nmstate"
+	"novasphere.dev/wukong-network/query/answer"
 )
 
 // hostEvidence is about the HostNetworks of a Wukong. The node of its machine comes first.

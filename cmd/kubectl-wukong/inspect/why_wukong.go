@@ -11,7 +11,7 @@ import (
 
 	"novasphere.dev/wukong-network/api/reasons"
 	"novasphere.dev/wukong-network/api/v1alpha1"
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/answer"
+	"novasphere.dev/wukong-network/query/answer"
 )
 
 // WhyWukong explains where a Wukong stands.

@@ -13,18 +13,6 @@ import (
 	"novasphere.dev/wukong-network/render"
 )
 
-// Hosts is what hosts report and what runs on them, beside the Input.
-type Hosts struct {
-	// Reports has the currentState of each NodeNetworkState by node, as JSON: the Input keeps only what decisions need.
-	Reports     map[string][]byte
-	Policies    []render.Policy
-	Enactments  []nmstate.Enactment
-	Instances   []kubevirtv1.VirtualMachineInstance
-	Attachments []nadv1.NetworkAttachmentDefinition
-	Leases      []v1alpha1.AddressLease
-	Events      []eventsv1.Event
-}
-
 // hostKinds are read, beside kinds and in their place, where the Reader is told to.
 var hostKinds = map[groupKind]kind{
 	{nmstate.GroupVersion.Group, "NodeNetworkState"}: {add: addNodeState},
@@ -41,7 +29,7 @@ var hostKinds = map[groupKind]kind{
 		return into(&s.Hosts.Leases, o)
 	}},
 	{eventsv1.GroupName, "Event"}: {namespaced: true, add: func(s *Set, o map[string]any) error {
-		return into(&s.Hosts.Events, o)
+		return into(&s.Events, o)
 	}},
 	{corev1.GroupName, "Event"}: {namespaced: true, add: addCoreEvent},
 	{nadv1.SchemeGroupVersion.Group, "NetworkAttachmentDefinition"}: {namespaced: true, add: func(s *Set, o map[string]any) error {
@@ -75,7 +63,7 @@ func addCoreEvent(s *Set, object map[string]any) error {
 	if old.Series != nil {
 		e.Series = &eventsv1.EventSeries{Count: old.Series.Count, LastObservedTime: old.Series.LastObservedTime}
 	}
-	s.Hosts.Events = append(s.Hosts.Events, e)
+	s.Events = append(s.Events, e)
 	return nil
 }
 

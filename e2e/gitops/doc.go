@@ -1,0 +1,9 @@
+// Package gitops judges what the tools of GitOps make of our objects, with their own code: Argo CD's Lua interpreter on the health
+// checks of config/gitops/argocd, kstatus, and Flux's expressions and condition checker. It is a module of its own, so that none
+// of them becomes a dependency of the product.
+//
+// Where to start reading:
+//
+//   - judges_test.go: the tools.
+//   - health_test.go: their judgement of every state that an object can be in (testdata/health).
+package gitops
