@@ -14,6 +14,7 @@ import (
 
 	"novasphere.dev/wukong-network/cmd/kubectl-wukong/cluster"
 	"novasphere.dev/wukong-network/cmd/version"
+	"novasphere.dev/wukong-network/query"
 )
 
 // Forms of output beside JSON and YAML.
@@ -72,6 +73,15 @@ func (a *asking) open() (*cluster.Cluster, error) {
 		options.Progress = cluster.NewProgress(a.std.err)
 	}
 	return cluster.Connect(a.config, options)
+}
+
+// answering gives who answers. withoutNodes says that nobody would see on which nodes machines run.
+func (a *asking) answering(withoutNodes bool) (answering, error) {
+	from, err := a.open()
+	if err != nil {
+		return nil, err
+	}
+	return &query.Answerer{From: reading{from}, WithoutNodes: withoutNodes}, nil
 }
 
 // note says something about the answer that is no part of it.

@@ -7,9 +7,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/answer"
 	"novasphere.dev/wukong-network/cmd/kubectl-wukong/checks"
 	"novasphere.dev/wukong-network/cmd/kubectl-wukong/cluster"
+	"novasphere.dev/wukong-network/query/answer"
 )
 
 // checkPause is the time between two looks of --wait.

@@ -4,7 +4,8 @@ import (
 	"context"
 
 	"novasphere.dev/wukong-network/cmd/kubectl-wukong/cluster"
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/hosts"
+	"novasphere.dev/wukong-network/query"
+	"novasphere.dev/wukong-network/query/hosts"
 )
 
 // diffWorld reads what manifests are laid over. Without what is declared there is no answer; without nodes, or what they report,
@@ -25,7 +26,7 @@ func diffWorld(ctx context.Context, from *cluster.Cluster) (w hosts.World, nodes
 	if nodesKnown, err = addNodes(ctx, from, &w); err != nil {
 		return w, false, err
 	}
-	return w, nodesKnown, addUsers(ctx, from, &w)
+	return w, nodesKnown, query.AddUsers(ctx, reading{from}, &w)
 }
 
 // addNodes reads what concerns nodes, or nothing of it.

@@ -5,8 +5,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/answer"
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/hosts"
+	"novasphere.dev/wukong-network/query/answer"
+	"novasphere.dev/wukong-network/query/hosts"
 )
 
 func newHostStatus(std streams) *cobra.Command {

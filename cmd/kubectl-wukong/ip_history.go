@@ -2,10 +2,9 @@ package main
 
 import (
 	"github.com/spf13/cobra"
-	"k8s.io/apimachinery/pkg/fields"
+	"net/netip"
 
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/answer"
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/cluster"
+	"novasphere.dev/wukong-network/query/answer"
 )
 
 func newHistory(std streams) *cobra.Command {
@@ -33,7 +32,7 @@ Exit codes: 0 done; 1 nothing found; 2 wrong usage; 3 the cluster cannot be reac
 			if err := checkSegment(c, segment); err != nil {
 				return err
 			}
-			return ask.history(c, addr.String(), segment)
+			return ask.history(c, addr, segment)
 		},
 	}
 	ask = newAsking(c, std, outputTable, outputJSON, outputYAML)
@@ -43,20 +42,15 @@ Exit codes: 0 done; 1 nothing found; 2 wrong usage; 3 the cluster cannot be reac
 	return c
 }
 
-func (a *asking) history(c *cobra.Command, address, segment string) error {
-	from, err := a.open()
+func (a *asking) history(c *cobra.Command, addr netip.Addr, segment string) error {
+	from, err := a.answering(true)
 	if err != nil {
 		return err
 	}
-	terms := []fields.Selector{cluster.Is(cluster.FieldAddress, address)}
-	if segment != "" {
-		terms = append(terms, cluster.Is(cluster.FieldSegment, segment))
-	}
-	leases, err := from.Leases(c.Context(), terms...)
+	history, err := from.History(c.Context(), addr, segment, "")
 	if err != nil {
 		return err
 	}
-	history := answer.NewHistory(address, leases)
 	switch {
 	case a.structured():
 		err = answer.Structured(a.std.out, a.output, history)
@@ -64,7 +58,7 @@ func (a *asking) history(c *cobra.Command, address, segment string) error {
 		err = history.Write(a.std.out)
 	}
 	if err == nil && len(history.Holdings) == 0 {
-		return found("no lease of %s remembers a holder", address)
+		return found("no lease of %s remembers a holder", addr)
 	}
 	return err
 }

@@ -7,8 +7,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/answer"
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/cluster"
+	"novasphere.dev/wukong-network/query/answer"
 )
 
 // Size of a map where there is no terminal to ask, and room for what stands around it where there is one.
@@ -42,19 +41,14 @@ func (a *asking) pool(c *cobra.Command, name string) error {
 	if err := a.check(c); err != nil {
 		return err
 	}
-	from, err := a.open()
+	from, err := a.answering(true)
 	if err != nil {
 		return err
 	}
-	known, pool, err := poolOf(c, from, name)
+	report, err := from.Pool(c.Context(), name, sizeOf(a.std.out))
 	if err != nil {
-		return err
+		return notFound(err)
 	}
-	leases, err := from.Leases(c.Context(), cluster.Is(cluster.FieldSegment, pool.Segment.String()))
-	if err != nil {
-		return err
-	}
-	report := known.Pool(pool, leases, sizeOf(a.std.out))
 	if a.structured() {
 		return answer.Structured(a.std.out, a.output, report)
 	}

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"testing"
 
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/answer"
+	"novasphere.dev/wukong-network/query/answer"
 )
 
 func TestColoursAreForTerminalsWhoseUserWantsThem(t *testing.T) {

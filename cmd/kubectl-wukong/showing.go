@@ -10,8 +10,8 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/answer"
 	"novasphere.dev/wukong-network/cmd/kubectl-wukong/style"
+	"novasphere.dev/wukong-network/query/answer"
 )
 
 // showing is what commands share whose answers people look at: beside what asking has, colours, marks and the width of the

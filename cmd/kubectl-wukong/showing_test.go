@@ -11,8 +11,8 @@ import (
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/answer"
 	"novasphere.dev/wukong-network/cmd/kubectl-wukong/style"
+	"novasphere.dev/wukong-network/query/answer"
 )
 
 // greeting is an answer.

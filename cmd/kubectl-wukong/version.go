@@ -6,8 +6,8 @@ import (
 	"github.com/spf13/cobra"
 	appsv1 "k8s.io/api/apps/v1"
 
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/answer"
 	"novasphere.dev/wukong-network/cmd/version"
+	"novasphere.dev/wukong-network/query/answer"
 )
 
 func newVersion(std streams) *cobra.Command {

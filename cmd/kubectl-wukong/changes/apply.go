@@ -7,7 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/sets"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/hosts"
+	"novasphere.dev/wukong-network/query/hosts"
 	"novasphere.dev/wukong-network/render"
 )
 

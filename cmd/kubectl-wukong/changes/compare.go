@@ -6,8 +6,8 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/answer"
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/hosts"
+	"novasphere.dev/wukong-network/query/answer"
+	"novasphere.dev/wukong-network/query/hosts"
 	"novasphere.dev/wukong-network/render"
 )
 

@@ -8,7 +8,7 @@ import (
 
 	kubevirtv1 "kubevirt.io/api/core/v1"
 
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/hosts"
+	"novasphere.dev/wukong-network/query/hosts"
 	"novasphere.dev/wukong-network/render"
 )
 

@@ -116,10 +116,12 @@ func (p place) stays(after render.Input) bool {
 	return slices.ContainsFunc(after.Wukongs, func(w v1alpha1.Wukong) bool { return w.Namespace == p.namespace && w.Name == p.role })
 }
 
-// textsOf gives what is rendered by place.
+// textsOf gives what is rendered by place. It takes the owners off the objects.
 func textsOf(o render.Output) (map[place]text, error) {
 	out := map[place]text{}
 	add := func(kind, role string, meta metav1.Object, object, shown any, hidden string) error {
+		// Owners follow from what the object is for.
+		meta.SetOwnerReferences(nil)
 		whole, err := render.Manifest(object)
 		if err != nil {
 			return err

@@ -11,8 +11,8 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/answer"
 	"novasphere.dev/wukong-network/cmd/kubectl-wukong/manifests"
+	"novasphere.dev/wukong-network/query/answer"
 	"novasphere.dev/wukong-network/render"
 )
 

@@ -11,17 +11,6 @@ import (
 	"novasphere.dev/wukong-network/render"
 )
 
-// Hosts is what hosts report and what runs on them, beside the Input.
-type Hosts struct {
-	// Reports has the currentState of each NodeNetworkState by node, as JSON: the Input keeps only what decisions need.
-	Reports     map[string][]byte
-	Policies    []render.Policy
-	Enactments  []nmstate.Enactment
-	Instances   []kubevirtv1.VirtualMachineInstance
-	Attachments []nadv1.NetworkAttachmentDefinition
-	Leases      []v1alpha1.AddressLease
-}
-
 // hostKinds are read, beside kinds and in their place, where the Reader is told to.
 var hostKinds = map[groupKind]kind{
 	{nmstate.GroupVersion.Group, "NodeNetworkState"}: {add: addNodeState},

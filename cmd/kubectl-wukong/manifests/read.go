@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
+	"novasphere.dev/wukong-network/query/hosts"
 	"novasphere.dev/wukong-network/render"
 )
 
@@ -34,7 +35,7 @@ type Set struct {
 	// Ours is the number of objects of our kinds, whether accepted or refused.
 	Ours int
 	// Hosts and Guests have what is read only where the Reader is told to.
-	Hosts  Hosts
+	Hosts  hosts.Hosts
 	Guests Guests
 
 	places map[render.Object]place

@@ -13,7 +13,6 @@ import (
 	kubevirtv1 "kubevirt.io/api/core/v1"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/manifests"
 )
 
 // Owners answers who has an address or a MAC address, or which addresses a machine has.
@@ -25,9 +24,8 @@ type Owners struct {
 	Leases []Lease `json:"leases"`
 	// Notes are everything else that is known, by segment.
 	Notes []Note `json:"notes,omitempty"`
-
-	// nothing is what to say without leases; empty when it is not known whether there are any.
-	nothing string
+	// Message is what to say without leases; empty when it is not known whether there are any.
+	Message string `json:"message,omitempty"`
 }
 
 // Note is something that is known beside leases.
@@ -104,7 +102,7 @@ func WhoHasAddress(addr netip.Addr, f Facts) *Owners {
 func WhoHasMAC(mac string, f Facts) *Owners {
 	var leases []v1alpha1.AddressLease
 	for _, l := range f.Leases {
-		if sameMAC(l.Spec.MAC, mac) {
+		if SameMAC(l.Spec.MAC, mac) {
 			leases = append(leases, l)
 		}
 	}
@@ -114,7 +112,7 @@ func WhoHasMAC(mac string, f Facts) *Owners {
 	for i := range f.Wukongs {
 		w := &f.Wukongs[i]
 		for j := range w.Status.Networks {
-			if n := &w.Status.Networks[j]; sameMAC(n.MACAddress, mac) {
+			if n := &w.Status.Networks[j]; SameMAC(n.MACAddress, mac) {
 				served[Holder{w.Namespace, w.Status.VMName}] = true
 				o.network(w, n)
 			}
@@ -126,7 +124,7 @@ func WhoHasMAC(mac string, f Facts) *Owners {
 			continue
 		}
 		for _, nic := range m.Spec.Template.Spec.Domain.Devices.Interfaces {
-			if sameMAC(nic.MacAddress, mac) && !o.hasMachine(m.Namespace, m.Name) {
+			if SameMAC(nic.MacAddress, mac) && !o.hasMachine(m.Namespace, m.Name) {
 				o.note("", NoteSeen, "VirtualMachine/"+m.Namespace+"/"+m.Name,
 					"interface %s of VirtualMachine %s/%s has it, without a lease", nic.Name, m.Namespace, m.Name)
 			}
@@ -155,10 +153,7 @@ func WhatHas(query string, f Facts) *Owners {
 
 // newOwners takes over the leases. nothing is what to say if there are none.
 func newOwners(query, nothing string, f Facts) *Owners {
-	o := &Owners{TypeMeta: Report("AddressOwners"), Query: query, Leases: []Lease{}, nothing: nothing}
-	if f.Unread {
-		o.nothing = ""
-	}
+	o := &Owners{TypeMeta: Report("AddressOwners"), Query: query, Leases: []Lease{}}
 	nodes := NodesOf(f.Wukongs)
 	SortLeases(f.Leases)
 	for i := range f.Leases {
@@ -167,6 +162,9 @@ func newOwners(query, nothing string, f Facts) *Owners {
 			o.Leases = append(o.Leases, l)
 		}
 		o.leaseNotes(&l)
+	}
+	if len(o.Leases) == 0 && !f.Unread {
+		o.Message = nothing
 	}
 	return o
 }
@@ -263,24 +261,26 @@ func (o *Owners) Write(w io.Writer, wide bool) error {
 		if err := leaseTable(o.Leases, wide).Write(&out); err != nil {
 			return err
 		}
-	case o.nothing != "":
-		fmt.Fprintln(&out, manifests.Printable(o.nothing))
+	case o.Message != "":
+		fmt.Fprintln(&out, Printable(o.Message))
 	}
 	for _, n := range o.Notes {
 		text := n.Message
 		if n.Segment != "" {
 			text = n.Segment + ": " + text
 		}
-		fmt.Fprintln(&out, manifests.Printable(text))
+		fmt.Fprintln(&out, Printable(text))
 	}
 	_, err := out.WriteTo(w)
 	return err
 }
 
 // WriteNames prints the name of each lease, as kubectl takes it.
-func (o *Owners) WriteNames(w io.Writer) error {
-	for _, l := range o.Leases {
-		if _, err := fmt.Fprintln(w, "addresslease."+v1alpha1.GroupVersion.Group+"/"+manifests.Printable(l.Name)); err != nil {
+func (o *Owners) WriteNames(w io.Writer) error { return leaseNames(w, o.Leases) }
+
+func leaseNames(w io.Writer, leases []Lease) error {
+	for _, l := range leases {
+		if _, err := fmt.Fprintln(w, "addresslease."+v1alpha1.GroupVersion.Group+"/"+Printable(l.Name)); err != nil {
 			return err
 		}
 	}

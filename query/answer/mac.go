@@ -18,8 +18,8 @@ func ParseMAC(text string) (string, bool) {
 	return mac.String(), true
 }
 
-// sameMAC compares with an address in lower case with colons.
-func sameMAC(text, mac string) bool {
+// SameMAC compares with an address in lower case with colons.
+func SameMAC(text, mac string) bool {
 	if strings.EqualFold(text, mac) {
 		return true
 	}

@@ -8,8 +8,8 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/answer"
 	"novasphere.dev/wukong-network/nmstate"
+	"novasphere.dev/wukong-network/query/answer"
 	"novasphere.dev/wukong-network/render"
 )
 

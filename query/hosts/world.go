@@ -3,18 +3,31 @@ package hosts
 import (
 	"time"
 
+	nadv1 "github.com/k8snetworkplumbingwg/network-attachment-definition-client/pkg/apis/k8s.cni.cncf.io/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	kubevirtv1 "kubevirt.io/api/core/v1"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/manifests"
+	"novasphere.dev/wukong-network/nmstate"
 	"novasphere.dev/wukong-network/render"
 )
 
 // World is what was read about hosts, from a cluster, from files, or from a cluster with files laid over it.
 type World struct {
 	render.Input
-	manifests.Hosts
+	Hosts
+}
+
+// Hosts is what hosts report and what runs on them, beside the Input.
+type Hosts struct {
+	// Reports has the currentState of each NodeNetworkState by node, as JSON: the Input keeps only what decisions need.
+	Reports     map[string][]byte
+	Policies    []render.Policy
+	Enactments  []nmstate.Enactment
+	Instances   []kubevirtv1.VirtualMachineInstance
+	Attachments []nadv1.NetworkAttachmentDefinition
+	Leases      []v1alpha1.AddressLease
 }
 
 // Overlay gives a world with the objects of another one laid over it, as if they had been applied: what an object of a cluster

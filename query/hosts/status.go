@@ -12,21 +12,20 @@ import (
 	"k8s.io/apimachinery/pkg/util/sets"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/answer"
 	"novasphere.dev/wukong-network/nmstate"
+	"novasphere.dev/wukong-network/query/answer"
 	"novasphere.dev/wukong-network/render"
 )
 
 // Status says where hosts stand.
 type Status struct {
 	metav1.TypeMeta `json:",inline"`
+	// Name is that of the HostNetwork or HostUplink that was asked for; empty where all were.
+	Name string `json:"name,omitempty"`
 	// HostNetworks are those that were asked for, by name; all of them where nothing was.
 	HostNetworks []NetworkStatus `json:"hostNetworks"`
 	// HostUplinks are those that were asked for, and those that serve the HostNetworks, by name.
 	HostUplinks []UplinkStatus `json:"hostUplinks"`
-
-	// roots are what the tree begins with.
-	roots []string
 }
 
 // NetworkStatus is where one HostNetwork stands.
@@ -97,7 +96,8 @@ func (c Condition) words() string {
 // Status says where everything stands, or one HostNetwork or HostUplink; nil where there is none of the name. now may be zero:
 // then no node is overdue.
 func (v *View) Status(name string, now time.Time) *Status {
-	s := &Status{TypeMeta: metav1.TypeMeta{APIVersion: answer.ReportVersion, Kind: "HostStatus"}, HostNetworks: []NetworkStatus{}, HostUplinks: []UplinkStatus{}}
+	s := &Status{TypeMeta: metav1.TypeMeta{APIVersion: answer.ReportVersion, Kind: "HostStatus"}, Name: name,
+		HostNetworks: []NetworkStatus{}, HostUplinks: []UplinkStatus{}}
 	needed := sets.New[string]()
 	for _, n := range v.Catalog.HostNetworks() {
 		if name != "" && n.Object.Name != name {
@@ -106,13 +106,9 @@ func (v *View) Status(name string, now time.Time) *Status {
 		network := v.networkStatus(n)
 		needed.Insert(network.Uplinks...)
 		s.HostNetworks = append(s.HostNetworks, network)
-		if name != "" || len(network.Uplinks) == 0 {
-			s.roots = append(s.roots, "HostNetwork/"+n.Object.Name)
-		}
 	}
 	for _, u := range v.Catalog.Uplinks() {
 		if name == "" || u.Object.Name == name {
-			s.roots = append(s.roots, "HostUplink/"+u.Object.Name)
 			needed.Insert(u.Object.Name)
 			if name != "" {
 				s.addNetworksOf(v, u.Object)
@@ -124,11 +120,9 @@ func (v *View) Status(name string, now time.Time) *Status {
 			s.HostUplinks = append(s.HostUplinks, v.uplinkStatus(u, now))
 		}
 	}
-	if name != "" && len(s.roots) == 0 {
+	if name != "" && len(s.HostUplinks)+len(s.HostNetworks) == 0 {
 		return nil
 	}
-	slices.Reverse(s.roots) // HostUplinks before the HostNetworks that none serves
-	slices.SortStableFunc(s.roots, func(a, b string) int { return strings.Compare(kindOf(b), kindOf(a)) })
 	return s
 }
 
@@ -139,11 +133,6 @@ func (s *Status) addNetworksOf(v *View, u *v1alpha1.HostUplink) {
 			s.HostNetworks = append(s.HostNetworks, v.networkStatus(n))
 		}
 	}
-}
-
-func kindOf(root string) string {
-	kind, _, _ := strings.Cut(root, "/")
-	return kind
 }
 
 func (v *View) networkStatus(n *render.HostNetwork) NetworkStatus {
@@ -197,23 +186,17 @@ func (v *View) uplinkStatus(u *render.Uplink, now time.Time) UplinkStatus {
 	return out
 }
 
-// Write prints the tree.
+// Write prints the tree: HostUplinks, and then HostNetworks that none serves, or that were asked for.
 func (s *Status) Write(w io.Writer) error {
 	var top tree
-	for _, root := range s.roots {
-		kind, name, _ := strings.Cut(root, "/")
-		if kind == "HostUplink" {
-			for i := range s.HostUplinks {
-				if s.HostUplinks[i].Name == name {
-					s.uplinkTree(&top, &s.HostUplinks[i])
-				}
-			}
-			continue
+	for i := range s.HostUplinks {
+		if u := &s.HostUplinks[i]; s.Name == "" || u.Name == s.Name {
+			s.uplinkTree(&top, u)
 		}
-		for i := range s.HostNetworks {
-			if s.HostNetworks[i].Name == name {
-				s.networkTree(&top, &s.HostNetworks[i])
-			}
+	}
+	for i := range s.HostNetworks {
+		if n := &s.HostNetworks[i]; n.Name == s.Name || (s.Name == "" && len(n.Uplinks) == 0) {
+			s.networkTree(&top, n)
 		}
 	}
 	return top.write(w)

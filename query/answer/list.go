@@ -7,29 +7,42 @@ import (
 	"strconv"
 	"strings"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/manifests"
 )
 
-// List are leases in the order of SortLeases.
+// List are leases in the order of SortLeases, all of them or a page.
 type List struct {
-	leases []Lease
+	metav1.TypeMeta `json:",inline"`
+	Metadata        Page    `json:"metadata"`
+	Items           []Lease `json:"items"`
+}
+
+// Page says what follows a list.
+type Page struct {
+	// Continue asks for the next page; empty where nothing follows.
+	Continue string `json:"continue,omitempty"`
+	// Remaining is how many items follow.
+	Remaining int `json:"remainingItemCount,omitempty"`
 }
 
 // NewList sorts the leases and reads them.
 func NewList(leases []v1alpha1.AddressLease, nodes Nodes) List {
 	SortLeases(leases)
-	l := List{}
+	l := List{TypeMeta: Report("AddressList"), Items: []Lease{}}
 	for i := range leases {
-		l.leases = append(l.leases, leaseOf(&leases[i], nodes))
+		l.Items = append(l.Items, leaseOf(&leases[i], nodes))
 	}
 	return l
 }
 
 // Table gives one row per lease.
-func (l List) Table(wide bool) Table { return leaseTable(l.leases, wide) }
+func (l List) Table(wide bool) Table { return leaseTable(l.Items, wide) }
+
+// WriteNames prints the name of each lease, as kubectl takes it.
+func (l List) WriteNames(w io.Writer) error { return leaseNames(w, l.Items) }
 
 // WriteCSV writes comma separated values with a header (RFC 4180, with line feeds), for firewalls and inventories. A field
 // that a spreadsheet would compute is written behind an apostrophe, so that it stays text.
@@ -37,7 +50,7 @@ func (l List) WriteCSV(w io.Writer) error {
 	out := csv.NewWriter(w)
 	rows := [][]string{{"address", "prefix_length", "segment", "phase", "namespace", "wukong", "network", "virtual_machine", "mac",
 		"pool", "host_network", "since", "until", "conflict"}}
-	for _, l := range l.leases {
+	for _, l := range l.Items {
 		length := ""
 		if l.PrefixLength > 0 {
 			length = strconv.Itoa(int(l.PrefixLength))
@@ -59,7 +72,7 @@ func (l List) WriteCSV(w io.Writer) error {
 
 // csvField makes text harmless for terminals and for spreadsheets, which compute what begins with one of these signs (CWE-1236).
 func csvField(text string) string {
-	text = manifests.Printable(text)
+	text = Printable(text)
 	if text != "" && strings.ContainsRune("=+-@|%", rune(text[0])) {
 		return "'" + text
 	}
@@ -71,13 +84,13 @@ func csvField(text string) string {
 // leases have no such line, because their names are no names of DNS.
 func (l List) WriteHosts(w io.Writer) (left []string, err error) {
 	namespaces := map[string]map[string]bool{}
-	for _, l := range l.leases {
+	for _, l := range l.Items {
 		if namespaces[l.Wukong] == nil {
 			namespaces[l.Wukong] = map[string]bool{}
 		}
 		namespaces[l.Wukong][l.Namespace] = true
 	}
-	for _, l := range l.leases {
+	for _, l := range l.Items {
 		if l.Phase != v1alpha1.LeaseAllocated && l.Phase != v1alpha1.LeaseReleasing {
 			continue
 		}
@@ -86,7 +99,7 @@ func (l List) WriteHosts(w io.Writer) (left []string, err error) {
 			names = append(names, l.Wukong)
 		}
 		if problem := notHosts(l.Address, names); problem != "" {
-			left = append(left, fmt.Sprintf("%s has no line: %s", manifests.Printable(l.Name), manifests.Printable(problem)))
+			left = append(left, fmt.Sprintf("%s has no line: %s", Printable(l.Name), Printable(problem)))
 			continue
 		}
 		if _, err := fmt.Fprintln(w, l.Address+" "+strings.Join(names, " ")); err != nil {

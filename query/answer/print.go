@@ -14,9 +14,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/cli-runtime/pkg/printers"
 	"sigs.k8s.io/yaml"
-
-	"novasphere.dev/wukong-network/api/v1alpha1"
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/manifests"
 )
 
 // ReportVersion is the apiVersion of answers that are no objects of the cluster.
@@ -37,7 +34,7 @@ func (t Table) Write(w io.Writer) error {
 	for _, row := range append([][]string{t.Header}, t.Rows...) {
 		cells := make([]string, len(row))
 		for i, cell := range row {
-			if cells[i] = manifests.Printable(cell); cells[i] == "" {
+			if cells[i] = Printable(cell); cells[i] == "" {
 				cells[i] = none
 			}
 		}
@@ -71,28 +68,8 @@ func Manifest(w io.Writer, format string, object any) error {
 	return structured(w, format, &unstructured.Unstructured{Object: content})
 }
 
-// Objects prints objects of one of our kinds in the format json or yaml as one List, or in the format name a line each.
-func Objects[T any](w io.Writer, format, kind string, items []T) error {
-	list := &unstructured.UnstructuredList{Object: map[string]any{"apiVersion": "v1", "kind": "List", "metadata": map[string]any{"resourceVersion": ""}},
-		Items: []unstructured.Unstructured{}}
-	for i := range items {
-		content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&items[i])
-		if err != nil {
-			return err
-		}
-		item := unstructured.Unstructured{Object: content}
-		item.SetAPIVersion(v1alpha1.GroupVersion.String())
-		item.SetKind(kind)
-		list.Items = append(list.Items, item)
-	}
-	return structured(w, format, list)
-}
-
 func structured(w io.Writer, format string, object runtime.Object) error {
-	var printer printers.ResourcePrinter = &printers.OmitManagedFieldsPrinter{Delegate: &printers.JSONPrinter{}}
-	if format == "name" {
-		printer = &printers.NamePrinter{}
-	}
+	printer := &printers.OmitManagedFieldsPrinter{Delegate: &printers.JSONPrinter{}}
 	var out bytes.Buffer
 	if err := printer.PrintObj(object, &out); err != nil {
 		return err
@@ -109,8 +86,8 @@ func structured(w io.Writer, format string, object runtime.Object) error {
 	return err
 }
 
-// harmless takes from printed text what a terminal could take for a command. In JSON such a character can only stand in a
-// string, where its escape means the same.
+// harmless takes from printed JSON what a terminal could take for a command. In JSON such a character can only stand in a
+// string, where its escape means the same; YAML would show it.
 func harmless(text, format string) string {
 	var out strings.Builder
 	for _, r := range text {

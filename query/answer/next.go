@@ -4,12 +4,35 @@ import (
 	"net/netip"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/ipam"
 	"novasphere.dev/wukong-network/nmstate"
 	"novasphere.dev/wukong-network/render"
 )
+
+// NextAddresses are what a pool would give out next. Nothing is held by asking.
+type NextAddresses struct {
+	metav1.TypeMeta `json:",inline"`
+	Pool            string `json:"pool"`
+	// Addresses are in the order in which they would be given out; fewer than asked for where no more are free.
+	Addresses []string `json:"addresses"`
+	// Problem says why a pool gives out nothing at all.
+	Problem string `json:"problem,omitempty"`
+}
+
+// NewNext makes an answer of the addresses that Next gives, or of the problem of a pool that gives out nothing.
+func NewNext(pool *render.Pool, next []netip.Addr) *NextAddresses {
+	out := &NextAddresses{TypeMeta: Report("NextAddresses"), Pool: pool.Object.Name, Addresses: []string{}}
+	if pool.Problem != nil {
+		out.Problem = pool.Problem.String()
+	}
+	for _, a := range next {
+		out.Addresses = append(out.Addresses, a.String())
+	}
+	return out
+}
 
 // Next gives the addresses, at most count of them, that a pool would give out next to holders for whom nothing is reserved.
 // leases are those of its segment, and inUse are addresses that others use there.

@@ -9,8 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/hosts"
 	"novasphere.dev/wukong-network/cmd/kubectl-wukong/manifests"
+	"novasphere.dev/wukong-network/query/hosts"
 )
 
 // read gives the world of manifests.
@@ -27,7 +27,7 @@ func read(t testing.TB, text string) hosts.World {
 // copied is the cluster of the scripts, with changes of its text: from, to, from, to.
 func copied(t testing.TB, changes ...string) hosts.World {
 	t.Helper()
-	text, err := os.ReadFile("../testdata/hosts/cluster.yaml")
+	text, err := os.ReadFile("../../cmd/kubectl-wukong/testdata/hosts/cluster.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,6 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/manifests"
 	"novasphere.dev/wukong-network/cmd/version"
 )
 
@@ -49,7 +48,7 @@ func NewVersions(client version.Info, deployments []appsv1.Deployment) *Versions
 func (v *Versions) Write(w io.Writer) error {
 	text := fmt.Sprintf("kubectl wukong: %s\n", v.Client)
 	for _, c := range v.Controllers {
-		text += manifests.Printable(fmt.Sprintf("controller: %s, Deployment %s/%s", c.Image, c.Namespace, c.Name)) + "\n"
+		text += Printable(fmt.Sprintf("controller: %s, Deployment %s/%s", c.Image, c.Namespace, c.Name)) + "\n"
 	}
 	_, err := io.WriteString(w, text)
 	return err

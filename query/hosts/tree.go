@@ -4,7 +4,7 @@ import (
 	"io"
 	"strings"
 
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/manifests"
+	"novasphere.dev/wukong-network/query/answer"
 )
 
 // tree is a text with texts below it.
@@ -57,7 +57,7 @@ func (t *tree) writeBelow(out *strings.Builder, indent string) {
 func line(text string) string {
 	var parts []string
 	for _, part := range strings.Split(text, "  ") {
-		if part = manifests.Printable(part); part != "" {
+		if part = answer.Printable(part); part != "" {
 			parts = append(parts, part)
 		}
 	}

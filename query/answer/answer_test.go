@@ -202,10 +202,10 @@ func TestWhatIsPrintedIsHarmless(t *testing.T) {
 		"an answer in JSON":  func(w *bytes.Buffer) error { return Structured(w, "json", owners) },
 		"an answer in YAML":  func(w *bytes.Buffer) error { return Structured(w, "yaml", owners) },
 		"a history":          func(w *bytes.Buffer) error { return NewHistory("192.0.2.10", []v1alpha1.AddressLease{l}).Write(w) },
-		"objects in JSON":    func(w *bytes.Buffer) error { return Objects(w, "json", "AddressLease", []v1alpha1.AddressLease{l}) },
-		"objects in YAML":    func(w *bytes.Buffer) error { return Objects(w, "yaml", "AddressLease", []v1alpha1.AddressLease{l}) },
+		"a list in JSON":     func(w *bytes.Buffer) error { return Structured(w, "json", listOf(l)) },
+		"a list in YAML":     func(w *bytes.Buffer) error { return Structured(w, "yaml", listOf(l)) },
 		"a report on a pool": func(w *bytes.Buffer) error { return report.Write(w, nil) },
-		"a table of pools":   func(w *bytes.Buffer) error { return PoolTable([]v1alpha1.AddressPool{pool}, true).Write(w) },
+		"a table of pools":   func(w *bytes.Buffer) error { return NewPoolList([]v1alpha1.AddressPool{pool}).Table(true).Write(w) },
 	}
 	for name, f := range write {
 		t.Run(name, func(t *testing.T) {
@@ -221,24 +221,29 @@ func TestWhatIsPrintedIsHarmless(t *testing.T) {
 	}
 }
 
+func listOf(l v1alpha1.AddressLease) *List {
+	list := NewList([]v1alpha1.AddressLease{l}, nil)
+	return &list
+}
+
 func TestJSONKeepsWhatYAMLCannotShow(t *testing.T) {
 	l := leaseAt("192.0.2.10", "lab", func(s *v1alpha1.AddressLeaseSpec) { s.Conflict = hostile + "\U000e0001" })
 	var out bytes.Buffer
-	if err := Objects(&out, "json", "AddressLease", []v1alpha1.AddressLease{l}); err != nil {
+	if err := Structured(&out, "json", listOf(l)); err != nil {
 		t.Fatal(err)
 	}
-	var got v1alpha1.AddressLeaseList
+	var got List
 	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
 		t.Fatalf("%v: %s", err, out.String())
 	}
-	if diff := cmp.Diff(l.Spec.Conflict, got.Items[0].Spec.Conflict); diff != "" {
+	if diff := cmp.Diff(l.Spec.Conflict, got.Items[0].Conflict); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	out.Reset()
-	if err := Objects(&out, "yaml", "AddressLease", []v1alpha1.AddressLease{l}); err != nil {
+	if err := Structured(&out, "yaml", listOf(l)); err != nil {
 		t.Fatal(err)
 	}
-	if err := yaml.Unmarshal(out.Bytes(), &got); err != nil || got.Items[0].Spec.Address != "192.0.2.10" {
+	if err := yaml.Unmarshal(out.Bytes(), &got); err != nil || got.Items[0].Address != "192.0.2.10" {
 		t.Errorf("%v: %s", err, out.String())
 	}
 }

@@ -12,38 +12,79 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/manifests"
 	"novasphere.dev/wukong-network/ipam"
 	"novasphere.dev/wukong-network/render"
 )
 
-// SortPools orders pools by name.
-func SortPools(pools []v1alpha1.AddressPool) {
-	slices.SortFunc(pools, func(a, b v1alpha1.AddressPool) int { return cmp.Compare(a.Name, b.Name) })
+// PoolList are pools by name, with what their status says.
+type PoolList struct {
+	metav1.TypeMeta `json:",inline"`
+	Items           []PoolSummary `json:"items"`
 }
 
-// PoolTable has one row per pool, with what their status says.
-func PoolTable(pools []v1alpha1.AddressPool, wide bool) Table {
+// PoolSummary is what the status of a pool says. Numbers are decimal, or powers of two; they are empty where the controller has
+// not counted yet.
+type PoolSummary struct {
+	Name     string `json:"name"`
+	Subnet   string `json:"subnet"`
+	Segment  string `json:"segment"`
+	Gateway  string `json:"gateway,omitempty"`
+	Total    string `json:"total,omitempty"`
+	Used     string `json:"used,omitempty"`
+	Reserved string `json:"reserved,omitempty"`
+	Cooling  string `json:"cooling,omitempty"`
+	Free     string `json:"free,omitempty"`
+	// Missing is how many addresses Wukongs wait for, Conflicts how many addresses of the pool something collides with.
+	Missing   string `json:"missing,omitempty"`
+	Conflicts string `json:"conflicts,omitempty"`
+	// Ready, Reason and Message are those of the condition Ready.
+	Ready   string `json:"ready,omitempty"`
+	Reason  string `json:"reason,omitempty"`
+	Message string `json:"message,omitempty"`
+}
+
+// NewPoolList reads pools.
+func NewPoolList(pools []v1alpha1.AddressPool) *PoolList {
+	out := &PoolList{TypeMeta: Report("PoolList"), Items: []PoolSummary{}}
+	for i := range pools {
+		p := &pools[i]
+		ready := readyOf(p)
+		s := PoolSummary{Name: p.Name, Subnet: string(p.Spec.Subnet), Segment: SegmentName(p.Spec.Segment), Gateway: gatewayOf(p),
+			Total: p.Status.Total, Free: p.Status.Free, Ready: string(ready.Status), Reason: ready.Reason, Message: ready.Message}
+		if known(p) {
+			s.Used, s.Reserved, s.Cooling = number(p.Status.Allocated), number(p.Status.Reserved), number(p.Status.Cooling)
+			s.Missing, s.Conflicts = number(p.Status.Missing), number(p.Status.Conflicts)
+		}
+		out.Items = append(out.Items, s)
+	}
+	slices.SortFunc(out.Items, func(a, b PoolSummary) int { return cmp.Compare(a.Name, b.Name) })
+	return out
+}
+
+// Table has one row per pool.
+func (l *PoolList) Table(wide bool) Table {
 	t := Table{Header: []string{"NAME", "SUBNET", "SEGMENT", "TOTAL", "USED", "RESERVED", "COOLING", "FREE", "READY"}}
 	if wide {
 		t.Header = append(t.Header, "GATEWAY", "MISSING", "CONFLICTS", "REASON", "MESSAGE")
 	}
-	for i := range pools {
-		p := &pools[i]
-		ready := readyOf(p)
-		row := []string{p.Name, string(p.Spec.Subnet), SegmentName(p.Spec.Segment), p.Status.Total, "", "", "", p.Status.Free, string(ready.Status)}
-		if known(p) {
-			row[4], row[5], row[6] = number(p.Status.Allocated), number(p.Status.Reserved), number(p.Status.Cooling)
-		}
+	for _, p := range l.Items {
+		row := []string{p.Name, p.Subnet, p.Segment, p.Total, p.Used, p.Reserved, p.Cooling, p.Free, p.Ready}
 		if wide {
-			row = append(row, gatewayOf(p), "", "", ready.Reason, ready.Message)
-			if known(p) {
-				row[len(row)-4], row[len(row)-3] = number(p.Status.Missing), number(p.Status.Conflicts)
-			}
+			row = append(row, p.Gateway, p.Missing, p.Conflicts, p.Reason, p.Message)
 		}
 		t.Rows = append(t.Rows, row)
 	}
 	return t
+}
+
+// WriteNames prints the name of each pool, as kubectl takes it.
+func (l *PoolList) WriteNames(w io.Writer) error {
+	for _, p := range l.Items {
+		if _, err := fmt.Fprintln(w, "addresspool."+v1alpha1.GroupVersion.Group+"/"+Printable(p.Name)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // known says whether the controller has counted.
@@ -142,7 +183,7 @@ func problems(pool *render.Pool) []string {
 func (r *PoolReport) Write(w io.Writer, palette Palette) error {
 	var out strings.Builder
 	line := func(format string, args ...any) {
-		fmt.Fprintln(&out, manifests.Printable(fmt.Sprintf(format, args...)))
+		fmt.Fprintln(&out, Printable(fmt.Sprintf(format, args...)))
 	}
 	gateway := "no gateway"
 	if r.Gateway != "" {

@@ -9,8 +9,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/sets"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/answer"
 	"novasphere.dev/wukong-network/nmstate"
+	"novasphere.dev/wukong-network/query/answer"
 	"novasphere.dev/wukong-network/render"
 )
 
