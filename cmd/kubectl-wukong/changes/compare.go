@@ -22,8 +22,8 @@ type Changes struct {
 	Hosts *hosts.Plan `json:"hosts,omitempty"`
 	// Rollouts say in which order nodes would move, by HostUplink.
 	Rollouts []Rollout `json:"rollouts,omitempty"`
-	// Restarts are running machines that would have it only after a restart.
-	Restarts []Restart `json:"restarts,omitempty"`
+	// Machines are running machines that would be deleted, or would have it only after a restart.
+	Machines []Machine `json:"machines,omitempty"`
 	// Addresses are those that would be gained and lost, by segment and address.
 	Addresses []AddressChange `json:"addresses,omitempty"`
 	// Findings are about what is declared, and about what would become wrong elsewhere.
@@ -68,7 +68,7 @@ func Compare(in Input) (*Changes, error) {
 		}
 		c.Rollouts = rollouts(c.Hosts, before, after)
 	}
-	c.Restarts = restarts(was, planned, in.After)
+	c.Machines = machines(was, planned, in.After)
 	c.Addresses = addressChanges(was, planned)
 	c.Findings = newFindings(wasFindings, findings, in.After.Sources, in.NodesKnown)
 	return c, nil

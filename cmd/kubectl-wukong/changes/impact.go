@@ -8,6 +8,7 @@ import (
 
 	kubevirtv1 "kubevirt.io/api/core/v1"
 
+	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/query/hosts"
 	"novasphere.dev/wukong-network/render"
 )
@@ -38,42 +39,55 @@ func rollouts(plan *hosts.Plan, before, after *hosts.View) []Rollout {
 	return out
 }
 
-// Restart is a running machine that would have what is asked for only after a restart.
-type Restart struct {
+// Machine is a running machine whose manifest would change or go.
+type Machine struct {
 	Namespace string `json:"namespace"`
 	Name      string `json:"name"`
-	// Differences say line by line what a restart would change, beyond what it would change anyhow.
-	Differences []string `json:"differences"`
+	// Deleted says that it would be deleted, with its disks. Otherwise it goes on, and a restart would change the rest.
+	Deleted bool `json:"deleted,omitempty"`
+	// AfterRestart says line by line what a restart would change, beyond what it would change anyhow.
+	AfterRestart []string `json:"afterRestart,omitempty"`
 }
 
-// restarts finds the running machines whose next start would be another one.
-func restarts(was, planned render.Output, after hosts.World) []Restart {
-	var out []Restart
+// machines finds the running machines that would go, or whose next start would be another one.
+func machines(was, planned render.Output, after hosts.World) []Machine {
+	var out []Machine
 	for i := range after.Instances {
 		vmi := &after.Instances[i]
 		if vmi.IsFinal() {
 			continue
 		}
-		pending := render.Pending(template(was, vmi), vmi)
-		lines := slices.DeleteFunc(render.Pending(template(planned, vmi), vmi), func(l string) bool { return slices.Contains(pending, l) })
-		if len(lines) > 0 {
-			out = append(out, Restart{vmi.Namespace, vmi.Name, lines})
+		now, then := machineOf(was, vmi), machineOf(planned, vmi)
+		m := Machine{Namespace: vmi.Namespace, Name: vmi.Name}
+		if now != nil && then == nil {
+			m.Deleted = !place{"VirtualMachine", vmi.Namespace, now.Labels[v1alpha1.WukongLabel]}.stays(after.Input)
+		} else {
+			pending := render.Pending(template(now), vmi)
+			m.AfterRestart = slices.DeleteFunc(render.Pending(template(then), vmi), func(l string) bool { return slices.Contains(pending, l) })
+		}
+		if m.Deleted || len(m.AfterRestart) > 0 {
+			out = append(out, m)
 		}
 	}
-	slices.SortFunc(out, func(a, b Restart) int {
-		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
-	})
+	slices.SortFunc(out, func(a, b Machine) int { return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name)) })
 	return out
 }
 
-// template is what an instance would be started from, or nil.
-func template(o render.Output, vmi *kubevirtv1.VirtualMachineInstance) *kubevirtv1.VirtualMachineInstanceTemplateSpec {
+// machineOf gives the machine that an instance is of, or nil.
+func machineOf(o render.Output, vmi *kubevirtv1.VirtualMachineInstance) *kubevirtv1.VirtualMachine {
 	for i := range o.VirtualMachines {
 		if vm := &o.VirtualMachines[i]; vm.Namespace == vmi.Namespace && vm.Name == vmi.Name {
-			return vm.Spec.Template
+			return vm
 		}
 	}
 	return nil
+}
+
+func template(vm *kubevirtv1.VirtualMachine) *kubevirtv1.VirtualMachineInstanceTemplateSpec {
+	if vm == nil {
+		return nil
+	}
+	return vm.Spec.Template
 }
 
 // AddressChange is an address that changes hands.

@@ -28,7 +28,7 @@ func (c *Changes) Write(w io.Writer, s style.Style) error {
 		}
 	}
 	p.rollouts(c.Rollouts)
-	p.restarts(c.Restarts)
+	p.machines(c.Machines)
 	p.addresses(c.Addresses)
 	p.out.WriteString(c.Summary() + "\n")
 	_, err := io.WriteString(w, p.out.String())
@@ -108,14 +108,18 @@ func (p *printer) rollouts(all []Rollout) {
 	}
 }
 
-func (p *printer) restarts(all []Restart) {
+func (p *printer) machines(all []Machine) {
 	if len(all) == 0 {
 		return
 	}
-	p.head("running machines that would have it after a restart")
-	for _, r := range all {
-		fmt.Fprintf(&p.out, "%s %s\n", p.sign(Change), p.style.Paint(style.Plain, r.Namespace+"/"+r.Name))
-		for _, line := range r.Differences {
+	p.head("running machines")
+	for _, m := range all {
+		operation, text := Change, "would have after a restart:"
+		if m.Deleted {
+			operation, text = Delete, "would be deleted"
+		}
+		fmt.Fprintf(&p.out, "%s %s %s\n", p.sign(operation), p.style.Paint(style.Plain, m.Namespace+"/"+m.Name), text)
+		for _, line := range m.AfterRestart {
 			fmt.Fprintf(&p.out, "    %s\n", p.style.Paint(style.Plain, line))
 		}
 	}
@@ -155,9 +159,9 @@ func (c *Changes) Summary() string {
 			nodes += len(step)
 		}
 	}
-	return fmt.Sprintf("%s declared, %s written, %s moved, %s waiting for a restart, %s of addresses, %s",
+	return fmt.Sprintf("%s declared, %s written, %s to move, %s to restart or go, %s to change hands, %s",
 		some(len(c.Declared), "object", "objects"), some(len(c.Written), "object", "objects"), some(nodes, "node", "nodes"),
-		some(len(c.Restarts), "machine", "machines"), some(len(c.Addresses), "change", "changes"), some(len(c.Findings), "finding", "findings"))
+		some(len(c.Machines), "machine", "machines"), some(len(c.Addresses), "address", "addresses"), some(len(c.Findings), "finding", "findings"))
 }
 
 // Names gives the objects that would change, as kubectl names them.

@@ -116,12 +116,11 @@ func (p place) stays(after render.Input) bool {
 	return slices.ContainsFunc(after.Wukongs, func(w v1alpha1.Wukong) bool { return w.Namespace == p.namespace && w.Name == p.role })
 }
 
-// textsOf gives what is rendered by place. It takes the owners off the objects.
+// textsOf gives what is rendered by place. It takes the owners off the objects, which follow from what
+// they are for.
 func textsOf(o render.Output) (map[place]text, error) {
 	out := map[place]text{}
 	add := func(kind, role string, meta metav1.Object, object, shown any, hidden string) error {
-		// Owners follow from what the object is for.
-		meta.SetOwnerReferences(nil)
 		whole, err := render.Manifest(object)
 		if err != nil {
 			return err
@@ -149,12 +148,14 @@ func textsOf(o render.Output) (map[place]text, error) {
 	}
 	for i := range o.Secrets {
 		s := &o.Secrets[i]
+		s.OwnerReferences = nil
 		if err := add("Secret", s.Labels[v1alpha1.WukongLabel], s, s, masked(s), s.StringData[render.UserDataKey]); err != nil {
 			return nil, err
 		}
 	}
 	for i := range o.VirtualMachines {
 		vm := &o.VirtualMachines[i]
+		vm.OwnerReferences = nil
 		if err := add("VirtualMachine", vm.Labels[v1alpha1.WukongLabel], vm, vm, nil, ""); err != nil {
 			return nil, err
 		}
