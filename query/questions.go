@@ -202,6 +202,23 @@ func (a *Answerer) History(ctx context.Context, addr netip.Addr, segment, namesp
 	return answer.NewHistory(addr.String(), leases), nil
 }
 
+// Segments says which segments there are, and what is on them.
+func (a *Answerer) Segments(ctx context.Context) (*answer.SegmentList, error) {
+	pools, err := a.From.Pools(ctx)
+	if err != nil {
+		return nil, err
+	}
+	known, err := a.declared(ctx, pools)
+	if err != nil {
+		return nil, err
+	}
+	leases, err := a.From.Leases(ctx, Leases{Live: true})
+	if err != nil {
+		return nil, err
+	}
+	return known.Segments(leases), nil
+}
+
 // Pools lists pools with what their status says.
 func (a *Answerer) Pools(ctx context.Context) (*answer.PoolList, error) {
 	pools, err := a.From.Pools(ctx)
