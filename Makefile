@@ -8,9 +8,10 @@ GO ?= go
 TOOL := $(GO) tool -modfile=e2e/tools/go.mod
 FETCH := $(GO) run ./e2e/parts/fetch
 PURE := ./api/... ./conflicts/... ./ipam/... ./nmstate/... ./render/...
-GENERATED := api config dist charts
+GENERATED := api charts config dist docs
 # Modules of tests that need what the product must not depend on.
 MODULES := e2e/gitops
+	$(GO) run ./e2e/reference
 ARGS ?=
 NODES ?= 5000
 
@@ -69,12 +70,13 @@ lint: ## Check format, code and import directions
 	$(TOOL) golangci-lint run
 
 .PHONY: generate
-generate: ## Write what is generated from the Go types, from markers and from config
+generate: ## Write what is generated from the Go types, markers, reasons, metrics and config
 	$(TOOL) controller-gen object paths=./api/...
 	$(TOOL) controller-gen crd paths=./api/... output:crd:dir=config/crd
 	$(TOOL) controller-gen rbac:roleName=wukong-network paths=./controllers/... output:rbac:dir=config/rbac
 	$(GO) tool -modfile=e2e/tools/kustomize/go.mod kustomize build config/default -o dist/install.yaml
 	$(GO) run ./charts/generate dist/install.yaml charts/wukong-network/templates
+	$(GO) run ./e2e/reference
 
 .PHONY: check-generated
 check-generated: ## Check that generating leaves no difference

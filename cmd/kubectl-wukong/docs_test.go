@@ -33,6 +33,7 @@ var (
 	yamlBlock   = regexp.MustCompile("(?ms)^```yaml\n(.*?)^```$")
 	link        = regexp.MustCompile(`\]\(([^)#:]+\.md)?(#[^)]+)?\)`)
 	heading     = regexp.MustCompile(`(?m)^#+ (.+)$`)
+	anchor      = regexp.MustCompile(`<a id="([^"]+)"></a>`)
 	commandLine = regexp.MustCompile(`(?m)^\$? ?kubectl wukong (.+)$`)
 )
 
@@ -100,9 +101,12 @@ func TestTheLinksOfTheDocumentationLeadSomewhere(t *testing.T) {
 	}
 }
 
-// anchors are the anchors of the headings of a page, as GitHub makes them.
+// anchors are the anchors of a page: those of its headings, as GitHub makes them, and those that it sets.
 func anchors(page string) []string {
 	var out []string
+	for _, a := range anchor.FindAllStringSubmatch(page, -1) {
+		out = append(out, "#"+a[1])
+	}
 	for _, h := range heading.FindAllStringSubmatch(page, -1) {
 		kept := strings.Map(func(r rune) rune {
 			if r == ' ' || r == '-' || r == '_' || r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {

@@ -21,6 +21,7 @@ const (
 	exitFindings    = 1
 	exitUsage       = 2
 	exitUnreachable = 3
+	exitTimeout     = 124 // as timeout(1) has it
 )
 
 // errFindings ends a command whose findings are already printed, or whose answer is nothing or less than was asked for.
@@ -36,6 +37,12 @@ func (f finding) Error() string { return f.text }
 func found(format string, args ...any) error {
 	return finding{manifests.Printable(fmt.Sprintf(format, args...))}
 }
+
+// timedOut is an error that says what did not come in the time that was given.
+type timedOut struct{ text string }
+
+// Error gives the text.
+func (t timedOut) Error() string { return t.text }
 
 func main() {
 	os.Exit(run(os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
@@ -62,9 +69,12 @@ func run(args []string, std streams) int {
 
 func exitCode(err error) int {
 	var answer finding
+	var late timedOut
 	switch {
 	case err == nil:
 		return exitClean
+	case errors.As(err, &late):
+		return exitTimeout
 	case errors.Is(err, errFindings), errors.As(err, &answer):
 		return exitFindings
 	}
@@ -97,8 +107,9 @@ before, what is free and how full a pool is (ip, pool). It says where every node
 steers rollouts (host). It shows what a guest is told about its network (guest). It adopts addresses that a cluster uses already
 (import). Answers go to standard output, everything else to standard error.
 
-Exit codes: 0 done or clean; 1 findings, nothing found, or less than was asked for; 2 wrong usage or input that cannot be read;
-3 the cluster cannot be reached, does not have the kinds, or refuses the rights.`,
+Exit codes: 0 done or clean; 1 findings, not ready, nothing found, or less than was asked for; 2 wrong usage or input that cannot
+be read; 3 the cluster cannot be reached, does not have the kinds, or refuses the rights; 124 what was waited for did not come in
+time.`,
 		// kubectl calls its plugins by this name.
 		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl wukong"},
 		SilenceErrors: true,

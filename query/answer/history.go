@@ -20,7 +20,7 @@ type History struct {
 
 // NewHistory reads the leases of one address.
 func NewHistory(address string, leases []v1alpha1.AddressLease) *History {
-	h := &History{TypeMeta: report("AddressHistory"), Address: address, Holdings: []Holding{}}
+	h := &History{TypeMeta: Report("AddressHistory"), Address: address, Holdings: []Holding{}}
 	for i := range leases {
 		for j := range leases[i].Spec.History {
 			h.Holdings = append(h.Holdings, holdingOf(&leases[i], &leases[i].Spec.History[j]))

@@ -31,7 +31,7 @@ type Page struct {
 // NewList sorts the leases and reads them.
 func NewList(leases []v1alpha1.AddressLease, nodes Nodes) List {
 	SortLeases(leases)
-	l := List{TypeMeta: report("AddressList"), Items: []Lease{}}
+	l := List{TypeMeta: Report("AddressList"), Items: []Lease{}}
 	for i := range leases {
 		l.Items = append(l.Items, leaseOf(&leases[i], nodes))
 	}

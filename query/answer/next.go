@@ -24,7 +24,7 @@ type NextAddresses struct {
 
 // NewNext makes an answer of the addresses that Next gives, or of the problem of a pool that gives out nothing.
 func NewNext(pool *render.Pool, next []netip.Addr) *NextAddresses {
-	out := &NextAddresses{TypeMeta: report("NextAddresses"), Pool: pool.Object.Name, Addresses: []string{}}
+	out := &NextAddresses{TypeMeta: Report("NextAddresses"), Pool: pool.Object.Name, Addresses: []string{}}
 	if pool.Problem != nil {
 		out.Problem = pool.Problem.String()
 	}

@@ -45,7 +45,7 @@ type PoolSummary struct {
 
 // NewPoolList reads pools.
 func NewPoolList(pools []v1alpha1.AddressPool) *PoolList {
-	out := &PoolList{TypeMeta: report("PoolList"), Items: []PoolSummary{}}
+	out := &PoolList{TypeMeta: Report("PoolList"), Items: []PoolSummary{}}
 	for i := range pools {
 		p := &pools[i]
 		ready := readyOf(p)
@@ -135,7 +135,7 @@ type PoolReport struct {
 // Pool reports on a pool. leases are those of its segment.
 func (d *Declared) Pool(pool *render.Pool, leases []v1alpha1.AddressLease, size Size) *PoolReport {
 	p := pool.Object
-	r := &PoolReport{TypeMeta: report("AddressPoolReport"), Name: p.Name, Segment: pool.Segment.String(), Subnet: string(p.Spec.Subnet),
+	r := &PoolReport{TypeMeta: Report("AddressPoolReport"), Name: p.Name, Segment: pool.Segment.String(), Subnet: string(p.Spec.Subnet),
 		Gateway: gatewayOf(p), Missing: p.Status.Missing, Outside: p.Status.Outside, Problems: problems(pool)}
 	offer := d.Pools.Offer(pool, d.Reservations)
 	var space ipam.Space

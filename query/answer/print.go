@@ -43,8 +43,8 @@ func (t Table) Write(w io.Writer) error {
 	return out.Flush()
 }
 
-// report gives the apiVersion and kind of an answer.
-func report(kind string) metav1.TypeMeta {
+// Report gives the apiVersion and kind of an answer.
+func Report(kind string) metav1.TypeMeta {
 	return metav1.TypeMeta{APIVersion: ReportVersion, Kind: kind}
 }
 

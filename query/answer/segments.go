@@ -42,7 +42,7 @@ func (d *Declared) Segments(leases []v1alpha1.AddressLease) *SegmentList {
 			on(l.Segment).Leases[l.Phase]++
 		}
 	}
-	out := &SegmentList{TypeMeta: report("SegmentList"), Items: []SegmentSummary{}}
+	out := &SegmentList{TypeMeta: Report("SegmentList"), Items: []SegmentSummary{}}
 	for _, s := range found {
 		slices.Sort(s.Pools)
 		out.Items = append(out.Items, *s)

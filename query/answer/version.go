@@ -30,7 +30,7 @@ type Controller struct {
 
 // NewVersions reads the Deployments of the controller.
 func NewVersions(client version.Info, deployments []appsv1.Deployment) *Versions {
-	v := &Versions{TypeMeta: report("Versions"), Client: client}
+	v := &Versions{TypeMeta: Report("Versions"), Client: client}
 	for i := range deployments {
 		c := Controller{Namespace: deployments[i].Namespace, Name: deployments[i].Name}
 		if containers := deployments[i].Spec.Template.Spec.Containers; len(containers) > 0 {

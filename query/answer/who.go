@@ -153,7 +153,7 @@ func WhatHas(query string, f Facts) *Owners {
 
 // newOwners takes over the leases. nothing is what to say if there are none.
 func newOwners(query, nothing string, f Facts) *Owners {
-	o := &Owners{TypeMeta: report("AddressOwners"), Query: query, Leases: []Lease{}}
+	o := &Owners{TypeMeta: Report("AddressOwners"), Query: query, Leases: []Lease{}}
 	nodes := NodesOf(f.Wukongs)
 	SortLeases(f.Leases)
 	for i := range f.Leases {

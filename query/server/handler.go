@@ -40,18 +40,20 @@ type handler struct {
 	version func() string
 	log     logr.Logger
 	now     func() time.Time
-	// measure counts and times the requests of a path, in the words of routes.
-	measure func(path string, next http.Handler) http.Handler
 
 	requests, large chan struct{}
 }
 
 // paths gives the handler of every path.
-func (h *handler) paths() http.Handler {
+func (h *handler) paths() (http.Handler, error) {
+	description, err := openAPIJSON()
+	if err != nil {
+		return nil, err
+	}
 	h.requests, h.large = make(chan struct{}, maxRequests), make(chan struct{}, maxLarge)
 	mux := http.NewServeMux()
 	public := func(path, contentType string, body []byte) {
-		mux.Handle(path, h.measure(path, h.bounded(h.requests, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		mux.Handle(path, measured(path, h.bounded(h.requests, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 			if readOnly(w, req) {
 				send(w, req, http.StatusOK, contentType, body)
 			}
@@ -59,15 +61,15 @@ func (h *handler) paths() http.Handler {
 	}
 	public("/healthz", "text/plain; charset=utf-8", []byte("ok"))
 	public("/openapi.yaml", "application/yaml", openAPI)
-	public("/openapi.json", "application/json", openAPIJSON())
+	public("/openapi.json", "application/json", description)
 	for _, r := range routes() {
-		mux.Handle(Base+r.path, h.measure(Base+r.path, h.bounded(h.requests, h.route(r))))
+		mux.Handle(Base+r.path, measured(Base+r.path, h.bounded(h.requests, h.route(r))))
 	}
-	unknown := route{answer: func(context.Context, *question) (any, error) {
-		return nil, apierrors.NewGenericServerResponse(http.StatusNotFound, "", notFoundResource, "", "there is no such path: /openapi.yaml says which there are", 0, true)
+	unknown := route{anything: true, answer: func(context.Context, *question) (any, error) {
+		return nil, &query.NothingError{Text: "there is no such path: /openapi.yaml says which there are"}
 	}}
-	mux.Handle("/", h.measure("other", h.bounded(h.requests, h.route(unknown))))
-	return mux
+	mux.Handle("/", measured("other", h.bounded(h.requests, h.route(unknown))))
+	return mux, nil
 }
 
 // bounded refuses a request where as many as slots has are being answered.
@@ -89,7 +91,8 @@ func readOnly(w http.ResponseWriter, req *http.Request) bool {
 		return true
 	}
 	w.Header().Set("Allow", "GET, HEAD")
-	refuse(w, req, apierrors.NewGenericServerResponse(http.StatusMethodNotAllowed, req.Method, notFoundResource, "", "", 0, true))
+	refuse(w, req, &apierrors.StatusError{ErrStatus: metav1.Status{Status: metav1.StatusFailure, Reason: metav1.StatusReasonMethodNotAllowed,
+		Code: http.StatusMethodNotAllowed, Message: "nothing can be changed here: use GET or HEAD"}})
 	return false
 }
 
@@ -125,7 +128,7 @@ func (h *handler) serve(w http.ResponseWriter, req *http.Request, r route) {
 		}
 		name = who.GetName()
 		q := &question{Request: req, source: &source{caches: h.caches, access: h.access, who: who}, now: start}
-		if q.parameters, err = readParameters(req.URL.RawQuery, r.parameters); err != nil {
+		if q.parameters, err = readParameters(req.URL.RawQuery, r.parameters); err != nil && !r.anything {
 			return nil, err
 		}
 		w.Header().Set(VersionHeader, h.version())

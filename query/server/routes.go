@@ -28,8 +28,10 @@ type route struct {
 	// parameters are those of the query string.
 	parameters []string
 	// large: the answer is made of everything that is known about hosts, so few are made at a time.
-	large  bool
-	answer func(ctx context.Context, q *question) (any, error)
+	large bool
+	// anything: parameters do not matter.
+	anything bool
+	answer   func(ctx context.Context, q *question) (any, error)
 }
 
 // routes are all questions.

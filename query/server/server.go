@@ -3,15 +3,15 @@ package server
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"time"
 
-	"k8s.io/client-go/rest"
-	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/log"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
@@ -21,38 +21,64 @@ import (
 type Options struct {
 	// Address is what to listen on.
 	Address string
-	// TLS sets the certificate.
+	// TLS sets the certificate, and what else there is to say about TLS.
 	TLS func(*tls.Config)
-	// Measure counts and times the requests of a path.
-	Measure func(path string, next http.Handler) http.Handler
 }
 
-// maxHeader bounds the header of a request, in bytes. A token has some thousand.
-const maxHeader = 32 << 10
+// Bounds of connections. A token in a header has some thousand bytes; there is no body to read.
+const (
+	maxHeader     = 32 << 10
+	headerTimeout = 5 * time.Second
+	readTimeout   = 10 * time.Second
+	writeTimeout  = answerTimeout + 15*time.Second
+	idleTimeout   = time.Minute
+	farewell      = 10 * time.Second
+)
 
-// server serves answers while a manager runs.
-type server struct {
-	options  Options
-	listener net.Listener
-	handler  handler
-	cache    interface {
-		GetInformer(context.Context, client.Object) (informer, error)
-	}
-}
-
-// informer is what is asked of the cache of a kind.
-type informer interface{ LastSyncResourceVersion() string }
-
-// Add adds a server to a manager. It listens at once, so that an address that cannot be had is an error here, and answers once
-// the manager runs.
+// Add adds a server to a manager. It listens at once, so that an address that cannot be had is an error here. It answers on every
+// replica, as soon as the caches have what is asked for.
 func Add(mgr manager.Manager, options Options) error {
-	hc, err := rest.HTTPClientFor(mgr.GetConfig())
+	access, err := newAccess(mgr.GetConfig(), mgr.GetHTTPClient())
 	if err != nil {
 		return err
 	}
-	access, err := newAccess(mgr.GetConfig(), hc)
+	logger := ctrl.Log.WithName("query")
+	h := &handler{caches: caches{mgr.GetCache()}, access: access, version: versionOf(mgr.GetCache()), log: logger, now: time.Now}
+	paths, err := h.paths()
 	if err != nil {
 		return err
 	}
-	return nil
+	settings := &tls.Config{}
+	options.TLS(settings)
+	listener, err := net.Listen("tcp", options.Address)
+	if err != nil {
+		return fmt.Errorf("serve queries: %w", err)
+	}
+	patience := farewell
+	return mgr.Add(&manager.Server{
+		Name: "query", ShutdownTimeout: &patience, Listener: tls.NewListener(listener, settings),
+		Server: &http.Server{
+			Handler: paths, MaxHeaderBytes: maxHeader, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
+			IdleTimeout: idleTimeout,
+			// What clients do wrong with TLS is theirs to know, and anybody could fill the log with it.
+			ErrorLog: log.New(io.Discard, "", 0),
+		},
+	})
+}
+
+// versionOf gives a function that says up to which resource version the cache has followed the leases; empty when it has not
+// begun.
+func versionOf(c cache.Cache) func() string {
+	return func() string {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		i, err := c.GetInformer(ctx, &v1alpha1.AddressLease{}, cache.BlockUntilSynced(false))
+		if err != nil {
+			return ""
+		}
+		if i, ok := i.(interface{ LastSyncResourceVersion() string }); ok {
+			return i.LastSyncResourceVersion()
+		}
+		return ""
+	}
 }
