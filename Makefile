@@ -11,7 +11,6 @@ PURE := ./api/... ./conflicts/... ./ipam/... ./nmstate/... ./render/...
 GENERATED := api charts config dist docs
 # Modules of tests that need what the product must not depend on.
 MODULES := e2e/gitops
-	$(GO) run ./e2e/reference
 ARGS ?=
 NODES ?= 5000
 
@@ -54,6 +53,13 @@ throughput: controlplane ## Lease up to 10,000 pool addresses, and compare with 
 rollout: controlplane ## Roll a network out over 5,000 nodes, and count what is written (NODES=1000: fewer)
 	WUKONG_ROLLOUT_NODES=$(NODES) $(GO) test -timeout 40m -count=1 -v -run 'TestRolloutOverManyNodes' ./e2e/rollouts
 
+# The source of the earlier release comes from git.
+.PHONY: upgrade
+upgrade: controlplane judges ## Replace the controller of another revision (FROM=v0.1.0) by this one, and look for what that writes
+	@from=$$(mktemp -d); trap 'rm -rf "$$from"' EXIT; git archive $(FROM) | tar -x -C "$$from"; \
+	(cd "$$from" && $(GO) build -trimpath -o wukong-network ./cmd/wukong-network); \
+	WUKONG_UPGRADE_FROM="$$from/wukong-network" $(GO) test -timeout 10m -count=1 -v -run 'TestAnUpgrade' ./e2e/upgrades
+
 .PHONY: e2e
 e2e: controlplane judges ## Run revisions and guests on a real kernel: nmstatectl, cloud-init, systemd-networkd (root)
 	$(GO) test -timeout 10m -count=1 -v ./e2e/kernel
@@ -77,6 +83,8 @@ generate: ## Write what is generated from the Go types, markers, reasons, metric
 	$(GO) tool -modfile=e2e/tools/kustomize/go.mod kustomize build config/default -o dist/install.yaml
 	$(GO) run ./charts/generate dist/install.yaml charts/wukong-network/templates
 	$(GO) run ./e2e/reference
+	$(GO) tool -modfile=e2e/tools/apidocs/go.mod crd-ref-docs --config e2e/tools/apidocs/config.yaml --renderer markdown \
+	  --log-level ERROR --source-path api --output-path docs/api.md
 
 .PHONY: check-generated
 check-generated: ## Check that generating leaves no difference

@@ -42,7 +42,7 @@ type AddressLeaseReconciler struct {
 // +kubebuilder:rbac:groups=vm.novasphere.dev,resources=wukongs,verbs=get;list;watch
 // +kubebuilder:rbac:groups=kubevirt.io,resources=virtualmachines;virtualmachineinstances,verbs=get;list;watch
 // +kubebuilder:rbac:groups="",resources=pods,verbs=list
-// +kubebuilder:rbac:groups=vm.novasphere.dev,resources=addresspools,verbs=get;list;watch
+// +kubebuilder:rbac:groups=vm.novasphere.dev,resources=addresspools,verbs=list;watch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
 // SetupAddressLease adds the controller to the manager.

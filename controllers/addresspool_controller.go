@@ -29,7 +29,7 @@ type AddressPoolReconciler struct {
 	ledger *ledger
 }
 
-// +kubebuilder:rbac:groups=vm.novasphere.dev,resources=addresspools,verbs=get;list;watch
+// +kubebuilder:rbac:groups=vm.novasphere.dev,resources=addresspools,verbs=list;watch
 // +kubebuilder:rbac:groups=vm.novasphere.dev,resources=addresspools/status,verbs=patch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 

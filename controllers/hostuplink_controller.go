@@ -37,12 +37,12 @@ type HostUplinkReconciler struct {
 	effort     effort
 }
 
-// +kubebuilder:rbac:groups=vm.novasphere.dev,resources=hostuplinks,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=vm.novasphere.dev,resources=hostuplinks,verbs=list;watch;patch
 // +kubebuilder:rbac:groups=vm.novasphere.dev,resources=hostuplinks/status,verbs=patch
-// +kubebuilder:rbac:groups=vm.novasphere.dev,resources=hostnetworks,verbs=get;list;watch
-// +kubebuilder:rbac:groups="",resources=nodes,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=vm.novasphere.dev,resources=hostnetworks,verbs=list;watch
+// +kubebuilder:rbac:groups="",resources=nodes,verbs=list;watch;patch
 // +kubebuilder:rbac:groups=nmstate.io,resources=nodenetworkconfigurationpolicies,verbs=get;list;watch;create;delete
-// +kubebuilder:rbac:groups=nmstate.io,resources=nodenetworkconfigurationenactments;nodenetworkstates,verbs=get;list;watch
+// +kubebuilder:rbac:groups=nmstate.io,resources=nodenetworkconfigurationenactments;nodenetworkstates,verbs=list;watch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
 // uplinkScope is one reconcile of one HostUplink. Each step fills the fields of its group and reads those above.

@@ -15,6 +15,9 @@ import (
 	"novasphere.dev/wukong-network/query/server"
 )
 
+// leaderElectionID is the name of the leader's Lease.
+const leaderElectionID = "wukong-network.vm.novasphere.dev"
+
 // ManagerOptions are the settings of the process around the controllers.
 type ManagerOptions struct {
 	// LeaderElection makes replicas take turns. Safety never depends on it.
@@ -31,6 +34,13 @@ type ManagerOptions struct {
 	ManyInOneProcess bool
 }
 
+// The leader's Lease is in the controller's own namespace, and so are the events about it, of the older kind that client-go makes. A
+// name restricts everything but create.
+//
+// +kubebuilder:rbac:groups=coordination.k8s.io,resources=leases,verbs=create,namespace=wukong-network,roleName=wukong-network-leader-election
+// +kubebuilder:rbac:groups=coordination.k8s.io,resources=leases,resourceNames=wukong-network.vm.novasphere.dev,verbs=get;update,namespace=wukong-network,roleName=wukong-network-leader-election
+// +kubebuilder:rbac:groups="",resources=events,verbs=create,namespace=wukong-network,roleName=wukong-network-leader-election
+
 // NewManager makes a manager with every controller in it.
 func NewManager(ctx context.Context, rc *rest.Config, cfg Config, opts ManagerOptions) (manager.Manager, error) {
 	rc = rest.CopyConfig(rc)
@@ -42,7 +52,7 @@ func NewManager(ctx context.Context, rc *rest.Config, cfg Config, opts ManagerOp
 	}
 	mgr, err := manager.New(rc, manager.Options{
 		Scheme: NewScheme(), Cache: CacheOptions(),
-		LeaderElection: opts.LeaderElection, LeaderElectionID: "wukong-network.vm.novasphere.dev",
+		LeaderElection: opts.LeaderElection, LeaderElectionID: leaderElectionID,
 		LeaderElectionNamespace: opts.LeaderElectionNamespace, LeaderElectionReleaseOnCancel: true,
 		HealthProbeBindAddress: opts.HealthAddress, Metrics: serving.metricsOptions(opts.MetricsAddress),
 		GracefulShutdownTimeout: &grace,

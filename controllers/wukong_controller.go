@@ -37,14 +37,15 @@ type WukongReconciler struct {
 
 // +kubebuilder:rbac:groups=vm.novasphere.dev,resources=wukongs,verbs=get;list;watch
 // +kubebuilder:rbac:groups=vm.novasphere.dev,resources=wukongs/status,verbs=patch
-// +kubebuilder:rbac:groups=vm.novasphere.dev,resources=hostuplinks;hostnetworks;addresspools;addressreservations,verbs=get;list;watch
+// +kubebuilder:rbac:groups=vm.novasphere.dev,resources=hostuplinks;hostnetworks;addresspools;addressreservations,verbs=list;watch
 // +kubebuilder:rbac:groups=vm.novasphere.dev,resources=addressleases,verbs=get;list;watch;create;update
-// +kubebuilder:rbac:groups="",resources=namespaces;nodes;services;pods,verbs=get;list;watch
+// +kubebuilder:rbac:groups="",resources=namespaces;nodes;services;pods,verbs=list;watch
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=create;patch;delete
-// +kubebuilder:rbac:groups=nmstate.io,resources=nodenetworkstates,verbs=get;list;watch
-// +kubebuilder:rbac:groups=k8s.cni.cncf.io,resources=network-attachment-definitions,verbs=get;list;watch;create;update
+// +kubebuilder:rbac:groups=nmstate.io,resources=nodenetworkstates,verbs=list;watch
+// +kubebuilder:rbac:groups=k8s.cni.cncf.io,resources=network-attachment-definitions,verbs=list;watch;create;update
 // +kubebuilder:rbac:groups=kubevirt.io,resources=virtualmachines,verbs=get;list;watch;create;patch
-// +kubebuilder:rbac:groups=kubevirt.io,resources=virtualmachineinstances;kubevirts,verbs=get;list;watch
+// +kubebuilder:rbac:groups=kubevirt.io,resources=virtualmachineinstances,verbs=get;list;watch
+// +kubebuilder:rbac:groups=kubevirt.io,resources=kubevirts,verbs=list;watch
 // +kubebuilder:rbac:groups=apiextensions.k8s.io,resources=customresourcedefinitions,verbs=get;list;watch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
