@@ -10,9 +10,10 @@ FETCH := $(GO) run ./e2e/parts/fetch
 PURE := ./api/... ./conflicts/... ./ipam/... ./nmstate/... ./render/...
 GENERATED := api charts config dist docs
 # Modules of tests that need what the product must not depend on.
-MODULES := e2e/gitops
+MODULES := e2e/gitops e2e/monitoring
 ARGS ?=
 NODES ?= 5000
+WUKONGS ?= 10000
 
 .PHONY: help
 help: ## List the targets
@@ -52,6 +53,12 @@ throughput: controlplane ## Lease up to 10,000 pool addresses, and compare with 
 .PHONY: rollout
 rollout: controlplane ## Roll a network out over 5,000 nodes, and count what is written (NODES=1000: fewer)
 	WUKONG_ROLLOUT_NODES=$(NODES) $(GO) test -timeout 40m -count=1 -v -run 'TestRolloutOverManyNodes' ./e2e/rollouts
+
+# Alone, because it wants memory, and minutes of both cores. CI runs it with fewer.
+.PHONY: scale
+scale: controlplane ## Measure the controller's memory and start with 10,000 Wukongs on 1,000 nodes (WUKONGS=1000: fewer)
+	@mkdir -p bin
+	WUKONG_SCALE=$(WUKONGS) WUKONG_SCALE_PROFILE=$(CURDIR)/bin/heap.pprof $(GO) test -timeout 90m -count=1 -v -run 'TestTheManagerAtScale' ./e2e/scale
 
 # The source of the earlier release comes from git.
 .PHONY: upgrade

@@ -9,6 +9,7 @@ require (
 	github.com/google/uuid v1.6.0 // machine identities, version 5
 	github.com/k8snetworkplumbingwg/network-attachment-definition-client v1.7.7 // Multus: the type of attachments
 	github.com/nmstate/kubernetes-nmstate/api v0.0.0-20240605150941-df565dd7bf35 // nmstate: the types of policies
+	github.com/prometheus/client_golang v1.24.0 // what the manager measures, and the lint of its names
 	github.com/rogpeppe/go-internal v1.16.0 // tests: the command line as a user sees it (testscript)
 	github.com/spf13/cobra v1.10.2 // the command line, as kubectl has it
 	go.yaml.in/yaml/v2 v2.4.4 // YAML as Kubernetes writes it, without its detour through JSON
@@ -28,6 +29,7 @@ require (
 	kubevirt.io/containerized-data-importer-api v1.64.0 // KubeVirt: the types of disks with an image
 	sigs.k8s.io/controller-runtime v0.25.2 // controllers, and envtest for the embedded control plane
 	sigs.k8s.io/json v0.0.0-20250730193827-2d320260d730 // strict decoding, as the API server does it
+	sigs.k8s.io/kustomize/kyaml v0.21.1 // KRM functions: a step of kustomize and kpt
 	sigs.k8s.io/yaml v1.6.0 // YAML as Kubernetes reads and writes it
 )
 
@@ -68,6 +70,7 @@ require (
 	github.com/grpc-ecosystem/grpc-gateway/v2 v2.29.0 // indirect
 	github.com/inconshreveable/mousetrap v1.1.0 // indirect
 	github.com/json-iterator/go v1.1.12 // indirect
+	github.com/kylelemons/godebug v1.1.0 // indirect
 	github.com/liggitt/tabwriter v0.0.0-20181228230101-89fcab3d43de // indirect
 	github.com/moby/term v0.5.2 // indirect
 	github.com/modern-go/concurrent v0.0.0-20180306012644-bacd9c7ef1dd // indirect
@@ -77,7 +80,6 @@ require (
 	github.com/openshift/custom-resource-status v1.1.2 // indirect
 	github.com/peterbourgon/diskv v2.0.1+incompatible // indirect
 	github.com/pmezard/go-difflib v1.0.1-0.20181226105442-5d4384ee4fb2 // indirect
-	github.com/prometheus/client_golang v1.24.0 // indirect
 	github.com/prometheus/client_model v0.6.2 // indirect
 	github.com/prometheus/common v0.70.0 // indirect
 	github.com/prometheus/procfs v0.21.1 // indirect
@@ -118,7 +120,6 @@ require (
 	kubevirt.io/controller-lifecycle-operator-sdk/api v0.2.4 // indirect
 	sigs.k8s.io/apiserver-network-proxy/konnectivity-client v0.36.0 // indirect
 	sigs.k8s.io/kustomize/api v0.21.1 // indirect
-	sigs.k8s.io/kustomize/kyaml v0.21.1 // indirect
 	sigs.k8s.io/randfill v1.0.0 // indirect
 	sigs.k8s.io/structured-merge-diff/v6 v6.4.2 // indirect
 )

@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
+	"novasphere.dev/wukong-network/controllers/metrics"
 	"novasphere.dev/wukong-network/nmstate"
 	"novasphere.dev/wukong-network/render"
 )
@@ -269,4 +270,7 @@ func (r *HostUplinkReconciler) tell(ctx context.Context, s *uplinkScope, kind, r
 	message := fmt.Sprintf(format, args...)
 	log.FromContext(ctx).Info(message, "reason", reason)
 	r.Events.Eventf(s.uplink, nil, kind, reason, "Rollout", "%s", clip(message))
+	if result, counted := enacted[reason]; counted {
+		metrics.Enacted(s.uplink.Name, result, 1)
+	}
 }

@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
+	"novasphere.dev/wukong-network/controllers/metrics"
 	"novasphere.dev/wukong-network/nmstate"
 	"novasphere.dev/wukong-network/render"
 )
@@ -90,6 +91,9 @@ func (r *HostUplinkReconciler) Reconcile(ctx context.Context, req ctrl.Request) 
 	u := &v1alpha1.HostUplink{}
 	if err := r.Get(ctx, req.NamespacedName, u); err != nil {
 		r.sightings.forget(req.Name)
+		if apierrors.IsNotFound(err) {
+			metrics.ForgetUplink(req.Name)
+		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	if !u.DeletionTimestamp.IsZero() && !controllerutil.ContainsFinalizer(u, v1alpha1.Finalizer) {

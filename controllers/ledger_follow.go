@@ -31,6 +31,7 @@ const restoreRetry = time.Second
 type follower struct {
 	*ledger
 	cache cache.Cache
+	sweep time.Duration
 
 	// inOrder is held from reading what an object claims until the ledger has it: several watches lead to one look, and the one
 	// that read last has to be the one that counts.
@@ -85,7 +86,7 @@ func (f *follower) Start(ctx context.Context) error {
 		return err
 	}
 	close(f.ready)
-	<-ctx.Done()
+	f.scanUntil(ctx, f.sweep)
 	return nil
 }
 

@@ -78,6 +78,36 @@ func NewManager(ctx context.Context, rc *rest.Config, cfg Config, opts ManagerOp
 	return mgr, Setup(ctx, mgr, cfg)
 }
 
+// Run runs the manager until ctx ends. It returns without an error once controllers have finished what they do and the Lease is given
+// back. Before everything that is watched has been listed, which may take for ever, there is nothing of that: no controller runs
+// and no Lease is held. Start of controller-runtime would wait for it all the same.
+func Run(ctx context.Context, mgr manager.Manager) error {
+	listed := make(chan struct{})
+	if err := mgr.Add(everyReplica(func(context.Context) error { close(listed); return nil })); err != nil {
+		return err
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- mgr.Start(ctx) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	select {
+	case <-listed:
+		return <-ended
+	default:
+		return nil
+	}
+}
+
+// everyReplica is run also where a replica does not lead.
+type everyReplica manager.RunnableFunc
+
+func (f everyReplica) Start(ctx context.Context) error { return f(ctx) }
+
+func (f everyReplica) NeedLeaderElection() bool { return false }
+
 // cacheSynced holds while everything that is watched has been listed. Replicas that do not lead are ready, too.
 func cacheSynced(c cache.Cache) healthz.Checker {
 	return func(req *http.Request) error {

@@ -33,6 +33,7 @@ func run(ctx context.Context) error {
 	flag.DurationVar(&cfg.Retention, "lease-retention", cfg.Retention, "how long the record of a released lease is kept")
 	flag.DurationVar(&cfg.RetryAfter, "retry-after", cfg.RetryAfter, "how long a node that gave up on a policy is left alone before it is asked to try again")
 	flag.DurationVar(&cfg.SilentAfter, "silent-after", cfg.SilentAfter, "how long a node may show no progress on a policy before it counts as unknown")
+	flag.BoolVar(&cfg.ObjectMetrics, "object-metrics", false, "add a metric for each condition of each object; its labels name namespaces and Wukongs, and their number grows with that of the objects")
 	flag.BoolVar(&opts.LeaderElection, "leader-elect", true, "let replicas take turns")
 	flag.StringVar(&opts.LeaderElectionNamespace, "leader-election-namespace", "", "where the leader's Lease is; the pod's namespace when empty")
 	flag.StringVar(&opts.HealthAddress, "health-probe-bind-address", ":8081", "address of /healthz and /readyz; 0 for none")
@@ -56,5 +57,5 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return mgr.Start(ctx)
+	return controllers.Run(ctx, mgr)
 }

@@ -19,6 +19,8 @@ require (
 	sigs.k8s.io/yaml v1.6.0 // YAML as Kubernetes reads and writes it
 )
 
+require github.com/google/go-cmp v0.7.0
+
 require (
 	cel.dev/expr v0.25.1 // indirect
 	github.com/antlr4-go/antlr/v4 v4.13.1 // indirect
