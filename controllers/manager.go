@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
+	"novasphere.dev/wukong-network/controllers/metrics"
 	"novasphere.dev/wukong-network/query/server"
 )
 
@@ -71,7 +72,7 @@ func NewManager(ctx context.Context, rc *rest.Config, cfg Config, opts ManagerOp
 		return nil, err
 	}
 	if orOff(opts.QueryAddress) != "0" {
-		if err := server.Add(mgr, server.Options{Address: opts.QueryAddress, TLS: serving.TLS}); err != nil {
+		if err := server.Add(mgr, server.Options{Address: opts.QueryAddress, TLS: serving.TLS, Measure: metrics.Query}); err != nil {
 			return nil, err
 		}
 	}

@@ -40,6 +40,8 @@ type handler struct {
 	version func() string
 	log     logr.Logger
 	now     func() time.Time
+	// measure counts and times the requests of a path.
+	measure func(path string, next http.Handler) http.Handler
 
 	requests, large chan struct{}
 }
@@ -53,7 +55,7 @@ func (h *handler) paths() (http.Handler, error) {
 	h.requests, h.large = make(chan struct{}, maxRequests), make(chan struct{}, maxLarge)
 	mux := http.NewServeMux()
 	public := func(path, contentType string, body []byte) {
-		mux.Handle(path, measured(path, h.bounded(h.requests, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		mux.Handle(path, h.measure(path, h.bounded(h.requests, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 			if readOnly(w, req) {
 				send(w, req, http.StatusOK, contentType, body)
 			}
@@ -63,12 +65,12 @@ func (h *handler) paths() (http.Handler, error) {
 	public("/openapi.yaml", "application/yaml", openAPI)
 	public("/openapi.json", "application/json", description)
 	for _, r := range routes() {
-		mux.Handle(Base+r.path, measured(Base+r.path, h.bounded(h.requests, h.route(r))))
+		mux.Handle(Base+r.path, h.measure(Base+r.path, h.bounded(h.requests, h.route(r))))
 	}
 	unknown := route{anything: true, answer: func(context.Context, *question) (any, error) {
 		return nil, &query.NothingError{Text: "there is no such path: /openapi.yaml says which there are"}
 	}}
-	mux.Handle("/", measured("other", h.bounded(h.requests, h.route(unknown))))
+	mux.Handle("/", h.measure("other", h.bounded(h.requests, h.route(unknown))))
 	return mux, nil
 }
 

@@ -23,6 +23,8 @@ type Options struct {
 	Address string
 	// TLS sets the certificate, and what else there is to say about TLS.
 	TLS func(*tls.Config)
+	// Measure counts and times the requests of a path, which is one of openapi.yaml, or "other".
+	Measure func(path string, next http.Handler) http.Handler
 }
 
 // Bounds of connections. A token in a header has some thousand bytes; there is no body to read.
@@ -43,7 +45,8 @@ func Add(mgr manager.Manager, options Options) error {
 		return err
 	}
 	logger := ctrl.Log.WithName("query")
-	h := &handler{caches: caches{mgr.GetCache()}, access: access, version: versionOf(mgr.GetCache()), log: logger, now: time.Now}
+	h := &handler{caches: caches{mgr.GetCache()}, access: access, version: versionOf(mgr.GetCache()), log: logger, now: time.Now,
+		measure: options.Measure}
 	paths, err := h.paths()
 	if err != nil {
 		return err

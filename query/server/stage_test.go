@@ -116,7 +116,7 @@ func newStage(t testing.TB, objects ...client.Object) *stage {
 	s := &stage{t: t, log: &bytes.Buffer{}}
 	reader := fake.NewClientBuilder().WithScheme(scheme(t)).WithObjects(objects...).Build()
 	s.handler = &handler{
-		caches: caches{reader}, version: func() string { return "42" }, now: func() time.Time { return time.Unix(1_800_000_000, 0) },
+		caches: caches{reader}, version: func() string { return "42" }, measure: func(_ string, next http.Handler) http.Handler { return next }, now: func() time.Time { return time.Unix(1_800_000_000, 0) },
 		log: funcr.New(func(_, args string) { s.log.WriteString(args + "\n") }, funcr.Options{Verbosity: 1}),
 		access: &access{
 			authenticator: authenticator.RequestFunc(func(req *http.Request) (*authenticator.Response, bool, error) {
