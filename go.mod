@@ -3,6 +3,7 @@ module novasphere.dev/wukong-network
 go 1.26.0
 
 require (
+	github.com/getkin/kin-openapi v0.153.0 // tests: the description of the query server, and answers held against it
 	github.com/go-logr/logr v1.4.3 // the log interface of controller-runtime
 	github.com/google/go-cmp v0.7.0 // tests: differences that people can read
 	github.com/google/uuid v1.6.0 // machine identities, version 5
@@ -84,6 +85,7 @@ require (
 	github.com/prometheus/client_model v0.6.2 // indirect
 	github.com/prometheus/common v0.70.0 // indirect
 	github.com/prometheus/procfs v0.21.1 // indirect
+	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3 // indirect
 	github.com/spf13/pflag v1.0.10 // indirect
 	github.com/x448/float16 v0.8.4 // indirect
 	github.com/xlab/treeprint v1.2.0 // indirect
@@ -98,6 +100,7 @@ require (
 	go.opentelemetry.io/proto/otlp v1.10.0 // indirect
 	go.uber.org/multierr v1.11.0 // indirect
 	go.uber.org/zap v1.27.1 // indirect
+	go.yaml.in/yaml/v4 v4.0.0 // indirect
 	golang.org/x/exp v0.0.0-20260410095643-746e56fc9e2f // indirect
 	golang.org/x/net v0.57.0 // indirect
 	golang.org/x/oauth2 v0.36.0 // indirect
