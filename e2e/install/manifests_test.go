@@ -12,17 +12,21 @@ import (
 )
 
 func TestTheOneFileInstallsIntoAnEmptyCluster(t *testing.T) {
-	installed(t)
+	c := installed(t)
 	for _, want := range []string{
 		"namespace/wukong-network serverside-applied", "customresourcedefinition.apiextensions.k8s.io/wukongs.vm.novasphere.dev serverside-applied",
 		"deployment.apps/wukong-network serverside-applied", "networkpolicy.networking.k8s.io/wukong-network serverside-applied",
 		"poddisruptionbudget.policy/wukong-network serverside-applied", "service/wukong-network-metrics serverside-applied",
 	} {
-		if !strings.Contains(string(installation.first), want+"\n") {
+		if !strings.Contains(installation.first, want+"\n") {
 			t.Errorf("kubectl apply did not say %q:\n%s", want, installation.first)
 		}
 	}
-	if diff := cmp.Diff(string(installation.first), string(installation.second)); diff != "" {
+	image, err := c.Kubectl(t.Context(), "-n", "wukong-network", "get", "deployment", "wukong-network", "-o", "jsonpath={.spec.template.spec.containers[0].image}")
+	if err != nil || string(image) != "registry.example.com/wukong-network:v0.1.0" {
+		t.Errorf("the image is %s, %v", image, err)
+	}
+	if diff := cmp.Diff(installation.first, installation.second); diff != "" {
 		t.Errorf("applying it again says something else (-first +second):\n%s", diff)
 	}
 }
