@@ -23,6 +23,7 @@ require (
 	k8s.io/apiserver v0.37.2 // the schema checks of the API server, offline
 	k8s.io/cli-runtime v0.37.2 // the flags and printers of kubectl
 	k8s.io/client-go v0.37.2 // the cluster client
+	k8s.io/klog/v2 v2.140.0 // what the cluster client logs goes where ours goes
 	k8s.io/utils v0.0.0-20260626114624-be93311217bd // a clock that tests can set
 	kubevirt.io/api v1.9.0 // KubeVirt: the types of machines
 	kubevirt.io/containerized-data-importer-api v1.64.0 // KubeVirt: the types of disks with an image
@@ -111,7 +112,6 @@ require (
 	gopkg.in/evanphx/json-patch.v4 v4.13.0 // indirect
 	gopkg.in/inf.v0 v0.9.1 // indirect
 	k8s.io/component-base v0.37.2 // indirect
-	k8s.io/klog/v2 v2.140.0 // indirect
 	k8s.io/kube-openapi v0.0.0-20260721132016-d427ff9ee9ad // indirect
 	k8s.io/streaming v0.37.2 // indirect
 	kubevirt.io/controller-lifecycle-operator-sdk/api v0.2.4 // indirect

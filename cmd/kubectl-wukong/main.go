@@ -121,6 +121,8 @@ time.`,
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usageError(c, "%w", err) })
 	root.AddCommand(
 		newStatus(std),
+		newWhy(std),
+		newEvents(std),
 		newRender(std),
 		newFn(std),
 		newIP(std),

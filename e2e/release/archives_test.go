@@ -95,7 +95,7 @@ func checkBillOfMaterials(t *testing.T, program, path string) {
 	if main := bom.Metadata.Component; main.Name != info.Main.Path || main.Version != tag || !slices.Equal(names(main), []string{"Apache-2.0"}) {
 		t.Errorf("it is of %s %s, %q", main.Name, main.Version, names(main))
 	}
-	want, got := map[string]string{"std": strings.Replace(info.GoVersion, "go", "v", 1)}, map[string]string{}
+	want, got := map[string]string{"std": info.GoVersion}, map[string]string{}
 	for _, m := range info.Deps {
 		want[m.Path] = m.Version
 	}
