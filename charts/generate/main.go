@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"sigs.k8s.io/yaml"
@@ -92,11 +93,14 @@ func templates(manifests []byte) (map[string][]byte, error) {
 	return out, nil
 }
 
+// kubectl matches the namespace in a command, also where the line is broken.
+var kubectl = regexp.MustCompile(`(\bkubectl -n\s+)wukong-network\b`)
+
 // template turns one object into a template: the namespace is the release's, and some objects are up to the user.
 func template(kind, name, text string) (string, error) {
 	text = strings.ReplaceAll(text, "{{", `{{ "{{" }}`)
 	text = strings.ReplaceAll(text, "namespace: wukong-network\n", "namespace: {{ .Release.Namespace }}\n")
-	text = strings.ReplaceAll(text, "kubectl -n wukong-network ", "kubectl -n {{ .Release.Namespace }} ")
+	text = kubectl.ReplaceAllString(text, "${1}{{ .Release.Namespace }}")
 	text = strings.ReplaceAll(text, "system:serviceaccount:wukong-network:", "system:serviceaccount:{{ .Release.Namespace }}:")
 	switch fileOf[kind] {
 	case "crds.yaml":

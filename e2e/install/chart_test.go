@@ -2,6 +2,7 @@ package install
 
 import (
 	"os/exec"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -88,10 +89,8 @@ func TestAReleaseInAnotherNamespaceNamesThatNamespaceThroughout(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, wrong := range []string{"namespace: wukong-network\n", "serviceaccount:wukong-network:", "-n wukong-network"} {
-		if strings.Contains(out, wrong) {
-			t.Errorf("it has %q", wrong)
-		}
+	if wrong := regexp.MustCompile(`namespace: wukong-network\n|serviceaccount:wukong-network:|-n\s+wukong-network`).FindAllString(out, -1); wrong != nil {
+		t.Errorf("it has %q", wrong)
 	}
 	if count := strings.Count(out, "system:serviceaccount:elsewhere:wukong-network"); count != 9 {
 		t.Errorf("%d policies name the controller's ServiceAccount, want 9", count)
