@@ -8,14 +8,14 @@ tool (
 )
 
 require (
-	github.com/CycloneDX/cyclonedx-go v0.12.0
-	github.com/CycloneDX/cyclonedx-gomod v1.10.0
-	github.com/google/go-cmp v0.7.0
-	github.com/google/go-containerregistry v0.21.7
-	github.com/google/licenseclassifier/v2 v2.0.0
-	github.com/rs/zerolog v1.35.1
-	golang.org/x/mod v0.43.0
-	sigs.k8s.io/yaml v1.6.0
+	github.com/CycloneDX/cyclonedx-go v0.12.0 // bills of materials, the format
+	github.com/CycloneDX/cyclonedx-gomod v1.10.0 // bills of materials, from programs
+	github.com/google/go-cmp v0.7.0 // tests: differences that people can read
+	github.com/google/go-containerregistry v0.21.7 // tests: images, and a registry on this machine
+	github.com/google/licenseclassifier/v2 v2.0.0 // licenses by their texts
+	github.com/rs/zerolog v1.35.1 // the log interface of cyclonedx-gomod
+	golang.org/x/mod v0.43.0 // tests: tools and versions of go.mod
+	sigs.k8s.io/yaml v1.6.0 // krew's manifest
 )
 
 require (
