@@ -2,9 +2,11 @@ package manager
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -74,10 +76,11 @@ type Process struct {
 	// Health is the address of its probes.
 	Health string
 
-	cmd  *exec.Cmd
-	log  *os.File
-	done chan struct{}
-	err  error
+	cmd     *exec.Cmd
+	log     *os.File
+	metrics string // address of its metrics
+	done    chan struct{}
+	err     error
 }
 
 // stopTimeout is longer than the grace that the controller gives itself.
@@ -93,12 +96,16 @@ func Start(ctx context.Context, c *cluster.Cluster, binary string, o Options) (*
 	if err != nil {
 		return nil, err
 	}
+	metrics, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
 	log, err := os.Create(filepath.Join(c.LogDir(), o.Name+".log"))
 	if err != nil {
 		return nil, err
 	}
-	args := append([]string{"--kubeconfig=" + kubeconfig, "--leader-election-namespace=" + world.Namespace, "--health-probe-bind-address=" + health, "--metrics-bind-address=0"}, o.Args...)
-	p := &Process{cmd: exec.Command(binary, args...), log: log, Health: health, done: make(chan struct{})}
+	args := append([]string{"--kubeconfig=" + kubeconfig, "--leader-election-namespace=" + world.Namespace, "--health-probe-bind-address=" + health, "--metrics-bind-address=" + metrics}, o.Args...)
+	p := &Process{cmd: exec.Command(binary, args...), log: log, Health: health, metrics: metrics, done: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr, p.cmd.Env = log, log, append(os.Environ(), o.Env...)
 	// It ends with the thread that started it at the latest, should the test be killed.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
@@ -147,19 +154,41 @@ func (p *Process) Ready() bool {
 	return resp.StatusCode == http.StatusOK
 }
 
+// Scrape reads its metrics with a token, and gives the status of the answer, too. Nobody can check its certificate, which it made for
+// itself.
+func (p *Process) Scrape(token string) (text string, code int, err error) {
+	client := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+	defer client.CloseIdleConnections()
+	request, err := http.NewRequest(http.MethodGet, "https://"+p.metrics+"/metrics", nil)
+	if err != nil {
+		return "", 0, err
+	}
+	if token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
+	resp, err := client.Do(request)
+	if err != nil {
+		return "", 0, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	return string(body), resp.StatusCode, err
+}
+
 // PID is the id of the process.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
 // Exited is closed when the process has ended.
 func (p *Process) Exited() <-chan struct{} { return p.done }
 
-// Log is what it has written so far.
+// Log is the end of what it has written so far.
 func (p *Process) Log() string {
+	const most = 16 << 10
 	data, err := os.ReadFile(p.log.Name())
 	if err != nil {
 		return err.Error()
 	}
-	return string(data)
+	return string(data[max(0, len(data)-most):])
 }
 
 // Stop ends it as a node does that takes a pod down, and returns what was wrong with that.
