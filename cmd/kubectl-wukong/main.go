@@ -119,7 +119,7 @@ time.`,
 	root.SetOut(std.out)
 	root.SetErr(std.err)
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usageError(c, "%w", err) })
-	root.AddCommand(newRender(std), newIP(std), newPool(std), newHost(std), newGuest(std), newImport(std), newCheck(std), newDiff(std), newVersion(std))
+	root.AddCommand(newRender(std), newIP(std), newPool(std), newHost(std), newGuest(std), newImport(std), newCheck(std), newDiff(std), newReport(std), newVersion(std))
 	return root
 }
 
