@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
+	"novasphere.dev/wukong-network/controllers/metrics"
 	"novasphere.dev/wukong-network/ipam"
 	"novasphere.dev/wukong-network/render"
 )
@@ -56,6 +57,7 @@ func (r *AddressPoolReconciler) Reconcile(ctx context.Context, req ctrl.Request)
 	}
 	pool, ok := o.pools.Pool(req.Name)
 	if !ok {
+		metrics.ForgetPool(req.Name)
 		return ctrl.Result{}, nil
 	}
 	before := pool.Object.DeepCopy()

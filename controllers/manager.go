@@ -11,6 +11,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
+
+	"novasphere.dev/wukong-network/controllers/metrics"
+	"novasphere.dev/wukong-network/query/server"
 )
 
 // leaderElectionID is the name of the leader's Lease.
@@ -24,6 +27,8 @@ type ManagerOptions struct {
 	LeaderElectionNamespace string
 	// HealthAddress and MetricsAddress are what to listen on; "0" or empty means nothing. Health is plain HTTP, for the kubelet.
 	HealthAddress, MetricsAddress string
+	// QueryAddress is what to answer questions on; "0" or empty means nothing.
+	QueryAddress string
 	// CertDir is the folder with tls.crt and tls.key of the HTTPS servers; empty for a self-signed certificate.
 	CertDir string
 	// ManyInOneProcess allows several managers in one process, as tests need.
@@ -66,8 +71,43 @@ func NewManager(ctx context.Context, rc *rest.Config, cfg Config, opts ManagerOp
 	if err := mgr.Add(serving); err != nil {
 		return nil, err
 	}
+	if orOff(opts.QueryAddress) != "0" {
+		if err := server.Add(mgr, server.Options{Address: opts.QueryAddress, TLS: serving.TLS, Measure: metrics.Query}); err != nil {
+			return nil, err
+		}
+	}
 	return mgr, Setup(ctx, mgr, cfg)
 }
+
+// Run runs the manager until ctx ends. It returns without an error once controllers have finished what they do and the Lease is given
+// back. Before everything that is watched has been listed, which may take for ever, there is nothing of that: no controller runs
+// and no Lease is held. Start of controller-runtime would wait for it all the same.
+func Run(ctx context.Context, mgr manager.Manager) error {
+	listed := make(chan struct{})
+	if err := mgr.Add(everyReplica(func(context.Context) error { close(listed); return nil })); err != nil {
+		return err
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- mgr.Start(ctx) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	select {
+	case <-listed:
+		return <-ended
+	default:
+		return nil
+	}
+}
+
+// everyReplica is run also where a replica does not lead.
+type everyReplica manager.RunnableFunc
+
+func (f everyReplica) Start(ctx context.Context) error { return f(ctx) }
+
+func (f everyReplica) NeedLeaderElection() bool { return false }
 
 // cacheSynced holds while everything that is watched has been listed. Replicas that do not lead are ready, too.
 func cacheSynced(c cache.Cache) healthz.Checker {

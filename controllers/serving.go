@@ -5,29 +5,20 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
-	"net/http"
 	"path/filepath"
 
 	"k8s.io/client-go/rest"
 	certutil "k8s.io/client-go/util/cert"
 	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
-	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 )
 
 // Serving is what the HTTPS servers of the manager share: one certificate, and one way to ask the API server who a caller is
 // and what he may get. Make it with NewServing, and add it to the manager, so that it follows the certificate's files.
 type Serving struct {
-	// Filter lets a request through when the API server knows its bearer token (otherwise 401) and grants that user the verb,
-	// the method in small letters, on the path as a non-resource URL (otherwise 403). Answers are remembered for a minute or more.
-	Filter metricsserver.Filter
-
+	access      *access
 	certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 	watcher     *certwatcher.CertWatcher // nil with a self-signed certificate
 }
-
-// +kubebuilder:rbac:groups=authentication.k8s.io,resources=tokenreviews,verbs=create
-// +kubebuilder:rbac:groups=authorization.k8s.io,resources=subjectaccessreviews,verbs=create
 
 // NewServing reads tls.crt and tls.key of the folder certDir, which must be there. With an empty certDir it makes a
 // self-signed certificate, which keeps a token secret from whoever only listens, and which no client can check.
@@ -37,7 +28,7 @@ func NewServing(rc *rest.Config, certDir string) (*Serving, error) {
 		return nil, err
 	}
 	s := &Serving{}
-	if s.Filter, err = filters.WithAuthenticationAndAuthorization(rc, hc); err != nil {
+	if s.access, err = newAccess(rc, hc); err != nil {
 		return nil, err
 	}
 	if certDir == "" {
@@ -76,12 +67,4 @@ func selfSigned() (func(*tls.ClientHelloInfo) (*tls.Certificate, error), error) 
 	}
 	pair, err := tls.X509KeyPair(crt, key)
 	return func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &pair, err }, err
-}
-
-// metricsOptions serves /metrics on address, over TLS to who may get it; "0" or an empty address is no server.
-func (s *Serving) metricsOptions(address string) metricsserver.Options {
-	return metricsserver.Options{
-		BindAddress: orOff(address), SecureServing: true, TLSOpts: []func(*tls.Config){s.TLS},
-		FilterProvider: func(*rest.Config, *http.Client) (metricsserver.Filter, error) { return s.Filter, nil },
-	}
 }

@@ -17,6 +17,7 @@ import (
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/conflicts"
+	"novasphere.dev/wukong-network/controllers/metrics"
 	"novasphere.dev/wukong-network/render"
 )
 
@@ -33,6 +34,7 @@ type WukongReconciler struct {
 	leaser     *leaser
 	fresh      freshness
 	rivals     rivals
+	stopwatch  metrics.Stopwatch
 }
 
 // +kubebuilder:rbac:groups=vm.novasphere.dev,resources=wukongs,verbs=get;list;watch
@@ -115,6 +117,7 @@ func (r *WukongReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctr
 	w := &v1alpha1.Wukong{}
 	if err := r.Get(ctx, req.NamespacedName, w); apierrors.IsNotFound(err) {
 		r.ledger.releaseMACs(req.NamespacedName)
+		r.stopwatch.Forget(req.NamespacedName)
 		return ctrl.Result{}, nil // its leases go by their own controller
 	} else if err != nil {
 		return ctrl.Result{}, err
@@ -181,6 +184,7 @@ func (r *WukongReconciler) publish(ctx context.Context, s *wukongScope) error {
 		return err
 	}
 	r.fresh.wrote(s.wukong)
+	r.measure(s)
 	announce(r.Events, s.wukong, s.before.Status.Conditions, s.wukong.Status.Conditions)
 	return nil
 }

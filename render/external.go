@@ -69,3 +69,7 @@ func (p *planner) notePreserved(u *Uplink, r *Revision) {
 	p.find(objectOf("HostUplink", u.Object), severity, Problem{Reason: nmstate.RefusedUplinkCarriesNodeAddress, Path: "spec.protect",
 		Message: fmt.Sprintf(message, u.Interface)})
 }
+
+// External says whether a policy that was planned is one for a pipeline to apply: it has nothing by which the controller knows
+// its own.
+func (p *Policy) External() bool { return p.Labels[v1alpha1.ManagedByLabel] != v1alpha1.ManagedBy }

@@ -18,8 +18,16 @@ func pages(t *testing.T) map[string]string {
 	if err != nil || len(paths) < 5 {
 		t.Fatalf("pages %q, %v", paths, err)
 	}
+	runbooks, err := filepath.Glob("../../docs/runbooks/*.md")
+	if err != nil || len(runbooks) < 5 {
+		t.Fatalf("runbooks %q, %v", runbooks, err)
+	}
+	front, err := filepath.Glob("../../*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
 	out := map[string]string{}
-	for _, path := range append(paths, "../../README.md") {
+	for _, path := range append(slices.Concat(paths, runbooks, front), "../../charts/wukong-network/README.md") {
 		text, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
@@ -34,7 +42,7 @@ var (
 	link        = regexp.MustCompile(`\]\(([^)#:]+\.md)?(#[^)]+)?\)`)
 	heading     = regexp.MustCompile(`(?m)^#+ (.+)$`)
 	anchor      = regexp.MustCompile(`<a id="([^"]+)"></a>`)
-	commandLine = regexp.MustCompile(`(?m)^\$? ?kubectl wukong (.+)$`)
+	commandLine = regexp.MustCompile(`(?m)(?:^\$? ?|Run: )kubectl wukong (.+)$`)
 )
 
 func TestTheManifestsOfTheDocumentationAreValid(t *testing.T) {
@@ -58,10 +66,13 @@ func TestTheManifestsOfTheDocumentationAreValid(t *testing.T) {
 
 func TestTheCommandsOfTheDocumentationExistWithTheirFlags(t *testing.T) {
 	count := 0
-	for path, text := range pages(t) {
+	all := pages(t)
+	const rules = "../../config/monitoring/rules.yaml" // alerts name the command to run
+	all[rules] = read(t, rules)
+	for path, text := range all {
 		for _, line := range commandLine.FindAllStringSubmatch(text, -1) {
 			count++
-			words := strings.Fields(strings.NewReplacer(`"`, "", "`", "").Replace(line[1]))
+			words := strings.Fields(strings.NewReplacer(`"`, "", "`", "", "'", "").Replace(line[1]))
 			if end := slices.IndexFunc(words, func(w string) bool { return w == "|" || w == ">" || w == "&&" || w == "#" }); end >= 0 {
 				words = words[:end]
 			}

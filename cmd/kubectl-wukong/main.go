@@ -102,7 +102,7 @@ func newRoot(std streams) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "kubectl-wukong",
 		Short: "Static addresses for virtual machines: see what would be done, and who has what",
-		Long: `Shows what wukong-network makes of the manifests that people keep (render), and answers who has an address, who had it
+		Long: `Shows what wukong-network makes of the manifests that people keep (render, fn), and answers who has an address, who had it
 before, what is free and how full a pool is (ip, pool). It says where every node stands, what a change would change there, and
 steers rollouts (host). It shows what a guest is told about its network (guest). It adopts addresses that a cluster uses already
 (import). Answers go to standard output, everything else to standard error.
@@ -119,7 +119,22 @@ time.`,
 	root.SetOut(std.out)
 	root.SetErr(std.err)
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usageError(c, "%w", err) })
-	root.AddCommand(newRender(std), newIP(std), newPool(std), newHost(std), newGuest(std), newImport(std), newCheck(std), newDiff(std), newReport(std), newVersion(std))
+	root.AddCommand(
+		newStatus(std),
+		newWhy(std),
+		newEvents(std),
+		newRender(std),
+		newFn(std),
+		newDiff(std),
+		newIP(std),
+		newPool(std),
+		newHost(std),
+		newGuest(std),
+		newImport(std),
+		newCheck(std),
+		newReport(std),
+		newVersion(std),
+	)
 	return root
 }
 

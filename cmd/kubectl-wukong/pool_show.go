@@ -33,6 +33,7 @@ Exit codes: 0 done; 1 there is no such pool; 2 wrong usage; 3 the cluster cannot
 		RunE:    func(c *cobra.Command, args []string) error { return ask.pool(c, args[0]) },
 	}
 	ask = newAsking(c, std, outputTable, outputJSON, outputYAML)
+	ask.viaManager(c)
 	c.ValidArgsFunction = first(ask.completing(suggestPools))
 	return c
 }

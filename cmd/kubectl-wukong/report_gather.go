@@ -196,7 +196,7 @@ func (g *reportGathering) guests() error {
 // events adds the events about our kinds, and about machines.
 func (g *reportGathering) events() error {
 	for _, kind := range []string{"AddressLease", "AddressPool", "AddressReservation", "HostNetwork", "HostUplink", "VirtualMachine", "VirtualMachineInstance", "Wukong"} {
-		all, err := g.from.EventsAbout(g.ctx, kind, g.namespace)
+		all, err := g.from.RawEvents(g.ctx, kind, g.namespace)
 		if err := g.add("events/"+strings.ToLower(kind)+"s.yaml", "Events about "+kind+"s", all, err, nil); err != nil {
 			return err
 		}

@@ -2,9 +2,11 @@ package manager
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -13,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
@@ -62,27 +65,30 @@ type Options struct {
 	Env []string
 	// Name of the replica, for its log file and for the kubeconfig.
 	Name string
+	// As is who it acts as; nil for the controller's ServiceAccount, which must exist with its permissions.
+	As *rest.Config
 }
 
 // Process is a running controller.
 type Process struct {
 	// Began is when it was executed.
 	Began time.Time
+	// Health is the address of its probes.
+	Health string
 
-	cmd    *exec.Cmd
-	log    *os.File
-	health string // address of its probes
-	done   chan struct{}
-	err    error
+	cmd     *exec.Cmd
+	log     *os.File
+	metrics string // address of its metrics
+	done    chan struct{}
+	err     error
 }
 
 // stopTimeout is longer than the grace that the controller gives itself.
 const stopTimeout = 30 * time.Second
 
-// Start runs a binary as the controller's ServiceAccount, which must exist with its permissions. It returns at once; a caller has
-// to call Stop. The log is beside those of the cluster.
+// Start runs a binary as the controller. It returns at once; a caller has to call Stop. The log is beside those of the cluster.
 func Start(ctx context.Context, c *cluster.Cluster, binary string, o Options) (*Process, error) {
-	kubeconfig, err := kubeconfig(ctx, c, o.Name)
+	kubeconfig, err := kubeconfig(ctx, c, o)
 	if err != nil {
 		return nil, err
 	}
@@ -90,12 +96,16 @@ func Start(ctx context.Context, c *cluster.Cluster, binary string, o Options) (*
 	if err != nil {
 		return nil, err
 	}
+	metrics, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
 	log, err := os.Create(filepath.Join(c.LogDir(), o.Name+".log"))
 	if err != nil {
 		return nil, err
 	}
-	args := append([]string{"--kubeconfig=" + kubeconfig, "--leader-election-namespace=" + world.Namespace, "--health-probe-bind-address=" + health, "--metrics-bind-address=0"}, o.Args...)
-	p := &Process{cmd: exec.Command(binary, args...), log: log, health: health, done: make(chan struct{})}
+	args := append([]string{"--kubeconfig=" + kubeconfig, "--leader-election-namespace=" + world.Namespace, "--health-probe-bind-address=" + health, "--metrics-bind-address=" + metrics}, o.Args...)
+	p := &Process{cmd: exec.Command(binary, args...), log: log, Health: health, metrics: metrics, done: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr, p.cmd.Env = log, log, append(os.Environ(), o.Env...)
 	// It ends with the thread that started it at the latest, should the test be killed.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
@@ -107,18 +117,21 @@ func Start(ctx context.Context, c *cluster.Cluster, binary string, o Options) (*
 	return p, nil
 }
 
-// kubeconfig writes the credentials of the ServiceAccount into a file.
-func kubeconfig(ctx context.Context, c *cluster.Cluster, name string) (string, error) {
-	rc, err := c.ServiceAccountConfig(ctx, world.Namespace, world.ServiceAccount)
-	if err != nil {
-		return "", err
+// kubeconfig writes the credentials into a file.
+func kubeconfig(ctx context.Context, c *cluster.Cluster, o Options) (string, error) {
+	rc := o.As
+	if rc == nil {
+		var err error
+		if rc, err = c.ServiceAccountConfig(ctx, world.Namespace, world.ServiceAccount); err != nil {
+			return "", err
+		}
 	}
 	config := clientcmdapi.NewConfig()
 	config.Clusters["it"] = &clientcmdapi.Cluster{Server: rc.Host, CertificateAuthorityData: rc.CAData}
 	config.AuthInfos["it"] = &clientcmdapi.AuthInfo{Token: rc.BearerToken}
 	config.Contexts["it"] = &clientcmdapi.Context{Cluster: "it", AuthInfo: "it"}
 	config.CurrentContext = "it"
-	path := filepath.Join(c.LogDir(), name+".kubeconfig")
+	path := filepath.Join(c.LogDir(), o.Name+".kubeconfig")
 	return path, clientcmd.WriteToFile(*config, path)
 }
 
@@ -133,12 +146,33 @@ func freeAddress() (string, error) {
 // Ready says whether its readiness probe answers well.
 func (p *Process) Ready() bool {
 	client := http.Client{Timeout: time.Second}
-	resp, err := client.Get("http://" + p.health + "/readyz")
+	resp, err := client.Get("http://" + p.Health + "/readyz")
 	if err != nil {
 		return false
 	}
 	resp.Body.Close()
 	return resp.StatusCode == http.StatusOK
+}
+
+// Scrape reads its metrics with a token, and gives the status of the answer, too. Nobody can check its certificate, which it made for
+// itself.
+func (p *Process) Scrape(token string) (text string, code int, err error) {
+	client := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+	defer client.CloseIdleConnections()
+	request, err := http.NewRequest(http.MethodGet, "https://"+p.metrics+"/metrics", nil)
+	if err != nil {
+		return "", 0, err
+	}
+	if token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
+	resp, err := client.Do(request)
+	if err != nil {
+		return "", 0, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	return string(body), resp.StatusCode, err
 }
 
 // PID is the id of the process.
@@ -147,13 +181,14 @@ func (p *Process) PID() int { return p.cmd.Process.Pid }
 // Exited is closed when the process has ended.
 func (p *Process) Exited() <-chan struct{} { return p.done }
 
-// Log is what it has written so far.
+// Log is the end of what it has written so far.
 func (p *Process) Log() string {
+	const most = 16 << 10
 	data, err := os.ReadFile(p.log.Name())
 	if err != nil {
 		return err.Error()
 	}
-	return string(data)
+	return string(data[max(0, len(data)-most):])
 }
 
 // Stop ends it as a node does that takes a pod down, and returns what was wrong with that.

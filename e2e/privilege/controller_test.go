@@ -91,8 +91,37 @@ func takesItsTurn(t *testing.T, e *estate.Estate) {
 		must(t, err)
 		return len(requests)
 	})
+	isScraped(t, e, p)
 	if err := p.Stop(); err != nil {
 		t.Errorf("the replica: %v\n%s", err, p.Log())
+	}
+}
+
+// isScraped reads the metrics of a replica as Prometheus does, whose token the replica asks the API server about.
+func isScraped(t *testing.T, e *estate.Estate, p *manager.Process) {
+	t.Helper()
+	must(t, e.Cluster.Apply(t.Context(), []byte(`
+apiVersion: v1
+kind: ServiceAccount
+metadata: {namespace: default, name: scraper}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: scraper}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: wukong-network-metrics-reader}
+subjects: [{kind: ServiceAccount, namespace: default, name: scraper}]
+`)))
+	scraper, err := e.Cluster.ServiceAccountConfig(t.Context(), "default", "scraper")
+	must(t, err)
+	if text, code, err := p.Scrape(scraper.BearerToken); err != nil || code != 200 || !strings.Contains(text, "workqueue_depth") {
+		t.Errorf("the metrics: %d %v", code, err)
+	}
+	nobody, err := e.Cluster.ServiceAccountConfig(t.Context(), "default", "default")
+	must(t, err)
+	for token, want := range map[string]int{"": 401, "made up": 401, nobody.BearerToken: 403} {
+		if _, code, err := p.Scrape(token); err != nil || code != want {
+			t.Errorf("with the token %.8q the metrics answer %d, want %d: %v", token, code, want, err)
+		}
 	}
 }
 

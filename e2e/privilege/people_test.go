@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -224,6 +225,20 @@ func TestNoRoleReadsSecretsOrReachesBeyondItsWork(t *testing.T) {
 	for _, g := range roles {
 		if wrong := overreach(g); wrong != "" {
 			t.Errorf("%s: %s: %s", g.Role, g, wrong)
+		}
+	}
+}
+
+// TestEveryRoleIsInTheTable keeps the table whole when a role is added.
+func TestEveryRoleIsInTheTable(t *testing.T) {
+	told := []string{"wukong-network", "wukong-network-leader-election", // the controller's own
+		"wukong-network-view", "wukong-network-edit"} // parts of Kubernetes' roles, which are in the table
+	for _, p := range people {
+		told = append(told, p.global...)
+	}
+	for _, g := range rolesInConfig(t) {
+		if _, name, _ := strings.Cut(g.Role, " "); !slices.Contains(told, name) {
+			t.Fatalf("%s is in config, and not among the people of people_test.go: say there, and in docs/security.md, what it is for", g.Role)
 		}
 	}
 }

@@ -8,7 +8,11 @@ import (
 
 // pages are what is written, by its path within the repository.
 var pages = map[string]func() ([]byte, error){
-	"docs/reasons.md": reasonsPage,
+	"config/monitoring/dashboard.json": dashboardJSON,
+	"config/monitoring/rules.yaml":     rulesManifest,
+	"docs/runbooks/README.md":          runbooksPage,
+	"docs/metrics.md":                  metricsPage,
+	"docs/reasons.md":                  reasonsPage,
 }
 
 func main() {

@@ -2,6 +2,7 @@ package answer
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/cli-runtime/pkg/printers"
 	"sigs.k8s.io/yaml"
 )
@@ -50,8 +52,13 @@ func Report(kind string) metav1.TypeMeta {
 
 // Structured prints an answer or an object, given as a pointer, in the format json or yaml. Its apiVersion and kind are set.
 func Structured(w io.Writer, format string, object any) error {
-	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
+	// By way of JSON, since the converter of the API machinery prints fields that are not exported, too.
+	text, err := json.Marshal(object)
 	if err != nil {
+		return err
+	}
+	var content map[string]any
+	if err := utiljson.Unmarshal(text, &content); err != nil {
 		return err
 	}
 	return structured(w, format, &unstructured.Unstructured{Object: content})

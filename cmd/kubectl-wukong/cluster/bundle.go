@@ -27,8 +27,8 @@ func (c *Cluster) Raw(ctx context.Context, kind schema.GroupVersionKind, kinds, 
 	return pages(ctx, c, kinds, list, items, append(options, client.InNamespace(namespace))...)
 }
 
-// EventsAbout gives the events about objects of a kind; namespace "" means all namespaces.
-func (c *Cluster) EventsAbout(ctx context.Context, kind, namespace string) ([]unstructured.Unstructured, error) {
+// RawEvents gives the events about objects of a kind; namespace "" means all namespaces.
+func (c *Cluster) RawEvents(ctx context.Context, kind, namespace string) ([]unstructured.Unstructured, error) {
 	return c.Raw(ctx, corev1.SchemeGroupVersion.WithKind("Event"), "Events about "+kind+"s", namespace,
 		client.MatchingFieldsSelector{Selector: fields.OneTermEqualSelector("involvedObject.kind", kind)})
 }
