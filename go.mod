@@ -10,7 +10,7 @@ require (
 	github.com/k8snetworkplumbingwg/network-attachment-definition-client v1.7.7 // Multus: the type of attachments
 	github.com/nmstate/kubernetes-nmstate/api v0.0.0-20240605150941-df565dd7bf35 // nmstate: the types of policies
 	github.com/prometheus/client_golang v1.24.0 // what the manager measures, and the lint of its names
-	github.com/rogpeppe/go-internal v1.16.0 // tests: the command line as a user sees it (testscript)
+	github.com/rogpeppe/go-internal v1.16.0 // differences of texts; tests: the command line as a user sees it (testscript)
 	github.com/spf13/cobra v1.10.2 // the command line, as kubectl has it
 	go.yaml.in/yaml/v2 v2.4.4 // YAML as Kubernetes writes it, without its detour through JSON
 	go.yaml.in/yaml/v3 v3.0.6 // positions of fields in manifests, for findings
@@ -24,12 +24,14 @@ require (
 	k8s.io/apiserver v0.37.2 // the schema checks of the API server, offline
 	k8s.io/cli-runtime v0.37.2 // the flags and printers of kubectl
 	k8s.io/client-go v0.37.2 // the cluster client
+	k8s.io/klog/v2 v2.140.0 // what the cluster client logs goes where ours goes
 	k8s.io/utils v0.0.0-20260626114624-be93311217bd // a clock that tests can set
 	kubevirt.io/api v1.9.0 // KubeVirt: the types of machines
 	kubevirt.io/containerized-data-importer-api v1.64.0 // KubeVirt: the types of disks with an image
 	sigs.k8s.io/controller-runtime v0.25.2 // controllers, and envtest for the embedded control plane
 	sigs.k8s.io/json v0.0.0-20250730193827-2d320260d730 // strict decoding, as the API server does it
-	sigs.k8s.io/kustomize/kyaml v0.21.1 // KRM functions: a step of kustomize and kpt
+	sigs.k8s.io/kustomize/api v0.21.1 // what kubectl -k builds
+	sigs.k8s.io/kustomize/kyaml v0.21.1 // KRM functions, and what kubectl -k builds
 	sigs.k8s.io/yaml v1.6.0 // YAML as Kubernetes reads and writes it
 )
 
@@ -114,12 +116,10 @@ require (
 	gopkg.in/evanphx/json-patch.v4 v4.13.0 // indirect
 	gopkg.in/inf.v0 v0.9.1 // indirect
 	k8s.io/component-base v0.37.2 // indirect
-	k8s.io/klog/v2 v2.140.0 // indirect
 	k8s.io/kube-openapi v0.0.0-20260721132016-d427ff9ee9ad // indirect
 	k8s.io/streaming v0.37.2 // indirect
 	kubevirt.io/controller-lifecycle-operator-sdk/api v0.2.4 // indirect
 	sigs.k8s.io/apiserver-network-proxy/konnectivity-client v0.36.0 // indirect
-	sigs.k8s.io/kustomize/api v0.21.1 // indirect
 	sigs.k8s.io/randfill v1.0.0 // indirect
 	sigs.k8s.io/structured-merge-diff/v6 v6.4.2 // indirect
 )

@@ -97,7 +97,7 @@ func (r *AddressLeaseReconciler) Reconcile(ctx context.Context, req ctrl.Request
 	}
 	before, err := leaseOf(obj)
 	if err != nil {
-		log.FromContext(ctx).Error(err, "lease is left alone")
+		log.FromContext(ctx).Error(err, "Lease cannot be read and is left alone")
 		return ctrl.Result{}, nil
 	}
 	if why, asked := obj.Annotations[v1alpha1.FreeAnnotation]; asked {
@@ -126,7 +126,7 @@ func (r *AddressLeaseReconciler) Reconcile(ctx context.Context, req ctrl.Request
 	if !changed {
 		return ctrl.Result{RequeueAfter: wait}, nil
 	}
-	log.FromContext(ctx).Info("lease changed", "from", before.Phase, "to", after.Phase, "holder", before.Holder.String())
+	log.FromContext(ctx).Info("Lease changed", "from", before.Phase, "to", after.Phase, "holder", before.Holder.String())
 	if before.Phase == ipam.Releasing {
 		r.Events.Eventf(obj, nil, corev1.EventTypeNormal, v1alpha1.ReasonAddressReleased, "Release",
 			"%s on %s: no machine of %s can use it any more", obj.Spec.Address, obj.Spec.Segment, before.Holder)
@@ -142,7 +142,7 @@ func (r *AddressLeaseReconciler) retire(ctx context.Context, obj *v1alpha1.Addre
 	}
 	err := r.Delete(ctx, obj, client.Preconditions{UID: &obj.UID, ResourceVersion: &obj.ResourceVersion})
 	if err == nil {
-		log.FromContext(ctx).Info("record of a lease deleted", "released", obj.Spec.Since.UTC())
+		log.FromContext(ctx).Info("Record of a lease deleted", "released", obj.Spec.Since.UTC())
 	}
 	return settle(ctrl.Result{}, err)
 }
@@ -210,7 +210,7 @@ func (r *AddressLeaseReconciler) free(ctx context.Context, obj *v1alpha1.Address
 		return settle(ctrl.Result{}, err)
 	}
 	r.tellConflict(obj, collided, other)
-	log.FromContext(ctx).Info("lease freed by order", "from", before.Phase, "holder", before.Holder.String(), "why", why, "refused", refused)
+	log.FromContext(ctx).Info("Lease freed by order", "from", before.Phase, "holder", before.Holder.String(), "why", why, "refused", refused)
 	if refused != nil {
 		r.Events.Eventf(obj, nil, corev1.EventTypeWarning, v1alpha1.ReasonAddressInUse, "Free", "%s", clip(refused.Error()))
 		return ctrl.Result{}, nil
@@ -237,7 +237,7 @@ func (r *AddressLeaseReconciler) step(ctx context.Context, l ipam.Lease) (after 
 	case ipam.Releasing:
 		use, err := r.machineUse(ctx, l)
 		if err != nil || use != "" {
-			log.FromContext(ctx).V(1).Info("lease is still in use", "by", use)
+			log.FromContext(ctx).V(1).Info("Lease is still in use", "by", use)
 			return l, false, r.Config.Sweep, err
 		}
 		cooldown, err := r.cooldown(ctx, l)

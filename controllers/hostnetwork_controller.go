@@ -159,7 +159,7 @@ func (r *HostNetworkReconciler) letGo(ctx context.Context, s *hostNetworkScope) 
 	if err := r.deleteAttachments(ctx, s); err != nil {
 		return err
 	}
-	log.FromContext(ctx).Info("host network is gone from all nodes")
+	log.FromContext(ctx).Info("HostNetwork is gone from all nodes")
 	s.before = nil // nothing is left to publish to
 	r.pace.forget(s.network.UID)
 	return release(ctx, r.Client, s.network)

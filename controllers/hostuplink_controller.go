@@ -149,7 +149,7 @@ func (r *HostUplinkReconciler) spareHosts(ctx context.Context, s *uplinkScope) e
 	if err != nil || !leaving {
 		return err
 	}
-	log.FromContext(ctx).Info("the definitions are being deleted: hosts stay as they are")
+	log.FromContext(ctx).Info("Definitions are being deleted: hosts stay as they are")
 	s.before = nil // nothing is left to publish to
 	if err := release(ctx, r.Client, s.uplink); err != nil {
 		return err
@@ -208,7 +208,7 @@ func (r *HostUplinkReconciler) letGo(ctx context.Context, s *uplinkScope) error 
 			}
 		}
 	}
-	log.FromContext(ctx).Info("host uplink is gone from all nodes")
+	log.FromContext(ctx).Info("HostUplink is gone from all nodes")
 	s.before = nil // nothing is left to publish to
 	r.pace.forget(s.uplink.UID)
 	return release(ctx, r.Client, s.uplink)

@@ -97,7 +97,7 @@ func (f *follower) restoreAll(ctx context.Context) error {
 		if err == nil || ctx.Err() != nil {
 			return ctx.Err()
 		}
-		log.FromContext(ctx).Error(err, "leases cannot be matched with what is published yet, trying again")
+		log.FromContext(ctx).Error(err, "Leases cannot be matched with what is published yet, trying again")
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -496,6 +496,6 @@ func (f *follower) find(ctx context.Context, key client.ObjectKey, obj client.Ob
 // from memory.
 func (f *follower) complain(ctx context.Context, err error) {
 	if !errors.Is(err, context.Canceled) && ctx.Err() == nil {
-		log.FromContext(ctx).Error(err, "a change is not taken into account")
+		log.FromContext(ctx).Error(err, "Change is not taken into account")
 	}
 }

@@ -205,7 +205,7 @@ func (r *WukongReconciler) take(ctx context.Context, s *wukongScope, n *networkS
 	t.lease, t.flying = lease, ""
 	r.ledger.sawLease(lease)
 	if verdict.Writes() && verdict.Rule != ipam.RuleOwn {
-		log.FromContext(ctx).Info("address leased", "address", t.addr.String(), "segment", req.Segment.String(), "lease", lease.Name)
+		log.FromContext(ctx).Info("Address leased", "address", t.addr.String(), "segment", req.Segment.String(), "lease", lease.Name)
 		metrics.Leased(t.Pool)
 		r.Events.Eventf(s.wukong, nil, corev1.EventTypeNormal, v1alpha1.ReasonAddressLeased, "Lease",
 			"%s on %s is leased for network %s", t.addr, req.Segment, n.Name)

@@ -22,8 +22,12 @@ func pages(t *testing.T) map[string]string {
 	if err != nil || len(runbooks) < 5 {
 		t.Fatalf("runbooks %q, %v", runbooks, err)
 	}
+	front, err := filepath.Glob("../../*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
 	out := map[string]string{}
-	for _, path := range append(append(paths, runbooks...), "../../README.md") {
+	for _, path := range append(slices.Concat(paths, runbooks, front), "../../charts/wukong-network/README.md") {
 		text, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)

@@ -121,8 +121,11 @@ time.`,
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usageError(c, "%w", err) })
 	root.AddCommand(
 		newStatus(std),
+		newWhy(std),
+		newEvents(std),
 		newRender(std),
 		newFn(std),
+		newDiff(std),
 		newIP(std),
 		newPool(std),
 		newHost(std),

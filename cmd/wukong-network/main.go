@@ -7,7 +7,6 @@ import (
 	"os"
 
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 
 	"novasphere.dev/wukong-network/cmd/version"
 	"novasphere.dev/wukong-network/controllers"
@@ -27,7 +26,6 @@ func main() {
 func run(ctx context.Context) error {
 	cfg := controllers.DefaultConfig()
 	opts := controllers.ManagerOptions{}
-	logging := zap.Options{}
 	flag.StringVar(&cfg.ClusterName, "cluster-name", "", "tells clusters apart that share a network segment: goes into derived MAC addresses; never change it while machines run")
 	flag.DurationVar(&cfg.Cooldown, "cooldown", cfg.Cooldown, "how long a released address rests before somebody else may have it")
 	flag.DurationVar(&cfg.Retention, "lease-retention", cfg.Retention, "how long the record of a released lease is kept")
@@ -40,12 +38,12 @@ func run(ctx context.Context) error {
 	flag.StringVar(&opts.MetricsAddress, "metrics-bind-address", "0", "address of /metrics, over TLS, for those whom the API server lets get it; 0 for none")
 	flag.StringVar(&opts.QueryAddress, "query-bind-address", "0", "address of answers about addresses, pools and hosts, over TLS, for those whom the API server lets read what they are made of; 0 for none")
 	flag.StringVar(&opts.CertDir, "metrics-cert-dir", "", "folder with tls.crt and tls.key of the HTTPS servers, read again when they change; a self-signed certificate when empty")
-	logging.BindFlags(flag.CommandLine)
+	logger := bindLogging(flag.CommandLine)
 	flag.Parse()
 	if flag.NArg() > 0 {
 		return fmt.Errorf("unexpected argument %q: the only one is version; see -help for flags", flag.Arg(0))
 	}
-	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&logging)))
+	setLoggers(logger(os.Stderr))
 	if err := limitMemory(os.Getenv("MEMORY_LIMIT"), os.Getenv("GOMEMLIMIT")); err != nil {
 		return err
 	}

@@ -101,7 +101,7 @@ func (h *hall) fill(from, below int) {
 	h.t.Helper()
 	began := time.Now()
 	must(h.t, h.fleet.Join(h.t.Context(), from/perNode, below/perNode))
-	p := h.start("filling")
+	p := h.start("filling", "--leader-elect=false") // a busy machine is no reason to end
 	must(h.t, each(h.t.Context(), from, below, func(ctx context.Context, i int) error { return h.Admin.Create(ctx, wukong(i)) }))
 	must(h.t, each(h.t.Context(), from, below, func(ctx context.Context, i int) error {
 		for {
@@ -112,6 +112,8 @@ func (h *hall) fill(from, below int) {
 			select {
 			case <-ctx.Done():
 				return ctx.Err()
+			case <-p.Exited():
+				return fmt.Errorf("the controller ended: %s", p.Log())
 			case <-time.After(100 * time.Millisecond):
 			}
 		}
@@ -123,9 +125,9 @@ func (h *hall) fill(from, below int) {
 	h.t.Logf("%d Wukongs on %d nodes after %.0fs: %v", below, below/perNode, time.Since(began).Seconds(), h.reasons())
 }
 
-func (h *hall) start(name string) *manager.Process {
+func (h *hall) start(name string, args ...string) *manager.Process {
 	h.t.Helper()
-	p, err := manager.Start(h.t.Context(), h.Cluster, h.binary, manager.Options{Name: name, Env: []string{"MEMORY_LIMIT=" + strconv.Itoa(limit)}})
+	p, err := manager.Start(h.t.Context(), h.Cluster, h.binary, manager.Options{Name: name, Args: args, Env: []string{"MEMORY_LIMIT=" + strconv.Itoa(limit)}})
 	must(h.t, err)
 	return p
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/watch"
@@ -53,7 +54,8 @@ func (c *Cluster) NodeMetadata(ctx context.Context) ([]corev1.Node, error) {
 	return out, err
 }
 
-// Changes watches the Wukongs of a scope, and the HostNetworks, HostUplinks and AddressLeases that it may. The channel gets a
+// Changes watches the Wukongs of a scope, and what it may of HostNetworks, HostUplinks, AddressLeases and the events of the
+// namespace. The channel gets a
 // value when something may have changed since the last one was taken, and first of all when the watches are there; what is read
 // then misses nothing. It is closed when ctx ends, and when the cluster stops answering: then the function gives the error.
 func (c *Cluster) Changes(ctx context.Context, scope Scope) (<-chan struct{}, func() error) {
@@ -64,9 +66,13 @@ func (c *Cluster) Changes(ctx context.Context, scope Scope) (<-chan struct{}, fu
 			return c.client.Watch(ctx, &v1alpha1.WukongList{}, scope.options()...)
 		},
 	}
-	for _, list := range []client.ObjectList{&v1alpha1.HostNetworkList{}, &v1alpha1.HostUplinkList{}, &v1alpha1.AddressLeaseList{}} {
+	for _, list := range []client.ObjectList{&v1alpha1.HostNetworkList{}, &v1alpha1.HostUplinkList{}, &v1alpha1.AddressLeaseList{}, &eventsv1.EventList{}} {
+		var options []client.ListOption
+		if _, namespaced := list.(*eventsv1.EventList); namespaced {
+			options = append(options, client.InNamespace(scope.Namespace))
+		}
 		watches = append(watches, func(ctx context.Context) (watch.Interface, error) {
-			w, err := c.client.Watch(ctx, list)
+			w, err := c.client.Watch(ctx, list, options...)
 			if cause := causeOf(err); err != nil && (cause == Forbidden || cause == NotInstalled) {
 				return nil, nil
 			}
