@@ -99,7 +99,7 @@ var everyValue = []string{
 	"--set", "resources.limits.memory=2Gi", "--set", "podAnnotations.note=\"1\"", "--set", "podLabels.team=network",
 	"--set", "nodeSelector.disk=ssd", "--set", "tolerations[0].operator=Exists", "--set", "spread=false",
 	"--set-json", `affinity={"nodeAffinity":{}}`, "--set", "priorityClassName=system-cluster-critical",
-	"--set", "metrics.enabled=false", "--set", "certificateSecret=serving", "--set", "networkPolicy.apiServerPorts={8443}",
+	"--set", "metrics.enabled=false", "--set", "query.enabled=false", "--set", "certificateSecret=serving", "--set", "networkPolicy.apiServerPorts={8443}",
 	"--set", "networkPolicy.apiServerCIDRs={2001:db8::/64}", "--set", "podDisruptionBudget.enabled=false", "--set", "crds.keep=false",
 	"--set", "policies.skip={tenant-attachments}",
 }
@@ -129,7 +129,7 @@ func TestEveryValueReachesItsObject(t *testing.T) {
 		t.Errorf("Deployment (-want +got):\n%s", diff)
 	}
 	for _, gone := range []string{
-		"Service wukong-network/wukong-network-metrics", "PodDisruptionBudget wukong-network/wukong-network",
+		"Service wukong-network/wukong-network-metrics", "Service wukong-network/wukong-network-query", "PodDisruptionBudget wukong-network/wukong-network",
 		"ValidatingAdmissionPolicy /wukong-network-tenant-attachments", "ValidatingAdmissionPolicyBinding /wukong-network-tenant-attachments",
 	} {
 		if got[gone] != nil {

@@ -243,6 +243,9 @@ func (r *Remote) refused(response *http.Response, body []byte) error {
 	if err != nil || status.Kind != "Status" || (status.Details != nil && status.Details.Group == "query") {
 		return r.strange("HTTP " + response.Status)
 	}
+	if status.Reason == "NotInstalled" {
+		return &Error{Cause: NotInstalled, Text: manifests.Printable(status.Message)}
+	}
 	if status.Reason == metav1.StatusReasonNotFound {
 		return &query.NothingError{Text: manifests.Printable(status.Message)}
 	}
