@@ -95,8 +95,12 @@ func TestTheLinksOfTheDocumentationLeadSomewhere(t *testing.T) {
 				target = filepath.Join(filepath.Dir(path), found[1])
 				var ok bool
 				if page, ok = all[target]; !ok {
-					t.Errorf("%s: %s does not exist", path, found[1])
-					continue
+					text, err := os.ReadFile(target)
+					if err != nil {
+						t.Errorf("%s: %v", path, err)
+						continue
+					}
+					page = string(text)
 				}
 			}
 			if found[2] != "" && !slices.Contains(anchors(page), found[2]) {
