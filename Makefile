@@ -134,6 +134,7 @@ generate: ## Write what is generated from the Go types, markers, reasons, metric
 	$(GO) run ./e2e/reference
 	$(GO) tool -modfile=e2e/tools/apidocs/go.mod crd-ref-docs --config e2e/tools/apidocs/config.yaml --renderer markdown \
 	  --log-level ERROR --source-path api --output-path docs/api.md
+	$(GO) test -count=1 -run TestTheReferenceOfCommandsIsThatOfTheProgram ./cmd/kubectl-wukong -update
 
 .PHONY: check-generated
 check-generated: ## Check that generating leaves no difference

@@ -19,6 +19,7 @@ func TestTheOneFileInstallsIntoAnEmptyCluster(t *testing.T) {
 		"namespace/wukong-network serverside-applied", "customresourcedefinition.apiextensions.k8s.io/wukongs.vm.novasphere.dev serverside-applied",
 		"deployment.apps/wukong-network serverside-applied", "networkpolicy.networking.k8s.io/wukong-network serverside-applied",
 		"poddisruptionbudget.policy/wukong-network serverside-applied", "service/wukong-network-metrics serverside-applied",
+		"service/wukong-network-query serverside-applied",
 	} {
 		if !strings.Contains(installation.first, want+"\n") {
 			t.Errorf("kubectl apply did not say %q:\n%s", want, installation.first)
