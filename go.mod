@@ -3,13 +3,16 @@ module novasphere.dev/wukong-network
 go 1.26.0
 
 require (
+	github.com/getkin/kin-openapi v0.153.0 // tests: the description of the query server, and answers held against it
 	github.com/go-logr/logr v1.4.3 // the log interface of controller-runtime
 	github.com/google/go-cmp v0.7.0 // tests: differences that people can read
 	github.com/google/uuid v1.6.0 // machine identities, version 5
 	github.com/k8snetworkplumbingwg/network-attachment-definition-client v1.7.7 // Multus: the type of attachments
 	github.com/nmstate/kubernetes-nmstate/api v0.0.0-20240605150941-df565dd7bf35 // nmstate: the types of policies
-	github.com/rogpeppe/go-internal v1.16.0 // tests: the command line as a user sees it (testscript)
+	github.com/prometheus/client_golang v1.24.0 // what the manager measures, and the lint of its names
+	github.com/rogpeppe/go-internal v1.16.0 // differences of texts; tests: the command line as a user sees it (testscript)
 	github.com/spf13/cobra v1.10.2 // the command line, as kubectl has it
+	github.com/spf13/pflag v1.0.10 // tests: the flags of the command line, for its reference
 	go.yaml.in/yaml/v2 v2.4.4 // YAML as Kubernetes writes it, without its detour through JSON
 	go.yaml.in/yaml/v3 v3.0.6 // positions of fields in manifests, for findings
 	go4.org/netipx v0.0.0-20231129151722-fdeea329fbba // ranges of addresses
@@ -22,12 +25,14 @@ require (
 	k8s.io/apiserver v0.37.2 // the schema checks of the API server, offline
 	k8s.io/cli-runtime v0.37.2 // the flags and printers of kubectl
 	k8s.io/client-go v0.37.2 // the cluster client
+	k8s.io/klog/v2 v2.140.0 // what the cluster client logs goes where ours goes
 	k8s.io/utils v0.0.0-20260626114624-be93311217bd // a clock that tests can set
 	kubevirt.io/api v1.9.0 // KubeVirt: the types of machines
 	kubevirt.io/containerized-data-importer-api v1.64.0 // KubeVirt: the types of disks with an image
 	sigs.k8s.io/controller-runtime v0.25.2 // controllers, and envtest for the embedded control plane
 	sigs.k8s.io/json v0.0.0-20250730193827-2d320260d730 // strict decoding, as the API server does it
-	sigs.k8s.io/kustomize/kyaml v0.21.1 // KRM functions: a step of kustomize and kpt
+	sigs.k8s.io/kustomize/api v0.21.1 // what kubectl -k builds
+	sigs.k8s.io/kustomize/kyaml v0.21.1 // KRM functions, and what kubectl -k builds
 	sigs.k8s.io/yaml v1.6.0 // YAML as Kubernetes reads and writes it
 )
 
@@ -37,13 +42,16 @@ require (
 	github.com/antlr4-go/antlr/v4 v4.13.1 // indirect
 	github.com/beorn7/perks v1.0.1 // indirect
 	github.com/blang/semver/v4 v4.0.0 // indirect
+	github.com/cenkalti/backoff/v5 v5.0.3 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/davecgh/go-spew v1.1.2-0.20180830191138-d8f796af33cc // indirect
 	github.com/emicklei/go-restful/v3 v3.13.0 // indirect
 	github.com/evanphx/json-patch/v5 v5.9.11 // indirect
+	github.com/felixge/httpsnoop v1.0.4 // indirect
 	github.com/fsnotify/fsnotify v1.9.0 // indirect
 	github.com/fxamacker/cbor/v2 v2.9.1 // indirect
 	github.com/go-errors/errors v1.4.2 // indirect
+	github.com/go-logr/stdr v1.2.2 // indirect
 	github.com/go-logr/zapr v1.3.0 // indirect
 	github.com/go-openapi/jsonpointer v1.0.0 // indirect
 	github.com/go-openapi/jsonreference v1.0.0 // indirect
@@ -62,8 +70,10 @@ require (
 	github.com/google/btree v1.1.3 // indirect
 	github.com/google/cel-go v0.29.2 // indirect
 	github.com/google/gnostic-models v0.7.0 // indirect
+	github.com/grpc-ecosystem/grpc-gateway/v2 v2.29.0 // indirect
 	github.com/inconshreveable/mousetrap v1.1.0 // indirect
 	github.com/json-iterator/go v1.1.12 // indirect
+	github.com/kylelemons/godebug v1.1.0 // indirect
 	github.com/liggitt/tabwriter v0.0.0-20181228230101-89fcab3d43de // indirect
 	github.com/moby/term v0.5.2 // indirect
 	github.com/modern-go/concurrent v0.0.0-20180306012644-bacd9c7ef1dd // indirect
@@ -73,17 +83,24 @@ require (
 	github.com/openshift/custom-resource-status v1.1.2 // indirect
 	github.com/peterbourgon/diskv v2.0.1+incompatible // indirect
 	github.com/pmezard/go-difflib v1.0.1-0.20181226105442-5d4384ee4fb2 // indirect
-	github.com/prometheus/client_golang v1.24.0 // indirect
 	github.com/prometheus/client_model v0.6.2 // indirect
 	github.com/prometheus/common v0.70.0 // indirect
 	github.com/prometheus/procfs v0.21.1 // indirect
-	github.com/spf13/pflag v1.0.10 // indirect
+	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3 // indirect
 	github.com/x448/float16 v0.8.4 // indirect
 	github.com/xlab/treeprint v1.2.0 // indirect
+	go.opentelemetry.io/auto/sdk v1.2.1 // indirect
+	go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp v0.69.0 // indirect
 	go.opentelemetry.io/otel v1.44.0 // indirect
+	go.opentelemetry.io/otel/exporters/otlp/otlptrace v1.44.0 // indirect
+	go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc v1.44.0 // indirect
+	go.opentelemetry.io/otel/metric v1.44.0 // indirect
+	go.opentelemetry.io/otel/sdk v1.44.0 // indirect
 	go.opentelemetry.io/otel/trace v1.44.0 // indirect
+	go.opentelemetry.io/proto/otlp v1.10.0 // indirect
 	go.uber.org/multierr v1.11.0 // indirect
 	go.uber.org/zap v1.27.1 // indirect
+	go.yaml.in/yaml/v4 v4.0.0 // indirect
 	golang.org/x/exp v0.0.0-20260410095643-746e56fc9e2f // indirect
 	golang.org/x/net v0.57.0 // indirect
 	golang.org/x/oauth2 v0.36.0 // indirect
@@ -94,14 +111,15 @@ require (
 	gomodules.xyz/jsonpatch/v2 v2.4.0 // indirect
 	google.golang.org/genproto/googleapis/api v0.0.0-20260526163538-3dc84a4a5aaa // indirect
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20260526163538-3dc84a4a5aaa // indirect
+	google.golang.org/grpc v1.82.1 // indirect
 	google.golang.org/protobuf v1.36.12-0.20260120151049-f2248ac996af // indirect
 	gopkg.in/evanphx/json-patch.v4 v4.13.0 // indirect
 	gopkg.in/inf.v0 v0.9.1 // indirect
 	k8s.io/component-base v0.37.2 // indirect
-	k8s.io/klog/v2 v2.140.0 // indirect
 	k8s.io/kube-openapi v0.0.0-20260721132016-d427ff9ee9ad // indirect
+	k8s.io/streaming v0.37.2 // indirect
 	kubevirt.io/controller-lifecycle-operator-sdk/api v0.2.4 // indirect
-	sigs.k8s.io/kustomize/api v0.21.1 // indirect
+	sigs.k8s.io/apiserver-network-proxy/konnectivity-client v0.36.0 // indirect
 	sigs.k8s.io/randfill v1.0.0 // indirect
 	sigs.k8s.io/structured-merge-diff/v6 v6.4.2 // indirect
 )

@@ -21,6 +21,7 @@ import (
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/conflicts"
+	"novasphere.dev/wukong-network/controllers/metrics"
 	"novasphere.dev/wukong-network/ipam"
 	"novasphere.dev/wukong-network/render"
 )
@@ -42,7 +43,7 @@ type AddressLeaseReconciler struct {
 // +kubebuilder:rbac:groups=vm.novasphere.dev,resources=wukongs,verbs=get;list;watch
 // +kubebuilder:rbac:groups=kubevirt.io,resources=virtualmachines;virtualmachineinstances,verbs=get;list;watch
 // +kubebuilder:rbac:groups="",resources=pods,verbs=list
-// +kubebuilder:rbac:groups=vm.novasphere.dev,resources=addresspools,verbs=get;list;watch
+// +kubebuilder:rbac:groups=vm.novasphere.dev,resources=addresspools,verbs=list;watch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
 // SetupAddressLease adds the controller to the manager.
@@ -96,7 +97,7 @@ func (r *AddressLeaseReconciler) Reconcile(ctx context.Context, req ctrl.Request
 	}
 	before, err := leaseOf(obj)
 	if err != nil {
-		log.FromContext(ctx).Error(err, "lease is left alone")
+		log.FromContext(ctx).Error(err, "Lease cannot be read and is left alone")
 		return ctrl.Result{}, nil
 	}
 	if why, asked := obj.Annotations[v1alpha1.FreeAnnotation]; asked {
@@ -114,17 +115,18 @@ func (r *AddressLeaseReconciler) Reconcile(ctx context.Context, req ctrl.Request
 		writeLease(after, obj)
 	}
 	collided := obj.Spec.Conflict
-	if r.noteConflict(obj); !changed && obj.Spec.Conflict == collided {
+	other := r.noteConflict(obj)
+	if !changed && obj.Spec.Conflict == collided {
 		return ctrl.Result{RequeueAfter: wait}, nil
 	}
 	if err := r.Update(ctx, obj); err != nil {
 		return settle(ctrl.Result{}, err)
 	}
-	r.tellConflict(obj, collided)
+	r.tellConflict(obj, collided, other)
 	if !changed {
 		return ctrl.Result{RequeueAfter: wait}, nil
 	}
-	log.FromContext(ctx).Info("lease changed", "from", before.Phase, "to", after.Phase, "holder", before.Holder.String())
+	log.FromContext(ctx).Info("Lease changed", "from", before.Phase, "to", after.Phase, "holder", before.Holder.String())
 	if before.Phase == ipam.Releasing {
 		r.Events.Eventf(obj, nil, corev1.EventTypeNormal, v1alpha1.ReasonAddressReleased, "Release",
 			"%s on %s: no machine of %s can use it any more", obj.Spec.Address, obj.Spec.Segment, before.Holder)
@@ -140,16 +142,19 @@ func (r *AddressLeaseReconciler) retire(ctx context.Context, obj *v1alpha1.Addre
 	}
 	err := r.Delete(ctx, obj, client.Preconditions{UID: &obj.UID, ResourceVersion: &obj.ResourceVersion})
 	if err == nil {
-		log.FromContext(ctx).Info("record of a lease deleted", "released", obj.Spec.Since.UTC())
+		log.FromContext(ctx).Info("Record of a lease deleted", "released", obj.Spec.Since.UTC())
 	}
 	return settle(ctrl.Result{}, err)
 }
 
-// noteConflict brings spec.conflict up to what is known.
-func (r *AddressLeaseReconciler) noteConflict(obj *v1alpha1.AddressLease) {
+// noteConflict brings spec.conflict up to what is known, and gives what the gravest other side is.
+func (r *AddressLeaseReconciler) noteConflict(obj *v1alpha1.AddressLease) (other conflicts.Kind) {
 	text := ""
 	if asker, held := render.LeaseClaim(obj); held {
-		text = conflictText(conflicts.Conflicts(asker, &r.ledger.claims))
+		found := conflicts.Conflicts(asker, &r.ledger.claims)
+		if text = conflictText(found); text != "" {
+			other = found[0].Other.Kind
+		}
 	}
 	switch before := obj.Spec.Conflict; {
 	case text == "":
@@ -159,15 +164,17 @@ func (r *AddressLeaseReconciler) noteConflict(obj *v1alpha1.AddressLease) {
 		obj.Spec.ConflictSince = &now
 	}
 	obj.Spec.Conflict = text
+	return other
 }
 
 // tellConflict makes an event of a collision that began or ended with the last write.
-func (r *AddressLeaseReconciler) tellConflict(obj *v1alpha1.AddressLease, before string) {
+func (r *AddressLeaseReconciler) tellConflict(obj *v1alpha1.AddressLease, before string, other conflicts.Kind) {
 	switch text := obj.Spec.Conflict; {
 	case before != "" && text == "":
 		r.Events.Eventf(obj, nil, corev1.EventTypeNormal, v1alpha1.ReasonCollisionGone, "Watch", "%s on %s collides with nothing any more",
 			obj.Spec.Address, obj.Spec.Segment)
 	case before == "" && text != "":
+		metrics.Collided(obj.Spec.Pool, other)
 		r.Events.Eventf(obj, nil, corev1.EventTypeWarning, v1alpha1.ReasonCollisionFound, "Watch", "%s", clip(text))
 	}
 }
@@ -182,7 +189,7 @@ func conflictText(found []conflicts.Conflict) string {
 	}
 	text := found[0].String()
 	if found[0].Severity == conflicts.Warns {
-		text = "warning: " + text
+		text = v1alpha1.ConflictWarning + text
 	}
 	if len(found) > 1 {
 		text = fmt.Sprintf("%s; and %d more", clipTo(text, maxConflictText-32), len(found)-1)
@@ -197,13 +204,13 @@ func (r *AddressLeaseReconciler) free(ctx context.Context, obj *v1alpha1.Address
 	if changed {
 		writeLease(after, obj)
 	}
-	r.noteConflict(obj)
+	other := r.noteConflict(obj)
 	delete(obj.Annotations, v1alpha1.FreeAnnotation)
 	if err := r.Update(ctx, obj); err != nil {
 		return settle(ctrl.Result{}, err)
 	}
-	r.tellConflict(obj, collided)
-	log.FromContext(ctx).Info("lease freed by order", "from", before.Phase, "holder", before.Holder.String(), "why", why, "refused", refused)
+	r.tellConflict(obj, collided, other)
+	log.FromContext(ctx).Info("Lease freed by order", "from", before.Phase, "holder", before.Holder.String(), "why", why, "refused", refused)
 	if refused != nil {
 		r.Events.Eventf(obj, nil, corev1.EventTypeWarning, v1alpha1.ReasonAddressInUse, "Free", "%s", clip(refused.Error()))
 		return ctrl.Result{}, nil
@@ -230,7 +237,7 @@ func (r *AddressLeaseReconciler) step(ctx context.Context, l ipam.Lease) (after 
 	case ipam.Releasing:
 		use, err := r.machineUse(ctx, l)
 		if err != nil || use != "" {
-			log.FromContext(ctx).V(1).Info("lease is still in use", "by", use)
+			log.FromContext(ctx).V(1).Info("Lease is still in use", "by", use)
 			return l, false, r.Config.Sweep, err
 		}
 		cooldown, err := r.cooldown(ctx, l)

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
+	"novasphere.dev/wukong-network/controllers/metrics"
 	"novasphere.dev/wukong-network/ipam"
 	"novasphere.dev/wukong-network/render"
 )
@@ -29,7 +30,7 @@ type AddressPoolReconciler struct {
 	ledger *ledger
 }
 
-// +kubebuilder:rbac:groups=vm.novasphere.dev,resources=addresspools,verbs=get;list;watch
+// +kubebuilder:rbac:groups=vm.novasphere.dev,resources=addresspools,verbs=list;watch
 // +kubebuilder:rbac:groups=vm.novasphere.dev,resources=addresspools/status,verbs=patch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
@@ -56,6 +57,7 @@ func (r *AddressPoolReconciler) Reconcile(ctx context.Context, req ctrl.Request)
 	}
 	pool, ok := o.pools.Pool(req.Name)
 	if !ok {
+		metrics.ForgetPool(req.Name)
 		return ctrl.Result{}, nil
 	}
 	before := pool.Object.DeepCopy()

@@ -30,7 +30,7 @@ type AddressReservationReconciler struct {
 	ledger *ledger
 }
 
-// +kubebuilder:rbac:groups=vm.novasphere.dev,resources=addressreservations,verbs=get;list;watch
+// +kubebuilder:rbac:groups=vm.novasphere.dev,resources=addressreservations,verbs=list;watch
 // +kubebuilder:rbac:groups=vm.novasphere.dev,resources=addressreservations/status,verbs=patch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 

@@ -139,7 +139,7 @@ func (c *Components) found(ctx context.Context, component Component) error {
 	c.served[component] = true
 	starts := slices.Clone(c.waiting[component])
 	c.mu.Unlock()
-	log.FromContext(ctx).Info("component found", "component", component)
+	log.FromContext(ctx).Info("Component found", "component", component)
 	for _, start := range starts {
 		if err := start(ctx); err != nil {
 			return fmt.Errorf("start watching %s: %w", component, err)
@@ -158,7 +158,7 @@ func (c *Components) lost(ctx context.Context, component Component) error {
 	if !had {
 		return nil
 	}
-	log.FromContext(ctx).Info("component lost", "component", component)
+	log.FromContext(ctx).Info("Component lost", "component", component)
 	for _, gvk := range componentKinds[component] {
 		obj, err := c.mgr.GetScheme().New(gvk)
 		if err != nil {

@@ -22,8 +22,10 @@ type Config struct {
 	RetryAfter time.Duration
 	// SilentAfter is how long a node may take without any sign of progress before it counts as unknown.
 	SilentAfter time.Duration
-	// Sweep is how often leases are checked against what lives.
+	// Sweep is how often leases are checked against what lives, and against what is known to use addresses.
 	Sweep time.Duration
+	// ObjectMetrics adds a series for each condition of each object, with the names of namespaces and Wukongs.
+	ObjectMetrics bool
 	// Clock tells the time.
 	Clock clock.PassiveClock
 }

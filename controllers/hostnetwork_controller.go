@@ -33,12 +33,12 @@ type HostNetworkReconciler struct {
 	effort     effort
 }
 
-// +kubebuilder:rbac:groups=vm.novasphere.dev,resources=hostnetworks,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=vm.novasphere.dev,resources=hostnetworks,verbs=list;watch;patch
 // +kubebuilder:rbac:groups=vm.novasphere.dev,resources=hostnetworks/status,verbs=patch
-// +kubebuilder:rbac:groups=vm.novasphere.dev,resources=hostuplinks;wukongs;addressleases,verbs=get;list;watch
-// +kubebuilder:rbac:groups="",resources=nodes;namespaces,verbs=get;list;watch
-// +kubebuilder:rbac:groups=nmstate.io,resources=nodenetworkconfigurationpolicies;nodenetworkconfigurationenactments,verbs=get;list;watch
-// +kubebuilder:rbac:groups=k8s.cni.cncf.io,resources=network-attachment-definitions,verbs=get;list;watch;delete
+// +kubebuilder:rbac:groups=vm.novasphere.dev,resources=hostuplinks;wukongs;addressleases,verbs=list;watch
+// +kubebuilder:rbac:groups="",resources=nodes;namespaces,verbs=list;watch
+// +kubebuilder:rbac:groups=nmstate.io,resources=nodenetworkconfigurationpolicies;nodenetworkconfigurationenactments,verbs=list;watch
+// +kubebuilder:rbac:groups=k8s.cni.cncf.io,resources=network-attachment-definitions,verbs=list;watch;delete
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
 // hostNetworkScope is one reconcile of one HostNetwork. Each step fills the fields of its group and reads those above.
@@ -159,7 +159,7 @@ func (r *HostNetworkReconciler) letGo(ctx context.Context, s *hostNetworkScope) 
 	if err := r.deleteAttachments(ctx, s); err != nil {
 		return err
 	}
-	log.FromContext(ctx).Info("host network is gone from all nodes")
+	log.FromContext(ctx).Info("HostNetwork is gone from all nodes")
 	s.before = nil // nothing is left to publish to
 	r.pace.forget(s.network.UID)
 	return release(ctx, r.Client, s.network)

@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
+	"novasphere.dev/wukong-network/controllers/metrics"
 	"novasphere.dev/wukong-network/nmstate"
 	"novasphere.dev/wukong-network/render"
 )
@@ -267,6 +268,9 @@ func (r *HostUplinkReconciler) deleteUnneeded(ctx context.Context, s *uplinkScop
 // tell reports a change of the world once as an event and once in the log.
 func (r *HostUplinkReconciler) tell(ctx context.Context, s *uplinkScope, kind, reason, format string, args ...any) {
 	message := fmt.Sprintf(format, args...)
-	log.FromContext(ctx).Info(message, "reason", reason)
+	log.FromContext(ctx).Info("Rollout went on", "reason", reason, "change", message)
 	r.Events.Eventf(s.uplink, nil, kind, reason, "Rollout", "%s", clip(message))
+	if result, counted := enacted[reason]; counted {
+		metrics.Enacted(s.uplink.Name, result, 1)
+	}
 }

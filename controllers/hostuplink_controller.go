@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
+	"novasphere.dev/wukong-network/controllers/metrics"
 	"novasphere.dev/wukong-network/nmstate"
 	"novasphere.dev/wukong-network/render"
 )
@@ -37,12 +38,12 @@ type HostUplinkReconciler struct {
 	effort     effort
 }
 
-// +kubebuilder:rbac:groups=vm.novasphere.dev,resources=hostuplinks,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=vm.novasphere.dev,resources=hostuplinks,verbs=list;watch;patch
 // +kubebuilder:rbac:groups=vm.novasphere.dev,resources=hostuplinks/status,verbs=patch
-// +kubebuilder:rbac:groups=vm.novasphere.dev,resources=hostnetworks,verbs=get;list;watch
-// +kubebuilder:rbac:groups="",resources=nodes,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=vm.novasphere.dev,resources=hostnetworks,verbs=list;watch
+// +kubebuilder:rbac:groups="",resources=nodes,verbs=list;watch;patch
 // +kubebuilder:rbac:groups=nmstate.io,resources=nodenetworkconfigurationpolicies,verbs=get;list;watch;create;delete
-// +kubebuilder:rbac:groups=nmstate.io,resources=nodenetworkconfigurationenactments;nodenetworkstates,verbs=get;list;watch
+// +kubebuilder:rbac:groups=nmstate.io,resources=nodenetworkconfigurationenactments;nodenetworkstates,verbs=list;watch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
 // uplinkScope is one reconcile of one HostUplink. Each step fills the fields of its group and reads those above.
@@ -90,6 +91,9 @@ func (r *HostUplinkReconciler) Reconcile(ctx context.Context, req ctrl.Request) 
 	u := &v1alpha1.HostUplink{}
 	if err := r.Get(ctx, req.NamespacedName, u); err != nil {
 		r.sightings.forget(req.Name)
+		if apierrors.IsNotFound(err) {
+			metrics.ForgetUplink(req.Name)
+		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	if !u.DeletionTimestamp.IsZero() && !controllerutil.ContainsFinalizer(u, v1alpha1.Finalizer) {
@@ -145,7 +149,7 @@ func (r *HostUplinkReconciler) spareHosts(ctx context.Context, s *uplinkScope) e
 	if err != nil || !leaving {
 		return err
 	}
-	log.FromContext(ctx).Info("the definitions are being deleted: hosts stay as they are")
+	log.FromContext(ctx).Info("Definitions are being deleted: hosts stay as they are")
 	s.before = nil // nothing is left to publish to
 	if err := release(ctx, r.Client, s.uplink); err != nil {
 		return err
@@ -204,7 +208,7 @@ func (r *HostUplinkReconciler) letGo(ctx context.Context, s *uplinkScope) error 
 			}
 		}
 	}
-	log.FromContext(ctx).Info("host uplink is gone from all nodes")
+	log.FromContext(ctx).Info("HostUplink is gone from all nodes")
 	s.before = nil // nothing is left to publish to
 	r.pace.forget(s.uplink.UID)
 	return release(ctx, r.Client, s.uplink)

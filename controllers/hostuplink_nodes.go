@@ -74,6 +74,7 @@ func (s *uplinkScope) place(m *member) {
 			}
 		}
 	}
+	n.Dormant = n.Current == "" && marksOf(m.node, s.uplink.Name).Renewing == ""
 	held := n.Current
 	if held == "" {
 		held = n.Renewing

@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
+	"novasphere.dev/wukong-network/controllers/metrics"
 	"novasphere.dev/wukong-network/nmstate"
 )
 
@@ -29,6 +30,7 @@ func (r *HostUplinkReconciler) publish(ctx context.Context, s *uplinkScope) erro
 		return client.IgnoreNotFound(err)
 	}
 	r.tellDeparted(ctx, s)
+	metrics.Enacted(s.uplink.Name, metrics.Failed, newlyFailing(s.before.Status.Problems, s.uplink.Status.Problems))
 	announce(r.Events, s.uplink, s.before.Status.Conditions, s.uplink.Status.Conditions)
 	return nil
 }

@@ -84,7 +84,7 @@ func (r *HostUplinkReconciler) uplinksOfEnactment(ctx context.Context, o client.
 func (r *HostUplinkReconciler) requests(ctx context.Context, keep func(*v1alpha1.HostUplink) bool) []reconcile.Request {
 	list := &v1alpha1.HostUplinkList{}
 	if err := r.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
-		log.FromContext(ctx).Error(err, "list host uplinks")
+		log.FromContext(ctx).Error(err, "HostUplinks cannot be listed")
 		return nil
 	}
 	var out []reconcile.Request

@@ -60,6 +60,7 @@ type ledger struct {
 	poolSources map[string]bool
 
 	listeners listeners
+	scans     scans
 }
 
 // leaseFact is what the ledger keeps of one lease. The zero value stands for no lease.

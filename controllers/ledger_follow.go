@@ -31,6 +31,7 @@ const restoreRetry = time.Second
 type follower struct {
 	*ledger
 	cache cache.Cache
+	sweep time.Duration
 
 	// inOrder is held from reading what an object claims until the ledger has it: several watches lead to one look, and the one
 	// that read last has to be the one that counts.
@@ -85,7 +86,7 @@ func (f *follower) Start(ctx context.Context) error {
 		return err
 	}
 	close(f.ready)
-	<-ctx.Done()
+	f.scanUntil(ctx, f.sweep)
 	return nil
 }
 
@@ -96,7 +97,7 @@ func (f *follower) restoreAll(ctx context.Context) error {
 		if err == nil || ctx.Err() != nil {
 			return ctx.Err()
 		}
-		log.FromContext(ctx).Error(err, "leases cannot be matched with what is published yet, trying again")
+		log.FromContext(ctx).Error(err, "Leases cannot be matched with what is published yet, trying again")
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -495,6 +496,6 @@ func (f *follower) find(ctx context.Context, key client.ObjectKey, obj client.Ob
 // from memory.
 func (f *follower) complain(ctx context.Context, err error) {
 	if !errors.Is(err, context.Canceled) && ctx.Err() == nil {
-		log.FromContext(ctx).Error(err, "a change is not taken into account")
+		log.FromContext(ctx).Error(err, "Change is not taken into account")
 	}
 }

@@ -104,7 +104,7 @@ func (l *ledger) restoreLeases(ctx context.Context, w *v1alpha1.Wukong, lost map
 			l.report(ctx, w, map[string]bool{name: true}, verdict.Tenant())
 		default:
 			l.sawLease(lease)
-			log.FromContext(ctx).Info("lease restored from what is published", "lease", name, "holder", req.Holder.String())
+			log.FromContext(ctx).Info("Lease restored from what is published", "lease", name, "holder", req.Holder.String())
 			l.events.Eventf(w, nil, corev1.EventTypeNormal, v1alpha1.ReasonLeaseAdopted, "Restore",
 				"AddressLease %s was lost and is restored from this status", name)
 		}
@@ -118,7 +118,7 @@ func (l *ledger) report(ctx context.Context, w *v1alpha1.Wukong, lost map[string
 		names = append(names, name)
 	}
 	slices.Sort(names)
-	log.FromContext(ctx).Info("leases are lost and cannot be restored", "wukong", client.ObjectKeyFromObject(w), "leases", names, "why", why)
+	log.FromContext(ctx).Info("Leases are lost and cannot be restored", "wukong", client.ObjectKeyFromObject(w), "leases", names, "why", why)
 	l.events.Eventf(w, nil, corev1.EventTypeWarning, v1alpha1.ReasonLeaseLost, "Restore", "%s", clip(fmt.Sprintf(
 		"AddressLease %s is lost and cannot be restored: %s", strings.Join(names, ", "), why)))
 }

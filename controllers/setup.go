@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
+	"novasphere.dev/wukong-network/controllers/metrics"
 	"novasphere.dev/wukong-network/nmstate"
 )
 
@@ -55,5 +56,9 @@ func Setup(ctx context.Context, mgr manager.Manager, cfg Config) error {
 			return err
 		}
 	}
-	return mgr.Add(&follower{ledger: l, cache: mgr.GetCache()})
+	metrics.Register()
+	if err := mgr.Add(&metrics.Source{Reader: mgr.GetClient(), LastScan: l.scans.lastScan, PerObject: cfg.ObjectMetrics}); err != nil {
+		return err
+	}
+	return mgr.Add(&follower{ledger: l, cache: mgr.GetCache(), sweep: cfg.Sweep})
 }

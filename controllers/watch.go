@@ -43,7 +43,7 @@ func lookAtAll(c controller.Controller, all handler.MapFunc) error {
 // requestsFor gives a request for each object of a kind that the cache has and that the options select. list says which kind.
 func requestsFor(ctx context.Context, c client.Reader, list client.ObjectList, opts ...client.ListOption) []reconcile.Request {
 	if err := c.List(ctx, list, append(opts, client.UnsafeDisableDeepCopy)...); err != nil {
-		log.FromContext(ctx).Error(err, "list what an event is about") // only while the process ends
+		log.FromContext(ctx).Error(err, "What an event is about cannot be listed") // only while the process ends
 		return nil
 	}
 	out := make([]reconcile.Request, 0, meta.LenList(list))

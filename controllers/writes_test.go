@@ -56,6 +56,11 @@ func TestAnUnchangedWorldIsNotWritten(t *testing.T) {
 	if writes := w.Requests.Writes(); len(writes) > 0 {
 		t.Errorf("%d writes in an unchanged world: %v", len(writes), writes)
 	}
+	for kind, count := range w.Requests.Counts() {
+		if strings.HasSuffix(kind, " events") && kind != "GET events" {
+			t.Errorf("%d requests %s in an unchanged world: events follow changes alone", count, kind)
+		}
+	}
 }
 
 // touch changes an annotation that means nothing, so that watches fire.

@@ -17,6 +17,7 @@ import (
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/conflicts"
+	"novasphere.dev/wukong-network/controllers/metrics"
 	"novasphere.dev/wukong-network/render"
 )
 
@@ -33,18 +34,20 @@ type WukongReconciler struct {
 	leaser     *leaser
 	fresh      freshness
 	rivals     rivals
+	stopwatch  metrics.Stopwatch
 }
 
 // +kubebuilder:rbac:groups=vm.novasphere.dev,resources=wukongs,verbs=get;list;watch
 // +kubebuilder:rbac:groups=vm.novasphere.dev,resources=wukongs/status,verbs=patch
-// +kubebuilder:rbac:groups=vm.novasphere.dev,resources=hostuplinks;hostnetworks;addresspools;addressreservations,verbs=get;list;watch
+// +kubebuilder:rbac:groups=vm.novasphere.dev,resources=hostuplinks;hostnetworks;addresspools;addressreservations,verbs=list;watch
 // +kubebuilder:rbac:groups=vm.novasphere.dev,resources=addressleases,verbs=get;list;watch;create;update
-// +kubebuilder:rbac:groups="",resources=namespaces;nodes;services;pods,verbs=get;list;watch
+// +kubebuilder:rbac:groups="",resources=namespaces;nodes;services;pods,verbs=list;watch
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=create;patch;delete
-// +kubebuilder:rbac:groups=nmstate.io,resources=nodenetworkstates,verbs=get;list;watch
-// +kubebuilder:rbac:groups=k8s.cni.cncf.io,resources=network-attachment-definitions,verbs=get;list;watch;create;update
+// +kubebuilder:rbac:groups=nmstate.io,resources=nodenetworkstates,verbs=list;watch
+// +kubebuilder:rbac:groups=k8s.cni.cncf.io,resources=network-attachment-definitions,verbs=list;watch;create;update
 // +kubebuilder:rbac:groups=kubevirt.io,resources=virtualmachines,verbs=get;list;watch;create;patch
-// +kubebuilder:rbac:groups=kubevirt.io,resources=virtualmachineinstances;kubevirts,verbs=get;list;watch
+// +kubebuilder:rbac:groups=kubevirt.io,resources=virtualmachineinstances,verbs=get;list;watch
+// +kubebuilder:rbac:groups=kubevirt.io,resources=kubevirts,verbs=list;watch
 // +kubebuilder:rbac:groups=apiextensions.k8s.io,resources=customresourcedefinitions,verbs=get;list;watch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
@@ -114,6 +117,7 @@ func (r *WukongReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctr
 	w := &v1alpha1.Wukong{}
 	if err := r.Get(ctx, req.NamespacedName, w); apierrors.IsNotFound(err) {
 		r.ledger.releaseMACs(req.NamespacedName)
+		r.stopwatch.Forget(req.NamespacedName)
 		return ctrl.Result{}, nil // its leases go by their own controller
 	} else if err != nil {
 		return ctrl.Result{}, err
@@ -180,6 +184,7 @@ func (r *WukongReconciler) publish(ctx context.Context, s *wukongScope) error {
 		return err
 	}
 	r.fresh.wrote(s.wukong)
+	r.measure(s)
 	announce(r.Events, s.wukong, s.before.Status.Conditions, s.wukong.Status.Conditions)
 	return nil
 }

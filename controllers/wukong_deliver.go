@@ -247,7 +247,7 @@ func (r *WukongReconciler) apply(ctx context.Context, obj client.Object) error {
 	for _, path := range [][]string{{"metadata", "creationTimestamp"}, {"spec", "template", "metadata", "creationTimestamp"}} {
 		unstructured.RemoveNestedField(content, path...)
 	}
-	log.FromContext(ctx).Info("object applied", "kind", obj.GetObjectKind().GroupVersionKind().Kind, "name", obj.GetName())
+	log.FromContext(ctx).Info("Object applied", "kind", obj.GetObjectKind().GroupVersionKind().Kind, "name", obj.GetName())
 	return r.Apply(ctx, client.ApplyConfigurationFromUnstructured(&unstructured.Unstructured{Object: content}), fieldOwner, client.ForceOwnership)
 }
 

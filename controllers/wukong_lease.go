@@ -13,6 +13,7 @@ import (
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/conflicts"
+	"novasphere.dev/wukong-network/controllers/metrics"
 	"novasphere.dev/wukong-network/ipam"
 	"novasphere.dev/wukong-network/render"
 )
@@ -204,7 +205,8 @@ func (r *WukongReconciler) take(ctx context.Context, s *wukongScope, n *networkS
 	t.lease, t.flying = lease, ""
 	r.ledger.sawLease(lease)
 	if verdict.Writes() && verdict.Rule != ipam.RuleOwn {
-		log.FromContext(ctx).Info("address leased", "address", t.addr.String(), "segment", req.Segment.String(), "lease", lease.Name)
+		log.FromContext(ctx).Info("Address leased", "address", t.addr.String(), "segment", req.Segment.String(), "lease", lease.Name)
+		metrics.Leased(t.Pool)
 		r.Events.Eventf(s.wukong, nil, corev1.EventTypeNormal, v1alpha1.ReasonAddressLeased, "Lease",
 			"%s on %s is leased for network %s", t.addr, req.Segment, n.Name)
 	}

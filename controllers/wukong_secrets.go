@@ -135,7 +135,7 @@ func (r *WukongReconciler) dropSecrets(ctx context.Context, s *wukongScope) erro
 			err := r.Delete(ctx, secret)
 			switch {
 			case apierrors.IsForbidden(err):
-				log.FromContext(ctx).Info("a Secret of an earlier request stays", "secret", name, "reason", err.Error())
+				log.FromContext(ctx).Info("Secret of an earlier request stays", "secret", name, "reason", err.Error())
 			case client.IgnoreNotFound(err) != nil:
 				return err
 			}

@@ -112,7 +112,7 @@ func (r *WukongReconciler) concerned(ctx context.Context, c conflicts.Changes) [
 	}
 	all := &v1alpha1.WukongList{}
 	if err := r.List(ctx, all, client.UnsafeDisableDeepCopy); err != nil {
-		log.FromContext(ctx).Error(err, "list Wukongs")
+		log.FromContext(ctx).Error(err, "Wukongs cannot be listed")
 		return out
 	}
 	for i := range all.Items {
@@ -129,7 +129,7 @@ func (r *WukongReconciler) forNextHop(ctx context.Context, addr netip.Addr) []re
 	out := r.list(ctx, client.MatchingFields{indexWukongNextHop: addr.String()})
 	o, err := r.ledger.offers.current(ctx)
 	if err != nil {
-		log.FromContext(ctx).Error(err, "read AddressPools")
+		log.FromContext(ctx).Error(err, "AddressPools cannot be read")
 		return out
 	}
 	for _, p := range o.pools.All() {

@@ -24,7 +24,7 @@ func (n RolloutNode) proven() bool {
 // InTransition says whether the node may be without its network: it is on a revision that nothing proves, or its handler gave
 // up. A proven node on which nmstate applies the same revision again is not.
 func (n RolloutNode) InTransition() bool {
-	return n.held() != "" && (!n.proven() || n.Outcome.Failed())
+	return n.held() != "" && !n.Dormant && (!n.proven() || n.Outcome.Failed())
 }
 
 // arrived says whether the node has what it wants, for good.
@@ -120,7 +120,7 @@ func (p *planner) count(n RolloutNode) {
 
 // towards says whether the node has left for what it wants and not arrived.
 func (p *planner) towards(n RolloutNode) bool {
-	return n.held() != "" && n.held() == n.next() && !n.arrived()
+	return n.held() != "" && !n.Dormant && n.held() == n.next() && !n.arrived()
 }
 
 // step decides about one node: an action if there is one and it may be taken, and its progress.

@@ -29,6 +29,9 @@ type RolloutNode struct {
 	// Renewing is the revision whose label was taken off so that nmstate tries it again. Record it in the same write as
 	// the removal of the label: without it, what the node has would be forgotten.
 	Renewing string
+	// Dormant says that Renewing is only what the node had before it left the cluster or lost its label. Nothing is under way
+	// there: putting it back takes one more node out of service, and waits for its turn.
+	Dormant bool
 	// Proof is the last revision that an enactment proved since the label was last written: every change of the label
 	// drops the record in the same write, or an earlier proof would speak for a later state of the host.
 	Proof string

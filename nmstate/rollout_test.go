@@ -63,6 +63,13 @@ func proven(name, revision string) RolloutNode {
 	return n
 }
 
+// dormant is a node that had a revision before it left or lost its label.
+func dormant(name, revision string) RolloutNode {
+	n := fresh(name)
+	n.Renewing, n.Dormant = revision, true
+	return n
+}
+
 func with(n RolloutNode, change func(*RolloutNode)) RolloutNode {
 	change(&n)
 	return n
@@ -121,6 +128,12 @@ func TestPlanRollout(t *testing.T) {
 		"a node whose handler does not finish is unknown": {
 			Rollout{Nodes: []RolloutNode{with(on("a", "T", OutcomeApplying), func(n *RolloutNode) { n.Overdue = true })}},
 			"a: Unknown NoAnswer"},
+		"a node that came back with what it had waits for its turn, and holds up nobody meanwhile": {
+			Rollout{Canary: 1, MaxUnavailable: intstr.FromInt32(1), Nodes: []RolloutNode{dormant("a", "T"), on("b", "T", OutcomeApplying), fresh("c")}},
+			"a: Waiting Queued\nb: Applying\nc: Waiting Queued"},
+		"nodes that lost their labels are put back within the budget": {
+			Rollout{MaxUnavailable: intstr.FromInt32(2), Nodes: []RolloutNode{dormant("a", "T"), dormant("b", "T"), dormant("c", "T")}},
+			"a: Applying, move >T\nb: Applying, move >T\nc: Waiting Queued"},
 		"a re-apply of a proven revision is no transition": {
 			Rollout{Nodes: []RolloutNode{with(proven("a", "T"), func(n *RolloutNode) { n.Outcome = OutcomeApplying }), fresh("b")}},
 			"a: Applied\nb: Applying, move >T"},

@@ -145,6 +145,9 @@ const (
 	LeaseReleased LeasePhase = "Released"
 )
 
+// ConflictWarning begins spec.conflict where the other side is something that tenants or guests say.
+const ConflictWarning = "warning: "
+
 // LeaseHolder identifies one network of one Wukong. The UID decides, not the name.
 type LeaseHolder struct {
 	// namespace is the namespace of the Wukong.

@@ -14,17 +14,19 @@ import (
 // pages are the documents of the repository, by their path from here.
 func pages(t *testing.T) map[string]string {
 	t.Helper()
-	paths, err := filepath.Glob("../../docs/*.md")
-	if err != nil || len(paths) < 5 {
-		t.Fatalf("pages %q, %v", paths, err)
-	}
 	out := map[string]string{}
-	for _, path := range append(paths, "../../README.md") {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
+	for _, pattern := range []string{"*.md", "docs/*.md", "docs/runbooks/*.md", "charts/*/README.md"} {
+		paths, err := filepath.Glob(filepath.Join("../..", pattern))
+		if err != nil || len(paths) == 0 {
+			t.Fatalf("%s: pages %q, %v", pattern, paths, err)
 		}
-		out[path] = string(text)
+		for _, path := range paths {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out[path] = string(text)
+		}
 	}
 	return out
 }
@@ -33,7 +35,8 @@ var (
 	yamlBlock   = regexp.MustCompile("(?ms)^```yaml\n(.*?)^```$")
 	link        = regexp.MustCompile(`\]\(([^)#:]+\.md)?(#[^)]+)?\)`)
 	heading     = regexp.MustCompile(`(?m)^#+ (.+)$`)
-	commandLine = regexp.MustCompile(`(?m)^\$? ?kubectl wukong (.+)$`)
+	anchor      = regexp.MustCompile(`<a id="([^"]+)"></a>`)
+	commandLine = regexp.MustCompile(`(?m)(?:^\$? ?|Run: )kubectl wukong (.+)$`)
 )
 
 func TestTheManifestsOfTheDocumentationAreValid(t *testing.T) {
@@ -57,10 +60,13 @@ func TestTheManifestsOfTheDocumentationAreValid(t *testing.T) {
 
 func TestTheCommandsOfTheDocumentationExistWithTheirFlags(t *testing.T) {
 	count := 0
-	for path, text := range pages(t) {
+	all := pages(t)
+	const rules = "../../config/monitoring/rules.yaml" // alerts name the command to run
+	all[rules] = read(t, rules)
+	for path, text := range all {
 		for _, line := range commandLine.FindAllStringSubmatch(text, -1) {
 			count++
-			words := strings.Fields(strings.NewReplacer(`"`, "", "`", "").Replace(line[1]))
+			words := strings.Fields(strings.NewReplacer(`"`, "", "`", "", "'", "").Replace(line[1]))
 			if end := slices.IndexFunc(words, func(w string) bool { return w == "|" || w == ">" || w == "&&" || w == "#" }); end >= 0 {
 				words = words[:end]
 			}
@@ -89,8 +95,12 @@ func TestTheLinksOfTheDocumentationLeadSomewhere(t *testing.T) {
 				target = filepath.Join(filepath.Dir(path), found[1])
 				var ok bool
 				if page, ok = all[target]; !ok {
-					t.Errorf("%s: %s does not exist", path, found[1])
-					continue
+					text, err := os.ReadFile(target)
+					if err != nil {
+						t.Errorf("%s: %v", path, err)
+						continue
+					}
+					page = string(text)
 				}
 			}
 			if found[2] != "" && !slices.Contains(anchors(page), found[2]) {
@@ -100,9 +110,12 @@ func TestTheLinksOfTheDocumentationLeadSomewhere(t *testing.T) {
 	}
 }
 
-// anchors are the anchors of the headings of a page, as GitHub makes them.
+// anchors are the anchors of a page: those of its headings, as GitHub makes them, and those that it sets.
 func anchors(page string) []string {
 	var out []string
+	for _, a := range anchor.FindAllStringSubmatch(page, -1) {
+		out = append(out, "#"+a[1])
+	}
 	for _, h := range heading.FindAllStringSubmatch(page, -1) {
 		kept := strings.Map(func(r rune) rune {
 			if r == ' ' || r == '-' || r == '_' || r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {

@@ -11,30 +11,15 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"novasphere.dev/wukong-network/api/reasons"
 )
 
-// reasons gives the words of conditions.go.
-func reasons(t *testing.T) map[string]bool {
-	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "../../api/v1alpha1/conditions.go", nil, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+// words gives the words of the vocabulary of reasons.
+func words() map[string]bool {
 	out := map[string]bool{}
-	ast.Inspect(file, func(n ast.Node) bool {
-		spec, ok := n.(*ast.ValueSpec)
-		if !ok || !strings.HasPrefix(spec.Names[0].Name, "Reason") {
-			return true
-		}
-		word, err := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
-		if err != nil {
-			t.Fatal(err)
-		}
-		out[word] = true
-		return true
-	})
-	if len(out) < 100 {
-		t.Fatalf("%d reasons were found", len(out))
+	for _, r := range reasons.All() {
+		out[r.Word] = true
 	}
 	return out
 }
@@ -57,34 +42,12 @@ func rows(page string) [][]string {
 	return out
 }
 
-func TestEveryReasonIsDocumented(t *testing.T) {
-	page := read(t, "../../docs/reasons.md")
-	documented, known := map[string]bool{}, reasons(t)
-	for _, row := range rows(page) {
-		if len(row) < 3 {
-			t.Errorf("a reason has no meaning: %q", row)
-			continue
-		}
-		for _, word := range strings.Split(row[0], ", ") {
-			documented[word] = true
-			if !known[word] {
-				t.Errorf("reasons.md has %s, which is no reason of conditions.go", word)
-			}
-		}
-	}
-	for word := range known {
-		if !documented[word] {
-			t.Errorf("reasons.md has no row for %s", word)
-		}
-	}
-}
-
 // camel matches what is written like a reason.
 var camel = regexp.MustCompile(`^[A-Z][a-zA-Z]*[a-z][A-Z][a-zA-Z]*$`)
 
 // TestReasonsInTablesOfThePagesExist looks at words of tables that are written like reasons.
 func TestReasonsInTablesOfThePagesExist(t *testing.T) {
-	known, count := reasons(t), 0
+	known, count := words(), 0
 	for path, page := range pages(t) {
 		if name := filepath.Base(path); !strings.HasPrefix(name, "host-") && !strings.HasPrefix(name, "guests") && !slices.Contains([]string{"rollout.md", "troubleshooting.md"}, name) {
 			continue

@@ -3,7 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/answer"
+	"novasphere.dev/wukong-network/query/answer"
 )
 
 func newGuestVerify(std streams) *cobra.Command {

@@ -7,9 +7,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/yaml"
 
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/hosts"
 	"novasphere.dev/wukong-network/cmd/kubectl-wukong/nmstatectl"
 	"novasphere.dev/wukong-network/e2e/parts"
+	"novasphere.dev/wukong-network/query/hosts"
 )
 
 const (

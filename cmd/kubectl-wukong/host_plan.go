@@ -7,9 +7,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/answer"
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/hosts"
 	"novasphere.dev/wukong-network/cmd/kubectl-wukong/nmstatectl"
+	"novasphere.dev/wukong-network/query/answer"
+	"novasphere.dev/wukong-network/query/hosts"
 	"novasphere.dev/wukong-network/render"
 )
 

@@ -10,9 +10,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/answer"
 	"novasphere.dev/wukong-network/cmd/kubectl-wukong/cluster"
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/hosts"
+	"novasphere.dev/wukong-network/query/answer"
+	"novasphere.dev/wukong-network/query/hosts"
 )
 
 // rollbackFlags are the flags of the command host rollback.

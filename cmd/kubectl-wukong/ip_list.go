@@ -5,11 +5,10 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"k8s.io/apimachinery/pkg/fields"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/answer"
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/cluster"
+	"novasphere.dev/wukong-network/query"
+	"novasphere.dev/wukong-network/query/answer"
 )
 
 // listFlags are the flags of the command ip list.
@@ -43,6 +42,7 @@ Exit codes: 0 done; 1 nothing found; 2 wrong usage; 3 the cluster cannot be reac
 		RunE:        func(c *cobra.Command, _ []string) error { return flags.run(c) },
 	}
 	flags.asking = newAsking(c, std, outputTable, outputWide, outputJSON, outputYAML, outputName, outputCSV, outputHosts)
+	flags.viaManager(c)
 	f := c.Flags()
 	f.BoolVarP(&flags.all, "all-namespaces", "A", false, "of holders in every namespace, which is the default")
 	f.StringVar(&flags.pool, "pool", "", "of addresses that were taken from this AddressPool")
@@ -73,29 +73,22 @@ func (f *listFlags) run(c *cobra.Command) error {
 		}
 		f.phases[i] = phases()[known]
 	}
-	from, err := f.open()
+	from, err := f.answering(f.output != outputWide && !f.structured())
 	if err != nil {
 		return err
 	}
-	leases, err := from.Leases(c.Context(), f.terms()...)
+	which := query.Leases{Namespace: f.namespace(), Pool: f.pool, Segment: f.segment, Live: len(f.phases) == 0}
+	for _, phase := range f.phases {
+		which.Phases = append(which.Phases, v1alpha1.LeasePhase(phase))
+	}
+	list, err := from.List(c.Context(), which)
 	if err != nil {
 		return err
 	}
-	if len(f.phases) > 1 {
-		leases = slices.DeleteFunc(leases, func(l v1alpha1.AddressLease) bool { return !slices.Contains(f.phases, string(l.Spec.Phase)) })
-	}
-	var nodes answer.Nodes
-	if f.output == outputWide {
-		wukongs, err := from.Wukongs(c.Context(), f.namespace())
-		if err := from.Optional(err, "nodes are not shown"); err != nil {
-			return err
-		}
-		nodes = answer.NodesOf(wukongs)
-	}
-	if err := f.print(leases, nodes); err != nil {
+	if err := f.print(list); err != nil {
 		return err
 	}
-	if len(leases) == 0 {
+	if len(list.Items) == 0 {
 		return found("no lease is as asked for")
 	}
 	return nil
@@ -109,28 +102,12 @@ func (f *listFlags) namespace() string {
 	return *f.config.Namespace
 }
 
-// terms are what the API server selects by.
-func (f *listFlags) terms() []fields.Selector {
-	var terms []fields.Selector
-	for field, value := range map[string]string{cluster.FieldNamespace: f.namespace(), cluster.FieldPool: f.pool, cluster.FieldSegment: f.segment} {
-		if value != "" {
-			terms = append(terms, cluster.Is(field, value))
-		}
-	}
-	switch len(f.phases) {
-	case 0:
-		terms = append(terms, cluster.IsNot(cluster.FieldPhase, string(v1alpha1.LeaseReleased)))
-	case 1:
-		terms = append(terms, cluster.Is(cluster.FieldPhase, f.phases[0]))
-	}
-	return terms
-}
-
-func (f *listFlags) print(leases []v1alpha1.AddressLease, nodes answer.Nodes) error {
-	list := answer.NewList(leases, nodes)
+func (f *listFlags) print(list *answer.List) error {
 	switch f.output {
-	case outputJSON, outputYAML, outputName:
-		return answer.Objects(f.std.out, f.output, "AddressLease", leases)
+	case outputJSON, outputYAML:
+		return answer.Structured(f.std.out, f.output, list)
+	case outputName:
+		return list.WriteNames(f.std.out)
 	case outputCSV:
 		return list.WriteCSV(f.std.out)
 	case outputHosts:
@@ -140,7 +117,7 @@ func (f *listFlags) print(leases []v1alpha1.AddressLease, nodes answer.Nodes) er
 		}
 		return err
 	}
-	if len(leases) == 0 {
+	if len(list.Items) == 0 {
 		return nil
 	}
 	return list.Table(f.output == outputWide).Write(f.std.out)

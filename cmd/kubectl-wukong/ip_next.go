@@ -1,19 +1,13 @@
 package main
 
 import (
-	"context"
 	"fmt"
-	"net/netip"
 
 	"github.com/spf13/cobra"
 
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/answer"
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/cluster"
-	"novasphere.dev/wukong-network/render"
+	"novasphere.dev/wukong-network/query"
+	"novasphere.dev/wukong-network/query/answer"
 )
-
-// maxNext bounds how many addresses are asked for at once.
-const maxNext = 65536
 
 func newNext(std streams) *cobra.Command {
 	var ask *asking
@@ -31,13 +25,14 @@ refuses the rights.`,
   kubectl wukong ip next office -n 5`,
 		Args: oneArg("the name of an AddressPool"),
 		RunE: func(c *cobra.Command, args []string) error {
-			if count < 1 || count > maxNext {
-				return usageError(c, "--count %d: ask for 1 to %d addresses", count, maxNext)
+			if count < 1 || count > query.MaxNext {
+				return usageError(c, "--count %d: ask for 1 to %d addresses", count, query.MaxNext)
 			}
 			return ask.next(c, args[0], count)
 		},
 	}
 	ask = newAsking(c, std)
+	ask.viaManager(c)
 	c.Flags().IntVarP(&count, "count", "c", 1, "number of addresses")
 	// A pool has no namespace, so -n is free here, and is how a number is usually written.
 	c.Flags().IntVarP(&count, "number", "n", 1, "the same as --count")
@@ -46,64 +41,24 @@ refuses the rights.`,
 }
 
 func (a *asking) next(c *cobra.Command, name string, count int) error {
-	from, err := a.open()
+	from, err := a.answering(true)
 	if err != nil {
 		return err
 	}
-	known, pool, err := poolOf(c, from, name)
+	next, err := from.Next(c.Context(), name, count)
 	if err != nil {
-		return err
+		return notFound(err)
 	}
-	if pool.Problem != nil {
-		return found("AddressPool %s gives out nothing: %s", name, pool.Problem)
+	if next.Problem != "" {
+		return found("AddressPool %s gives out nothing: %s", name, next.Problem)
 	}
-	leases, err := from.Leases(c.Context(), cluster.Is(cluster.FieldSegment, pool.Segment.String()))
-	if err != nil {
-		return err
-	}
-	inUse, err := usedByNodes(c.Context(), from, known, pool)
-	if err != nil {
-		return err
-	}
-	next := known.Next(pool, leases, inUse, count)
-	for _, addr := range next {
-		if _, err := fmt.Fprintln(a.std.out, addr); err != nil {
+	for _, addr := range next.Addresses {
+		if _, err := fmt.Fprintln(a.std.out, answer.Printable(addr)); err != nil {
 			return err
 		}
 	}
-	if len(next) < count {
-		return found("AddressPool %s has %d free addresses of the %d that were asked for", name, len(next), count)
+	if len(next.Addresses) < count {
+		return found("AddressPool %s has %d free addresses of the %d that were asked for", name, len(next.Addresses), count)
 	}
 	return nil
-}
-
-// usedByNodes gives the addresses that nodes use on the segment of a pool. Where it cannot be read, the answer says so.
-func usedByNodes(ctx context.Context, from *cluster.Cluster, known *answer.Declared, pool *render.Pool) ([]netip.Addr, error) {
-	const missing = "addresses that nodes use are not passed over here, as the controller does"
-	states, _, err := from.NodeStates(ctx)
-	if err := from.Optional(err, missing); err != nil {
-		return nil, err
-	}
-	nodes, err := from.Nodes(ctx)
-	if err := from.Optional(err, missing); err != nil {
-		return nil, err
-	}
-	return known.InUse(pool, nodes, states), nil
-}
-
-// poolOf reads a pool with what else is declared: other pools of its segment keep addresses to themselves, too.
-func poolOf(c *cobra.Command, from *cluster.Cluster, name string) (*answer.Declared, *render.Pool, error) {
-	pools, err := from.Pools(c.Context())
-	if err != nil {
-		return nil, nil, err
-	}
-	known, err := declared(c.Context(), from, pools)
-	if err != nil {
-		return nil, nil, err
-	}
-	pool, ok := known.Pools.Pool(name)
-	if !ok {
-		return nil, nil, found("there is no AddressPool %q", name)
-	}
-	return known, pool, nil
 }

@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -22,6 +21,7 @@ const (
 	exitFindings    = 1
 	exitUsage       = 2
 	exitUnreachable = 3
+	exitTimeout     = 124 // as timeout(1) has it
 )
 
 // errFindings ends a command whose findings are already printed, or whose answer is nothing or less than was asked for.
@@ -37,6 +37,12 @@ func (f finding) Error() string { return f.text }
 func found(format string, args ...any) error {
 	return finding{manifests.Printable(fmt.Sprintf(format, args...))}
 }
+
+// timedOut is an error that says what did not come in the time that was given.
+type timedOut struct{ text string }
+
+// Error gives the text.
+func (t timedOut) Error() string { return t.text }
 
 func main() {
 	os.Exit(run(os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
@@ -63,9 +69,12 @@ func run(args []string, std streams) int {
 
 func exitCode(err error) int {
 	var answer finding
+	var late timedOut
 	switch {
 	case err == nil:
 		return exitClean
+	case errors.As(err, &late):
+		return exitTimeout
 	case errors.Is(err, errFindings), errors.As(err, &answer):
 		return exitFindings
 	}
@@ -92,14 +101,19 @@ func printErrors(w io.Writer, err error) {
 func newRoot(std streams) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "kubectl-wukong",
-		Short: "Static addresses for virtual machines: see what would be done, and who has what",
-		Long: `Shows what wukong-network makes of the manifests that people keep (render, fn), and answers who has an address, who had it
-before, what is free and how full a pool is (ip, pool). It says where every node stands, what a change would change there, and
-steers rollouts (host). It shows what a guest is told about its network (guest). It adopts addresses that a cluster uses already
-(import). Answers go to standard output, everything else to standard error.
+		Short: "Static addresses for virtual machines: see what stands where, why, and what would be done",
+		Long: `Says where Wukongs stand with all that they need (status), why something is not as asked for and what to do (why), what happened
+(events), and what is wrong with the installation (check).
 
-Exit codes: 0 done or clean; 1 findings, nothing found, or less than was asked for; 2 wrong usage or input that cannot be read;
-3 the cluster cannot be reached, does not have the kinds, or refuses the rights.`,
+It answers who has an address, who had it before, what is free and how full a pool is (ip, pool); where every node stands, what a
+change would change there, and it steers rollouts (host); what a guest is told about its network, and whether it has it (guest).
+
+It shows what wukong-network makes of the manifests that people keep (render, fn), and adopts addresses that a cluster uses
+already (import). Answers go to standard output, everything else to standard error.
+
+Exit codes: 0 done or clean; 1 findings, not ready, nothing found, or less than was asked for; 2 wrong usage or input that cannot
+be read; 3 the cluster cannot be reached, does not have the kinds, or refuses the rights; 124 what was waited for did not come in
+time.`,
 		// kubectl calls its plugins by this name.
 		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl wukong"},
 		SilenceErrors: true,
@@ -109,28 +123,23 @@ Exit codes: 0 done or clean; 1 findings, nothing found, or less than was asked f
 	root.SetOut(std.out)
 	root.SetErr(std.err)
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usageError(c, "%w", err) })
-	root.AddCommand(newRender(std), newFn(std), newIP(std), newPool(std), newHost(std), newGuest(std), newImport(std), newVersion(std))
+	root.AddCommand(
+		newStatus(std),
+		newWhy(std),
+		newEvents(std),
+		newRender(std),
+		newFn(std),
+		newDiff(std),
+		newIP(std),
+		newPool(std),
+		newHost(std),
+		newGuest(std),
+		newImport(std),
+		newCheck(std),
+		newReport(std),
+		newVersion(std),
+	)
 	return root
-}
-
-func newVersion(std streams) *cobra.Command {
-	return &cobra.Command{
-		Use:   "version",
-		Short: "Print the version",
-		Args:  noArgs,
-		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintln(std.out, version())
-			return err
-		},
-	}
-}
-
-// version is what the Go toolchain stamped into the binary.
-func version() string {
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
-	}
-	return "(devel)"
 }
 
 // usageError says what is wrong with a command line and where to read on.

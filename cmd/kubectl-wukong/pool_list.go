@@ -3,7 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/answer"
+	"novasphere.dev/wukong-network/query/answer"
 )
 
 func newPoolList(std streams) *cobra.Command {
@@ -21,6 +21,7 @@ Exit codes: 0 done; 1 nothing found; 2 wrong usage; 3 the cluster cannot be reac
 		RunE: func(c *cobra.Command, _ []string) error { return ask.pools(c) },
 	}
 	ask = newAsking(c, std, outputTable, outputWide, outputJSON, outputYAML, outputName)
+	ask.viaManager(c)
 	return c
 }
 
@@ -28,7 +29,7 @@ func (a *asking) pools(c *cobra.Command) error {
 	if err := a.check(c); err != nil {
 		return err
 	}
-	from, err := a.open()
+	from, err := a.answering(true)
 	if err != nil {
 		return err
 	}
@@ -36,14 +37,15 @@ func (a *asking) pools(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	answer.SortPools(pools)
 	switch {
-	case a.structured(), a.output == outputName:
-		err = answer.Objects(a.std.out, a.output, "AddressPool", pools)
-	case len(pools) > 0:
-		err = answer.PoolTable(pools, a.output == outputWide).Write(a.std.out)
+	case a.structured():
+		err = answer.Structured(a.std.out, a.output, pools)
+	case a.output == outputName:
+		err = pools.WriteNames(a.std.out)
+	case len(pools.Items) > 0:
+		err = pools.Table(a.output == outputWide).Write(a.std.out)
 	}
-	if err == nil && len(pools) == 0 {
+	if err == nil && len(pools.Items) == 0 {
 		return found("there is no AddressPool")
 	}
 	return err

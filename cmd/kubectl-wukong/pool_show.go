@@ -7,8 +7,8 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/answer"
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/cluster"
+	"novasphere.dev/wukong-network/cmd/kubectl-wukong/style"
+	"novasphere.dev/wukong-network/query/answer"
 )
 
 // Size of a map where there is no terminal to ask, and room for what stands around it where there is one.
@@ -34,6 +34,7 @@ Exit codes: 0 done; 1 there is no such pool; 2 wrong usage; 3 the cluster cannot
 		RunE:    func(c *cobra.Command, args []string) error { return ask.pool(c, args[0]) },
 	}
 	ask = newAsking(c, std, outputTable, outputJSON, outputYAML)
+	ask.viaManager(c)
 	c.ValidArgsFunction = first(ask.completing(suggestPools))
 	return c
 }
@@ -42,19 +43,14 @@ func (a *asking) pool(c *cobra.Command, name string) error {
 	if err := a.check(c); err != nil {
 		return err
 	}
-	from, err := a.open()
+	from, err := a.answering(true)
 	if err != nil {
 		return err
 	}
-	known, pool, err := poolOf(c, from, name)
+	report, err := from.Pool(c.Context(), name, sizeOf(a.std.out))
 	if err != nil {
-		return err
+		return notFound(err)
 	}
-	leases, err := from.Leases(c.Context(), cluster.Is(cluster.FieldSegment, pool.Segment.String()))
-	if err != nil {
-		return err
-	}
-	report := known.Pool(pool, leases, sizeOf(a.std.out))
 	if a.structured() {
 		return answer.Structured(a.std.out, a.output, report)
 	}
@@ -73,13 +69,8 @@ func sizeOf(out io.Writer) answer.Size {
 
 // paletteFor gives colours to a terminal.
 func paletteFor(out io.Writer) answer.Palette {
-	if isTerminal(out) && wantsColour(os.Getenv) {
+	if style.Detect(style.Choices()[0], isTerminal(out), 0, os.Getenv).Color {
 		return answer.Colours()
 	}
 	return nil
-}
-
-// wantsColour says whether a terminal has colours, and nobody said that they are not wanted (no-color.org).
-func wantsColour(getenv func(string) string) bool {
-	return getenv("NO_COLOR") == "" && getenv("TERM") != "dumb"
 }

@@ -29,6 +29,10 @@ func TestScripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	inspect, err := filepath.Abs("testdata/inspect")
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script", UpdateScripts: *update, RequireExplicitExec: true, RequireUniqueNames: true,
 		Setup: func(e *testscript.Env) error {
@@ -37,6 +41,9 @@ func TestScripts(t *testing.T) {
 				return err
 			}
 			if err := os.Symlink(guests, filepath.Join(e.WorkDir, "guests")); err != nil {
+				return err
+			}
+			if err := os.Symlink(inspect, filepath.Join(e.WorkDir, "inspect")); err != nil {
 				return err
 			}
 			return os.Symlink(hosts, filepath.Join(e.WorkDir, "hosts"))

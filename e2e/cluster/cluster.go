@@ -24,6 +24,8 @@ type Options struct {
 	CRDs string
 	// Without names components that are not installed at start, to test how their absence is met. Install adds one later.
 	Without []Component
+	// Audit has the API server record what service accounts ask of it, for Requests.
+	Audit bool
 	// Durable makes etcd sync its log to disk, as in production. Slower; needed where processes are killed on purpose.
 	Durable bool
 }

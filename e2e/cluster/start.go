@@ -129,6 +129,11 @@ func (c *Cluster) environment(options Options, hooks net.Addr) (*envtest.Environ
 		// Nobody reads the addresses of this API server from inside the cluster.
 		Set("endpoint-reconciler-type", "none").
 		Set("profiling", "false")
+	if options.Audit {
+		if err := c.audit(server); err != nil {
+			return nil, err
+		}
+	}
 	var err error
 	if etcd.Path, err = launcher(c.dir, c.binaries.Etcd); err != nil {
 		return nil, err

@@ -84,11 +84,16 @@ func prepare(t *testing.T, c *cluster.Cluster) {
 			t.Fatal(err)
 		}
 	}
-	// The role view is aggregated by kube-controller-manager, in its own time.
 	admin, err := client.New(c.AdminConfig(), client.Options{Scheme: controllers.NewScheme()})
 	if err != nil {
 		t.Fatal(err)
 	}
+	waitForView(t, admin)
+}
+
+// waitForView waits until the tenant may read Wukongs: the role view is aggregated by kube-controller-manager, in its own time.
+func waitForView(t *testing.T, admin client.Client) {
+	t.Helper()
 	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
 		User: "system:serviceaccount:team-a:tenant",
 		ResourceAttributes: &authorizationv1.ResourceAttributes{Namespace: "team-a", Verb: "list",

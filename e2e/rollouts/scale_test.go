@@ -6,7 +6,6 @@ import (
 	"runtime/pprof"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -17,6 +16,7 @@ import (
 	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/controllers"
 	"novasphere.dev/wukong-network/e2e/cluster"
+	"novasphere.dev/wukong-network/e2e/fleet"
 	"novasphere.dev/wukong-network/e2e/history"
 	"novasphere.dev/wukong-network/e2e/world"
 )
@@ -41,9 +41,9 @@ func TestRolloutOverManyNodesWritesFewStatuses(t *testing.T) {
 	must(t, err)
 	recorder, err := history.Record(t.Context(), c.EtcdURL())
 	must(t, err)
-	d := &driver{admin: w.Admin, apply: time.Second, uplink: "up"}
+	d := &fleet.Fleet{Admin: w.Admin, Apply: time.Second, Uplink: "up"}
 	populate(t, d, nodes)
-	must(t, d.start(t.Context()))
+	must(t, d.Start(t.Context()))
 
 	stop, err := w.RunController(t.Context(), controllers.DefaultConfig())
 	must(t, err)
@@ -81,25 +81,11 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// populate makes the nodes, some at a time.
-func populate(t *testing.T, d *driver, nodes int) {
+// populate makes the nodes.
+func populate(t *testing.T, d *fleet.Fleet, nodes int) {
 	t.Helper()
 	began := time.Now()
-	var wg sync.WaitGroup
-	indexes := make(chan int)
-	for range 2 * driverWorkers {
-		wg.Go(func() {
-			for i := range indexes {
-				d.fail(t.Context(), d.join(t.Context(), i))
-			}
-		})
-	}
-	for i := range nodes {
-		indexes <- i
-	}
-	close(indexes)
-	wg.Wait()
-	must(t, d.failure())
+	must(t, d.Join(t.Context(), 0, nodes))
 	t.Logf("%d nodes joined in %.1fs", nodes, time.Since(began).Seconds())
 }
 
@@ -116,9 +102,9 @@ func leased(t *testing.T, w *world.World, namespace string) string {
 }
 
 // rolledOut says what is missing until every node has the network, and everybody knows.
-func rolledOut(t *testing.T, w *world.World, d *driver, namespace string, nodes int) string {
+func rolledOut(t *testing.T, w *world.World, d *fleet.Fleet, namespace string, nodes int) string {
 	t.Helper()
-	must(t, d.failure())
+	must(t, d.Failure())
 	time.Sleep(200 * time.Millisecond)
 	u, n := &v1alpha1.HostUplink{}, &v1alpha1.HostNetwork{}
 	must(t, w.Admin.Get(t.Context(), client.ObjectKey{Name: "up"}, u))
@@ -165,21 +151,21 @@ func statusWrites(w *world.World) (total int, by map[string]int) {
 	return total, by
 }
 
-func report(t *testing.T, w *world.World, d *driver, nodes int, took, used time.Duration) {
+func report(t *testing.T, w *world.World, d *fleet.Fleet, nodes int, took, used time.Duration) {
 	t.Helper()
 	total, by := statusWrites(w)
 	counts := w.Requests.Counts()
 	t.Logf("%d nodes in %.1fs (%.0f per second), CPU of the controller and the driver %.1fs; %d events of enactments; status writes %v, %.4f per event; PATCH nodes %d, events %d",
-		nodes, took.Seconds(), float64(nodes)/took.Seconds(), used.Seconds(), d.writes.Load(), by, float64(total)/float64(d.writes.Load()),
+		nodes, took.Seconds(), float64(nodes)/took.Seconds(), used.Seconds(), d.Writes.Load(), by, float64(total)/float64(d.Writes.Load()),
 		counts["PATCH nodes"], counts["POST events"]+counts["PATCH events"])
 }
 
-func checkStatusWrites(t *testing.T, w *world.World, d *driver) {
+func checkStatusWrites(t *testing.T, w *world.World, d *fleet.Fleet) {
 	t.Helper()
 	total, by := statusWrites(w)
-	if per := float64(total) / float64(d.writes.Load()); per > mostPerEvent {
+	if per := float64(total) / float64(d.Writes.Load()); per > mostPerEvent {
 		t.Errorf("%d writes of statuses (%v) for %d events of enactments, which is %.4f for each, want at most %.4f",
-			total, by, d.writes.Load(), per, mostPerEvent)
+			total, by, d.Writes.Load(), per, mostPerEvent)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
+	"novasphere.dev/wukong-network/e2e/fleet"
 	"novasphere.dev/wukong-network/e2e/world"
 )
 
@@ -63,9 +64,9 @@ func TestAThousandWukongsOnOneNetworkChangeHostsOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	var failed error
-	for worker := range driverWorkers {
+	for worker := range fleet.Workers {
 		wg.Go(func() {
-			for i := 1 + worker; i < all; i += driverWorkers {
+			for i := 1 + worker; i < all; i += fleet.Workers {
 				if err := p.apply(wukong(namespace, fmt.Sprintf("web-%d", i), "blue", address(i))); err != nil {
 					mu.Lock()
 					failed = errors.Join(failed, err)

@@ -117,7 +117,13 @@ func (g *Gate) Wrap(next http.RoundTripper) http.RoundTripper {
 		if err := g.wait(req.Context(), ""); err != nil {
 			return nil, err
 		}
-		resp, err := next.RoundTrip(req)
+		sent := req
+		if mutating {
+			// A write that has left is not called back: stopping a dead controller waits until it has landed. What comes later
+			// than the next controller is another story, of which leases of leaders take care.
+			sent = req.WithContext(context.WithoutCancel(req.Context()))
+		}
+		resp, err := next.RoundTrip(sent)
 		if mishap == CrashUnanswered {
 			g.Kill()
 		}

@@ -7,8 +7,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/answer"
 	"novasphere.dev/wukong-network/ipam"
+	"novasphere.dev/wukong-network/query/answer"
 )
 
 // rowClaim is what one line of a file claims.

@@ -6,7 +6,13 @@ import (
 
 	"github.com/go-logr/logr"
 	nadv1 "github.com/k8snetworkplumbingwg/network-attachment-definition-client/pkg/apis/k8s.cni.cncf.io/v1"
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	appsv1 "k8s.io/api/apps/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
+	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -33,6 +39,7 @@ type Options struct {
 // Cluster is an open connection. Nothing is sent before the first read.
 type Cluster struct {
 	client   client.WithWatch
+	config   *rest.Config
 	options  Options
 	skipping map[string]bool // notes that were given already
 }
@@ -48,7 +55,8 @@ func Connect(flags *genericclioptions.ConfigFlags, options Options) (*Cluster, e
 	config.QPS, config.UserAgent = -1, options.Agent
 	config.WarningHandler = warnings{options.Diagnostics}
 	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{v1alpha1.AddToScheme, kubevirtv1.AddToScheme, nadv1.AddToScheme, corev1.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{v1alpha1.AddToScheme, kubevirtv1.AddToScheme, nadv1.AddToScheme, corev1.AddToScheme,
+		appsv1.AddToScheme, coordinationv1.AddToScheme, authorizationv1.AddToScheme, admissionv1.AddToScheme, apiextensionsv1.AddToScheme, eventsv1.AddToScheme} {
 		if err := add(scheme); err != nil {
 			return nil, err
 		}
@@ -57,7 +65,7 @@ func Connect(flags *genericclioptions.ConfigFlags, options Options) (*Cluster, e
 	if err != nil {
 		return nil, &Error{Cause: Unreachable, Text: "there is no cluster to ask: " + err.Error(), Err: err}
 	}
-	return &Cluster{client: c, options: options, skipping: map[string]bool{}}, nil
+	return &Cluster{client: c, config: config, options: options, skipping: map[string]bool{}}, nil
 }
 
 // mapper knows the kinds that are asked for, so that no discovery precedes a question.
@@ -74,7 +82,15 @@ func mapper() meta.RESTMapper {
 	m.Add(corev1.SchemeGroupVersion.WithKind("Namespace"), meta.RESTScopeRoot)
 	m.Add(corev1.SchemeGroupVersion.WithKind("Node"), meta.RESTScopeRoot)
 	m.Add(corev1.SchemeGroupVersion.WithKind("Secret"), meta.RESTScopeNamespace)
-	for _, kind := range []schema.GroupVersionKind{nodeStateKind, enactmentKind, policyKind} {
+	m.Add(eventsv1.SchemeGroupVersion.WithKind("Event"), meta.RESTScopeNamespace)
+	m.Add(corev1.SchemeGroupVersion.WithKind("Pod"), meta.RESTScopeNamespace)
+	m.Add(corev1.SchemeGroupVersion.WithKind("Event"), meta.RESTScopeNamespace)
+	m.Add(appsv1.SchemeGroupVersion.WithKind("Deployment"), meta.RESTScopeNamespace)
+	m.Add(coordinationv1.SchemeGroupVersion.WithKind("Lease"), meta.RESTScopeNamespace)
+	for _, kind := range []schema.GroupVersionKind{nodeStateKind, enactmentKind, policyKind,
+		apiextensionsv1.SchemeGroupVersion.WithKind("CustomResourceDefinition"),
+		admissionv1.SchemeGroupVersion.WithKind("ValidatingAdmissionPolicy"), admissionv1.SchemeGroupVersion.WithKind("ValidatingAdmissionPolicyBinding"),
+		authorizationv1.SchemeGroupVersion.WithKind("SelfSubjectAccessReview"), authorizationv1.SchemeGroupVersion.WithKind("SubjectAccessReview")} {
 		m.Add(kind, meta.RESTScopeRoot)
 	}
 	return m

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -62,7 +63,7 @@ func explain(doing string, err error) error {
 	}
 	cause := causeOf(err)
 	fix := map[Cause]string{
-		Forbidden:    "; ask an administrator for the ClusterRole " + roleFor(doing),
+		Forbidden:    "; ask an administrator" + roleFor(doing),
 		NotInstalled: "the API server does not know this kind: is " + ownerOf(doing) + " installed in this cluster?",
 		Changed:      "; look again and repeat the command",
 	}[cause]
@@ -73,9 +74,19 @@ func explain(doing string, err error) error {
 	return &Error{Cause: cause, Text: manifests.Printable(fmt.Sprintf("%s: %s%s", doing, text, fix)), Err: err}
 }
 
-// roleFor is the role of config/rbac that allows what was tried.
+// platformKinds are kinds of Kubernetes itself that no role of config/rbac allows to people.
+var platformKinds = []string{"CustomResourceDefinition", "Lease", "ValidatingAdmission", "SelfSubjectAccessReview", "SubjectAccessReview"}
+
+// roleFor names the role that allows what was tried, where there is one.
 func roleFor(doing string) string {
 	verb, kind, _ := strings.Cut(doing, " ")
+	if slices.ContainsFunc(platformKinds, func(k string) bool { return strings.HasPrefix(kind, k) }) {
+		return ""
+	}
+	return " for the ClusterRole " + clusterRole(verb, kind)
+}
+
+func clusterRole(verb, kind string) string {
 	switch {
 	case verb == "patch" && strings.HasPrefix(kind, "HostUplink"):
 		return "wukong-network-host-operator"
@@ -83,6 +94,8 @@ func roleFor(doing string) string {
 		return "kubevirt.io:view"
 	case strings.HasPrefix(kind, "Node"):
 		return "wukong-network-host-reader"
+	case slices.ContainsFunc([]string{"Deployment", "Pod", "Event"}, func(k string) bool { return strings.HasPrefix(kind, k) }):
+		return "view"
 	}
 	return "wukong-network-address-reader"
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/fields"
 	kubevirtv1 "kubevirt.io/api/core/v1"
@@ -25,6 +26,19 @@ const (
 	FieldNamespace = "spec.holder.namespace"
 	FieldName      = "spec.holder.name"
 )
+
+// The label that the Deployment of the controller is known by, whatever its name and namespace.
+const (
+	controllerLabel = "app.kubernetes.io/name"
+	controllerName  = "wukong-network"
+)
+
+// Controllers gives the Deployments of the controller, in whatever namespace.
+func (c *Cluster) Controllers(ctx context.Context) ([]appsv1.Deployment, error) {
+	list := func() *appsv1.DeploymentList { return &appsv1.DeploymentList{} }
+	return pages(ctx, c, "Deployments", list, func(l *appsv1.DeploymentList) []appsv1.Deployment { return l.Items },
+		client.MatchingLabels{controllerLabel: controllerName})
+}
 
 // Lease gives one AddressLease.
 func (c *Cluster) Lease(ctx context.Context, name string) (*v1alpha1.AddressLease, error) {

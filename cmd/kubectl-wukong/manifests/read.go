@@ -6,7 +6,10 @@ import (
 	"slices"
 	"strings"
 
+	eventsv1 "k8s.io/api/events/v1"
+
 	"novasphere.dev/wukong-network/api/v1alpha1"
+	"novasphere.dev/wukong-network/query/hosts"
 	"novasphere.dev/wukong-network/render"
 )
 
@@ -34,8 +37,11 @@ type Set struct {
 	// Ours is the number of objects of our kinds, whether accepted or refused.
 	Ours int
 	// Hosts and Guests have what is read only where the Reader is told to.
-	Hosts  Hosts
+	Hosts  hosts.Hosts
 	Guests Guests
+
+	// Events are those of the cluster, read where hosts are.
+	Events []eventsv1.Event
 
 	places map[render.Object]place
 }

@@ -10,7 +10,7 @@ import (
 
 	"sigs.k8s.io/yaml"
 
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/hosts"
+	"novasphere.dev/wukong-network/query/hosts"
 )
 
 // changesOf reads a desired state and the state that reverts it, which has the present value of everything that the desired one

@@ -5,7 +5,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/hosts"
+	"novasphere.dev/wukong-network/query/hosts"
 )
 
 func TestWhatARevertSaysIsReadAsChanges(t *testing.T) {

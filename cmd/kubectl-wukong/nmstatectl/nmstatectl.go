@@ -14,8 +14,8 @@ import (
 
 	"sigs.k8s.io/yaml"
 
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/hosts"
 	"novasphere.dev/wukong-network/nmstate"
+	"novasphere.dev/wukong-network/query/hosts"
 )
 
 // PathVariable is the environment variable that names the executable; the value Without means that none is asked.

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"novasphere.dev/wukong-network/cmd/kubectl-wukong/checks"
+	"novasphere.dev/wukong-network/cmd/kubectl-wukong/cluster"
+	"novasphere.dev/wukong-network/query/answer"
+)
+
+// checkPause is the time between two looks of --wait.
+const checkPause = 2 * time.Second
+
+// checkFlags are the flags of the command check.
+type checkFlags struct {
+	*showing
+	pre, wait bool
+	timeout   time.Duration
+}
+
+func newCheck(std streams) *cobra.Command {
+	flags := &checkFlags{}
+	c := &cobra.Command{
+		Use:   "check",
+		Short: "Find out what is wrong with the installation, or in the way of one",
+		Long: `Asks the cluster everything that must be so for wukong-network to work, and says for each thing that is not so what it is, what
+to run, and where to read on. Nothing is written.
+
+--pre asks what an installation needs, before there is one: the version of Kubernetes, your rights, kubernetes-nmstate on every
+node, KubeVirt and Multus, and nobody else who would write the same objects.
+
+√ is as it should be, ‼ is worth a look and in nobody's way, × needs somebody to act, ? could not be found out, mostly for want of
+rights. Every check has a section in docs/checks.md.
+
+--wait asks again until nothing has failed any more, and gives up after --timeout.
+
+Exit codes: 0 nothing failed, 1 something failed or could not be found out, 2 wrong usage, 3 the cluster cannot be reached, 124
+--wait gave up.`,
+		Example: `  kubectl wukong check --pre
+  kubectl apply -k config/default && kubectl wukong check --wait
+  kubectl wukong check -o json`,
+		Args: noArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return flags.run(c) },
+	}
+	flags.showing = newShowing(c, std, outputText, outputJSON, outputYAML)
+	f := c.Flags()
+	f.BoolVar(&flags.pre, "pre", false, "ask what an installation needs, before there is one")
+	f.BoolVar(&flags.wait, "wait", false, "ask again until nothing has failed any more")
+	f.DurationVar(&flags.timeout, "timeout", 5*time.Minute, "with --wait: how long to ask")
+	return c
+}
+
+func (f *checkFlags) run(c *cobra.Command) error {
+	if err := f.check(c); err != nil {
+		return err
+	}
+	if c.Flags().Changed("timeout") && !f.wait {
+		return usageError(c, "--timeout says how long --wait waits: write both")
+	}
+	from, err := f.open()
+	if err != nil {
+		return err
+	}
+	report, err := f.report(c.Context(), from)
+	if err != nil {
+		return err
+	}
+	if err := f.print(report); err != nil {
+		return err
+	}
+	switch {
+	case f.wait && report.Failed > 0:
+		return timedOut{fmt.Sprintf("%s after %s", report.Summary(), f.timeout)}
+	case report.Findings():
+		return errFindings
+	}
+	return nil
+}
+
+// report asks, with --wait until nothing has failed any more or the time is over.
+func (f *checkFlags) report(ctx context.Context, from *cluster.Cluster) (*checks.Report, error) {
+	for deadline := time.Now().Add(f.timeout); ; {
+		facts, err := gatherChecks(ctx, from, f.pre)
+		if err != nil {
+			return nil, err
+		}
+		report := checks.Decide(facts, answer.ReportVersion)
+		if !f.wait || report.Failed == 0 || time.Now().Add(checkPause).After(deadline) {
+			return report, nil
+		}
+		select {
+		case <-ctx.Done():
+			return report, ctx.Err()
+		case <-time.After(checkPause):
+		}
+	}
+}

@@ -1,0 +1,69 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"novasphere.dev/wukong-network/api/v1alpha1"
+	"novasphere.dev/wukong-network/conflicts"
+	"novasphere.dev/wukong-network/render"
+)
+
+// scans compares every lease with all claims from time to time. Collisions are found by the events of claims; this finds what
+// an event failed to tell, and proves that the search is alive.
+type scans struct {
+	// last is when a scan last went through, in nanoseconds of Unix time; 0 before the first one.
+	last atomic.Int64
+}
+
+// lastScan gives when a scan last went through, zero before the first one.
+func (s *scans) lastScan() time.Time {
+	if at := s.last.Load(); at != 0 {
+		return time.Unix(0, at)
+	}
+	return time.Time{}
+}
+
+// scanUntil scans at once and then at each interval, until ctx ends.
+func (l *ledger) scanUntil(ctx context.Context, every time.Duration) {
+	ticks := time.NewTicker(every)
+	defer ticks.Stop()
+	for {
+		if err := l.scan(ctx); err != nil && !errors.Is(err, context.Canceled) {
+			log.FromContext(ctx).Error(err, "Leases could not be compared with what is known to use addresses")
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticks.C:
+		}
+	}
+}
+
+// scan has those leases looked at that do not say what collides with them now.
+func (l *ledger) scan(ctx context.Context) error {
+	list := &v1alpha1.AddressLeaseList{}
+	if err := l.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
+		return err
+	}
+	var outdated []netip.Addr
+	for i := range list.Items {
+		obj := &list.Items[i]
+		if asker, held := render.LeaseClaim(obj); held && conflictText(conflicts.Conflicts(asker, &l.claims)) != obj.Spec.Conflict {
+			outdated = append(outdated, asker.Addr)
+		}
+	}
+	if len(outdated) > 0 {
+		for _, hear := range l.heard().claims {
+			hear(conflicts.Changes{Addrs: outdated})
+		}
+	}
+	l.scans.last.Store(l.clock.Now().UnixNano())
+	return nil
+}
