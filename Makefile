@@ -6,14 +6,23 @@ SHELL := /bin/bash
 
 GO ?= go
 TOOL := $(GO) tool -modfile=e2e/tools/go.mod
+KUSTOMIZE := $(GO) tool -modfile=e2e/tools/kustomize/go.mod kustomize
 FETCH := $(GO) run ./e2e/parts/fetch
 PURE := ./api/... ./conflicts/... ./ipam/... ./nmstate/... ./render/...
 GENERATED := api charts config dist docs
 # Modules of tests that need what the product must not depend on.
-MODULES := e2e/gitops e2e/monitoring
+MODULES := e2e/gitops e2e/monitoring e2e/release
 ARGS ?=
 NODES ?= 5000
 WUKONGS ?= 10000
+
+# A commit is built to the same bytes wherever and whenever it is built, and tests share what was compiled for them.
+export CGO_ENABLED := 0
+export GOFLAGS := $(GOFLAGS) -trimpath
+BUILD := -trimpath -buildvcs=true -ldflags=-s
+RELEASE := $(GO) -C e2e/release run . -root '$(CURDIR)'
+BIN ?= bin
+PLATFORMS ?=
 
 .PHONY: help
 help: ## List the targets
@@ -27,7 +36,37 @@ demo: controlplane ## Run the main job on an embedded control plane (ARGS=--once
 
 .PHONY: build
 build: ## Build the manager and the kubectl plugin into bin/
-	$(GO) build -trimpath -o bin/ ./cmd/...
+	$(GO) build $(BUILD) -o '$(BIN)/' ./cmd/...
+
+# ko needs no container engine. Without IMAGE nothing leaves this machine but the download of the base image.
+.PHONY: image
+image: ## Build the container image into bin/image.tar (an OCI layout), or push it (IMAGE=registry/name:tag)
+	@ko=$$($(GO) -C e2e/release tool -n ko); mkdir -p '$(BIN)'; \
+	set -- ./cmd/wukong-network --bare --image-user 65532:65532 --sbom-dir '$(BIN)'; \
+	[ -z '$(PLATFORMS)' ] || set -- "$$@" --platform '$(PLATFORMS)'; \
+	if [ -n '$(IMAGE)' ]; then \
+	  name='$(IMAGE)'; tag=$${name##*:}; \
+	  case "$$tag" in "$$name"|*/*|"") echo "IMAGE=$$name has no tag: write IMAGE=registry/name:tag" >&2; exit 2;; esac; \
+	  KO_DOCKER_REPO="$${name%:*}" "$$ko" build "$$@" --tags "$$tag"; \
+	else \
+	  rm -rf '$(BIN)/image' '$(BIN)/image.tar'; \
+	  KO_DOCKER_REPO=wukong-network "$$ko" build "$$@" --push=false --oci-layout-path '$(BIN)/image'; \
+	  tar -C '$(BIN)/image' -cf '$(BIN)/image.tar' --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 .; \
+	fi
+
+##@ For releases
+
+.PHONY: release
+release: ## Build archives, checksums, SBOMs and the krew manifest into bin/release (VERSION=v1.2.3 URL=https://…)
+	@$(RELEASE) -build '$(BUILD)' -out '$(abspath $(BIN))/release' -version '$(VERSION)' -url '$(URL)' -platforms '$(PLATFORMS)' archives
+
+.PHONY: sbom
+sbom: build ## Write the software bill of materials of both programs, with licenses, beside them in bin/
+	@$(RELEASE) sbom '$(abspath $(BIN))/kubectl-wukong' '$(abspath $(BIN))/wukong-network'
+
+.PHONY: vulncheck
+vulncheck: ## Look for known vulnerabilities, where their database can be reached (DB=file:///… or https://…)
+	@$(RELEASE) -db '$(DB)' vulncheck ./cmd/...
 
 ##@ For developers
 
@@ -41,8 +80,11 @@ test: controlplane judges check-generated lint ## Run all that CI runs
 	$(GO) test -timeout 30m $$($(GO) list ./... | grep -v '/e2e/demo$$') 2>&1 | tee "$$log" || { \
 	  echo; echo "What failed, from the output above:"; \
 	  grep -aE '^ *--- FAIL|^ *[a-z0-9_]+_test\.go:[0-9]+: |^(FAIL|panic:)|^[^ ]+\.go:[0-9]+:[0-9]+: ' "$$log" | cut -c -400 | tail -n 100; exit 1; }
-	@for module in $(MODULES); do (cd $$module && $(GO) test -timeout 30m ./...) || exit 1; done
-	@$(MAKE) --no-print-directory throughput rollout demo ARGS=--once
+	@$(MAKE) --no-print-directory modules throughput rollout demo ARGS=--once
+
+.PHONY: modules
+modules: ## Run the tests of the modules beside the root's
+	@for module in $(MODULES); do echo "$$module"; $(GO) -C "$$module" test -timeout 30m ./...; done
 
 # Alone, because it compares rates that whatever else the machine does would distort.
 .PHONY: throughput
@@ -87,11 +129,12 @@ generate: ## Write what is generated from the Go types, markers, reasons, metric
 	$(TOOL) controller-gen object paths=./api/...
 	$(TOOL) controller-gen crd paths=./api/... output:crd:dir=config/crd
 	$(TOOL) controller-gen rbac:roleName=wukong-network paths=./controllers/... output:rbac:dir=config/rbac
-	$(GO) tool -modfile=e2e/tools/kustomize/go.mod kustomize build config/default -o dist/install.yaml
-	$(GO) run ./charts/generate dist/install.yaml charts/wukong-network/templates
+	$(KUSTOMIZE) build config/default -o dist/install.yaml
+	{ cat dist/install.yaml; echo ---; $(KUSTOMIZE) build config/monitoring; } | $(GO) run ./charts/generate charts/wukong-network/templates
 	$(GO) run ./e2e/reference
 	$(GO) tool -modfile=e2e/tools/apidocs/go.mod crd-ref-docs --config e2e/tools/apidocs/config.yaml --renderer markdown \
 	  --log-level ERROR --source-path api --output-path docs/api.md
+	$(GO) test -count=1 -run TestTheReferenceOfCommandsIsThatOfTheProgram ./cmd/kubectl-wukong -update
 
 .PHONY: check-generated
 check-generated: ## Check that generating leaves no difference

@@ -3,14 +3,16 @@ module novasphere.dev/wukong-network
 go 1.26.0
 
 require (
+	github.com/getkin/kin-openapi v0.153.0 // tests: the description of the query server, and answers held against it
 	github.com/go-logr/logr v1.4.3 // the log interface of controller-runtime
 	github.com/google/go-cmp v0.7.0 // tests: differences that people can read
 	github.com/google/uuid v1.6.0 // machine identities, version 5
 	github.com/k8snetworkplumbingwg/network-attachment-definition-client v1.7.7 // Multus: the type of attachments
 	github.com/nmstate/kubernetes-nmstate/api v0.0.0-20240605150941-df565dd7bf35 // nmstate: the types of policies
 	github.com/prometheus/client_golang v1.24.0 // what the manager measures, and the lint of its names
-	github.com/rogpeppe/go-internal v1.16.0 // tests: the command line as a user sees it (testscript)
+	github.com/rogpeppe/go-internal v1.16.0 // differences of texts; tests: the command line as a user sees it (testscript)
 	github.com/spf13/cobra v1.10.2 // the command line, as kubectl has it
+	github.com/spf13/pflag v1.0.10 // tests: the flags of the command line, for its reference
 	go.yaml.in/yaml/v2 v2.4.4 // YAML as Kubernetes writes it, without its detour through JSON
 	go.yaml.in/yaml/v3 v3.0.6 // positions of fields in manifests, for findings
 	go4.org/netipx v0.0.0-20231129151722-fdeea329fbba // ranges of addresses
@@ -29,7 +31,8 @@ require (
 	kubevirt.io/containerized-data-importer-api v1.64.0 // KubeVirt: the types of disks with an image
 	sigs.k8s.io/controller-runtime v0.25.2 // controllers, and envtest for the embedded control plane
 	sigs.k8s.io/json v0.0.0-20250730193827-2d320260d730 // strict decoding, as the API server does it
-	sigs.k8s.io/kustomize/kyaml v0.21.1 // KRM functions: a step of kustomize and kpt
+	sigs.k8s.io/kustomize/api v0.21.1 // what kubectl -k builds
+	sigs.k8s.io/kustomize/kyaml v0.21.1 // KRM functions, and what kubectl -k builds
 	sigs.k8s.io/yaml v1.6.0 // YAML as Kubernetes reads and writes it
 )
 
@@ -83,7 +86,7 @@ require (
 	github.com/prometheus/client_model v0.6.2 // indirect
 	github.com/prometheus/common v0.70.0 // indirect
 	github.com/prometheus/procfs v0.21.1 // indirect
-	github.com/spf13/pflag v1.0.10 // indirect
+	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3 // indirect
 	github.com/x448/float16 v0.8.4 // indirect
 	github.com/xlab/treeprint v1.2.0 // indirect
 	go.opentelemetry.io/auto/sdk v1.2.1 // indirect
@@ -97,6 +100,7 @@ require (
 	go.opentelemetry.io/proto/otlp v1.10.0 // indirect
 	go.uber.org/multierr v1.11.0 // indirect
 	go.uber.org/zap v1.27.1 // indirect
+	go.yaml.in/yaml/v4 v4.0.0 // indirect
 	golang.org/x/exp v0.0.0-20260410095643-746e56fc9e2f // indirect
 	golang.org/x/net v0.57.0 // indirect
 	golang.org/x/oauth2 v0.36.0 // indirect
@@ -116,7 +120,6 @@ require (
 	k8s.io/streaming v0.37.2 // indirect
 	kubevirt.io/controller-lifecycle-operator-sdk/api v0.2.4 // indirect
 	sigs.k8s.io/apiserver-network-proxy/konnectivity-client v0.36.0 // indirect
-	sigs.k8s.io/kustomize/api v0.21.1 // indirect
 	sigs.k8s.io/randfill v1.0.0 // indirect
 	sigs.k8s.io/structured-merge-diff/v6 v6.4.2 // indirect
 )

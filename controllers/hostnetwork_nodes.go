@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/sets"
@@ -43,12 +44,12 @@ func networksProvisioned(s *hostNetworkScope) sets.Set[string] {
 }
 
 // observeNode looks at one node through one uplink. A node has the network on these proofs: its label, which is set on evidence
-// and taken off when something speaks against it; and, unless somebody else builds the network, the proof of the revision that
-// the node is on, and that this revision says about the network what is declared now.
+// and taken off when something speaks against it; and the proof of the revision that the node is on, and that this revision says
+// about the network what is declared now. Where somebody else builds the network, the node's report has to show what is declared.
 func (s *hostNetworkScope) observeNode(u *render.Uplink, target *render.Revision, node *corev1.Node) {
 	labelled := networkLabelled(node, s.network.Name)
-	if s.known.Observed() || u.Object.Spec.Management == v1alpha1.ManagementExternal {
-		if labelled && selects(u.Object, node) {
+	if s.known.Observed() || u.External() {
+		if selects(u.Object, node) && s.builtElsewhere(u, target, node) && labelled {
 			s.ready++
 		}
 		return
@@ -68,15 +69,49 @@ func (s *hostNetworkScope) observeNode(u *render.Uplink, target *render.Revision
 	if hasFailed(e) {
 		return
 	}
-	if found := s.driftOn(u, r.state, node.Name, e); len(found) > 0 {
-		s.drifts = append(s.drifts, v1alpha1.NodeProblem{Node: node.Name, Progress: v1alpha1.NodeApplied,
-			Reason: v1alpha1.ReasonNodeDrifted, Message: clip(fmt.Sprintf("HostUplink %s: %s", u.Object.Name, drifted(found)))})
-		if slices.ContainsFunc(found, func(d nmstate.Difference) bool { return d.Broken }) {
-			return
-		}
+	if found := s.driftOn(u, r.state, node.Name, e); len(found) > 0 && s.drifted(u, node, found) {
+		return
 	}
 	if labelled {
 		s.ready++
+	}
+}
+
+// builtElsewhere says whether nothing speaks against a network on a node that somebody else builds. The label alone is from what
+// was declared before, right after an edit. What the node shows otherwise, although the pipeline's policy is carried out there, is
+// drift.
+func (s *hostNetworkScope) builtElsewhere(u *render.Uplink, target *render.Revision, node *corev1.Node) bool {
+	report := s.states[node.Name]
+	if s.known.Observed() || target == nil || report == nil {
+		return true
+	}
+	found := nmstate.DifferencesOf(target.State, report.Node, s.known.TopInterface(u))
+	if len(found) == 0 {
+		return true
+	}
+	policy := s.policies[u.Object.Spec.ExternalPolicy]
+	e := s.enactments.of(policy.Name, node.Name)
+	if nmstate.Classify(nmstate.PolicyRef{Name: policy.Name, Generation: policy.Generation}, e) != nmstate.OutcomeApplied {
+		return false
+	}
+	if wait := stillBefore(report, e, s.now); wait > 0 {
+		s.again(wait)
+		return false
+	}
+	return !s.drifted(u, node, found)
+}
+
+// drifted notes what a node shows otherwise, and says whether machines cannot use the network there.
+func (s *hostNetworkScope) drifted(u *render.Uplink, node *corev1.Node, found []nmstate.Difference) bool {
+	s.drifts = append(s.drifts, v1alpha1.NodeProblem{Node: node.Name, Progress: v1alpha1.NodeApplied,
+		Reason: v1alpha1.ReasonNodeDrifted, Message: clip(fmt.Sprintf("HostUplink %s: %s", u.Object.Name, drifted(found)))})
+	return slices.ContainsFunc(found, func(d nmstate.Difference) bool { return d.Broken })
+}
+
+// again asks for another look after d, or earlier.
+func (s *hostNetworkScope) again(d time.Duration) {
+	if s.requeue == 0 || d < s.requeue {
+		s.requeue = d
 	}
 }
 
@@ -91,8 +126,8 @@ func (s *hostNetworkScope) driftOn(u *render.Uplink, state nmstate.State, node s
 		return nil
 	}
 	wait, counts := outdates(report, e, s.now)
-	if wait > 0 && (s.requeue == 0 || wait < s.requeue) {
-		s.requeue = wait
+	if wait > 0 {
+		s.again(wait)
 	}
 	if !counts {
 		return nil
@@ -153,7 +188,7 @@ func problemsOn(uplinks []*v1alpha1.HostUplink, drifts []v1alpha1.NodeProblem) [
 	out := slices.Clone(drifts)
 	for _, u := range uplinks {
 		for _, p := range u.Status.Problems {
-			if p.Reason == v1alpha1.ReasonNodeDrifted && u.Spec.Management != v1alpha1.ManagementExternal {
+			if p.Reason == v1alpha1.ReasonNodeDrifted {
 				continue
 			}
 			p.Message = clip(fmt.Sprintf("HostUplink %s: %s", u.Name, p.Message))

@@ -18,8 +18,8 @@ func (r *HostNetworkReconciler) publish(ctx context.Context, s *hostNetworkScope
 		return nil
 	}
 	s.report()
-	if wait := r.pace.keepCounts(s.before, s.network, s.now); wait > 0 && (s.requeue == 0 || wait < s.requeue) {
-		s.requeue = wait
+	if wait := r.pace.keepCounts(s.before, s.network, s.now); wait > 0 {
+		s.again(wait)
 	}
 	if err := patchStatus(ctx, r.Client, s.before, s.network); err != nil {
 		return client.IgnoreNotFound(err)

@@ -145,15 +145,20 @@ func (s *uplinkScope) externalApplied(m *member, out nmstate.NodeProgress) nmsta
 	if len(found) == 0 {
 		return out
 	}
-	wait, counts := outdates(state, m.enactment, s.now)
-	if follows := appliedAt(m.enactment).Add(reportFollows); !counts && wait == 0 && s.now.Before(follows) {
-		wait = follows.Sub(s.now)
-	}
-	if wait > 0 {
+	if wait := stillBefore(state, m.enactment, s.now); wait > 0 {
 		s.again(wait)
 		out.Progress, out.Message = nmstate.ProgressApplying, "the policy is carried out; the node's report is still from before"
 		return out
 	}
 	m.drift = found
 	return out
+}
+
+// stillBefore is how long a report that shows something else may still be one from before an enactment of a pipeline's policy.
+func stillBefore(report *nmstate.NodeNetworkState, e *nmstate.Enactment, now time.Time) time.Duration {
+	wait, counts := outdates(report, e, now)
+	if follows := appliedAt(e).Add(reportFollows); !counts && wait == 0 && now.Before(follows) {
+		return follows.Sub(now)
+	}
+	return wait
 }

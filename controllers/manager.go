@@ -11,6 +11,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
+
+	"novasphere.dev/wukong-network/controllers/metrics"
+	"novasphere.dev/wukong-network/query/server"
 )
 
 // leaderElectionID is the name of the leader's Lease.
@@ -24,6 +27,8 @@ type ManagerOptions struct {
 	LeaderElectionNamespace string
 	// HealthAddress and MetricsAddress are what to listen on; "0" or empty means nothing. Health is plain HTTP, for the kubelet.
 	HealthAddress, MetricsAddress string
+	// QueryAddress is what to answer questions on; "0" or empty means nothing.
+	QueryAddress string
 	// CertDir is the folder with tls.crt and tls.key of the HTTPS servers; empty for a self-signed certificate.
 	CertDir string
 	// ManyInOneProcess allows several managers in one process, as tests need.
@@ -65,6 +70,11 @@ func NewManager(ctx context.Context, rc *rest.Config, cfg Config, opts ManagerOp
 	}
 	if err := mgr.Add(serving); err != nil {
 		return nil, err
+	}
+	if orOff(opts.QueryAddress) != "0" {
+		if err := server.Add(mgr, server.Options{Address: opts.QueryAddress, TLS: serving.TLS, Measure: metrics.Query}); err != nil {
+			return nil, err
+		}
 	}
 	return mgr, Setup(ctx, mgr, cfg)
 }

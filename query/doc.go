@@ -8,8 +8,7 @@
 // Where to start reading:
 //
 //   - source.go: what is read.
-//   - questions.go: one question each.
-//   - segments.go: the question that has no command.
+//   - questions.go: one question each, and world.go: what is read about hosts.
 //   - answer and hosts: pure packages with the answers.
 //   - server: the same over HTTP.
 package query

@@ -42,7 +42,7 @@ const (
 
 // Address says who has an address. A namespace leaves out holders of others.
 func (a *Answerer) Address(ctx context.Context, addr netip.Addr, namespace string) (*answer.Owners, error) {
-	var facts answer.Facts
+	facts := answer.Facts{Namespace: namespace}
 	var err error
 	if facts.Leases, err = a.From.Leases(ctx, Leases{Address: addr.String(), Namespace: namespace}); err != nil {
 		return nil, err
@@ -70,7 +70,7 @@ func (a *Answerer) Address(ctx context.Context, addr netip.Addr, namespace strin
 
 // MAC says which machines have a MAC address, given in lower case with colons. An empty namespace is any.
 func (a *Answerer) MAC(ctx context.Context, mac, namespace string) (*answer.Owners, error) {
-	var facts answer.Facts
+	facts := answer.Facts{Namespace: namespace}
 	var err error
 	if facts.Leases, err = a.From.Leases(ctx, Leases{MAC: mac, Namespace: namespace}); err != nil {
 		return nil, err
@@ -200,6 +200,23 @@ func (a *Answerer) History(ctx context.Context, addr netip.Addr, segment, namesp
 		return nil, err
 	}
 	return answer.NewHistory(addr.String(), leases), nil
+}
+
+// Segments says which segments there are, and what is on them.
+func (a *Answerer) Segments(ctx context.Context) (*answer.SegmentList, error) {
+	pools, err := a.From.Pools(ctx)
+	if err != nil {
+		return nil, err
+	}
+	known, err := a.declared(ctx, pools)
+	if err != nil {
+		return nil, err
+	}
+	leases, err := a.From.Leases(ctx, Leases{Live: true})
+	if err != nil {
+		return nil, err
+	}
+	return known.Segments(leases), nil
 }
 
 // Pools lists pools with what their status says.

@@ -3,6 +3,7 @@ package query
 import (
 	"context"
 	"slices"
+	"strings"
 
 	nadv1 "github.com/k8snetworkplumbingwg/network-attachment-definition-client/pkg/apis/k8s.cni.cncf.io/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -68,4 +69,18 @@ func (s *Leases) Matches(l *v1alpha1.AddressLease) bool {
 		return false
 	}
 	return len(s.Phases) == 0 || slices.Contains(s.Phases, l.Spec.Phase)
+}
+
+// Phases are all phases of leases.
+func Phases() []v1alpha1.LeasePhase {
+	return []v1alpha1.LeasePhase{v1alpha1.LeaseAllocated, v1alpha1.LeaseReleasing, v1alpha1.LeaseCooling, v1alpha1.LeaseReserved, v1alpha1.LeaseReleased}
+}
+
+// PhaseNames are their names, for people.
+func PhaseNames() string {
+	var names []string
+	for _, phase := range Phases() {
+		names = append(names, string(phase))
+	}
+	return strings.Join(names, ", ")
 }

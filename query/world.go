@@ -31,11 +31,11 @@ func World(ctx context.Context, from Source) (hosts.World, error) {
 	if w.Enactments, err = from.Enactments(ctx); err != nil {
 		return w, err
 	}
-	return w, addUsers(ctx, from, &w)
+	return w, AddUsers(ctx, from, &w)
 }
 
-// addUsers reads what uses hosts.
-func addUsers(ctx context.Context, from Source, w *hosts.World) error {
+// AddUsers reads, into a world, what uses hosts.
+func AddUsers(ctx context.Context, from Source, w *hosts.World) error {
 	var err error
 	w.Wukongs, err = from.Wukongs(ctx, "")
 	if err = from.Optional(err, "Wukongs are not regarded"); err != nil {

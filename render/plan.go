@@ -18,7 +18,8 @@ import (
 	"novasphere.dev/wukong-network/nmstate"
 )
 
-// Input is a set of manifests, such as a folder in Git, as if a cluster had them and nothing else.
+// Input is a set of manifests, such as a folder in Git, as if a cluster had them and nothing else. Of the status of a Wukong that is
+// from a cluster two things count: the HostNetworks that were chosen before, and the MAC addresses of somebody else's machine.
 type Input struct {
 	Wukongs             []v1alpha1.Wukong
 	HostUplinks         []v1alpha1.HostUplink
@@ -34,6 +35,8 @@ type Input struct {
 	// NodeStates and Nodes, where given, show which nodes would be left out, and which addresses nodes use.
 	NodeStates []nmstate.NodeNetworkState
 	Nodes      []corev1.Node
+	// Held, where given, are the leases of a cluster: who holds an address keeps it, and nobody gets one that is not free yet.
+	Held []v1alpha1.AddressLease
 	// ClusterName is that of Options.
 	ClusterName string
 	// Sources says where an object was read, for findings.
@@ -78,6 +81,8 @@ type planned struct {
 	request *Request
 	// since is when the Wukong was created; the zero time where it is not from a cluster.
 	since time.Time
+	// known is what the status says of each network, by its name.
+	known map[string]v1alpha1.WukongNetworkStatus
 	// choices has one entry per network; the zero Choice where none was found.
 	choices []Choice
 	// held: the Wukong gets no address and nothing is rendered, for a reason that a finding gives.
@@ -195,8 +200,18 @@ func (p *planner) parse() {
 			continue
 		}
 		p.notices(o, request.Notices)
-		p.wukongs = append(p.wukongs, &planned{object: o, request: request, since: w.CreationTimestamp.Time, choices: make([]Choice, len(request.Networks))})
+		p.wukongs = append(p.wukongs, &planned{object: o, request: request, since: w.CreationTimestamp.Time,
+			known: networksOf(w), choices: make([]Choice, len(request.Networks))})
 	}
+}
+
+// networksOf gives what the status of a Wukong says of its networks.
+func networksOf(w *v1alpha1.Wukong) map[string]v1alpha1.WukongNetworkStatus {
+	out := map[string]v1alpha1.WukongNetworkStatus{}
+	for _, n := range w.Status.Networks {
+		out[n.Name] = n
+	}
+	return out
 }
 
 // resolve finds the HostNetwork of every network.
@@ -206,7 +221,8 @@ func (p *planner) resolve() {
 			if !n.Served() {
 				continue
 			}
-			selection := Selection{Namespace: p.namespace(w.object.Namespace), Wukong: w.object.Name, Network: n, NADBridges: p.in.NADBridges[w.object.Namespace]}
+			selection := Selection{Namespace: p.namespace(w.object.Namespace), Wukong: w.object.Name, Network: n,
+				Bound: w.known[n.Name].HostNetwork, NADBridges: p.in.NADBridges[w.object.Namespace]}
 			choice, refusal := p.catalog.Resolve(selection)
 			if refusal != nil {
 				p.refused(w, refusal)
@@ -245,7 +261,11 @@ func (p *planner) render(w *planned) {
 	if w.held {
 		return
 	}
-	objects, err := Wukong(w.request, w.choices, Options{ClusterName: p.in.ClusterName})
+	macs := map[string]string{}
+	for name, n := range w.known {
+		macs[name] = n.MACAddress
+	}
+	objects, err := Wukong(w.request, w.choices, Options{ClusterName: p.in.ClusterName, MACs: macs})
 	if err != nil {
 		p.find(w.object, SeverityError, Problem{Reason: v1alpha1.ReasonInvalidSpec, Message: err.Error()})
 		return

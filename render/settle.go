@@ -20,12 +20,18 @@ type settlement struct {
 	order []*asking
 	// spaces give out addresses of pools, by segment.
 	spaces map[ipam.Segment]*ipam.Space
+	// holdings are the addresses that a cluster has leased, by who holds them, and leased are all of them by segment.
+	holdings map[holding][]netip.Addr
+	leased   map[string][]netip.Addr
 	// counts has how many addresses a namespace has of each quota.
 	counts map[quotaOf]int
 	// winners are the owners of what somebody else was refused for, and exceeded the quotas that somebody was refused for.
 	winners  map[string]bool
 	exceeded map[quotaOf]bool
 }
+
+// holding is a network of a Wukong, with the pool that an address of it was taken from.
+type holding struct{ owner, pool, segment string }
 
 type quotaOf struct {
 	Quota
@@ -93,6 +99,7 @@ func (s *settlement) gather() {
 	for _, r := range s.p.reservations {
 		s.index.Replace(objectOf("AddressReservation", r.Object).String(), r.Claims())
 	}
+	s.hold(in.Held)
 	for i := range in.Services {
 		s.index.Replace(objectOf("Service", &in.Services[i]).String(), ServiceClaims(&in.Services[i]))
 	}
@@ -215,7 +222,7 @@ func (s *settlement) draw(w *asking) {
 	s.lease(w)
 }
 
-// choose gives the next address of a pool for a network. One that is reserved for it comes first.
+// choose gives the next address of a pool for a network. One that it holds comes first, then one that is reserved for it.
 func (s *settlement) choose(w *asking, network int, pool *Pool) (netip.Addr, bool) {
 	space := s.space(pool.Segment)
 	hops := w.request.NextHops()
@@ -224,6 +231,9 @@ func (s *settlement) choose(w *asking, network int, pool *Pool) (netip.Addr, boo
 			return true
 		}
 		return refuses(conflicts.Conflicts(claimOf(w.planned, network, a), &s.index))
+	}
+	if a, ok := s.held(w, network, pool, skip); ok {
+		return a, true
 	}
 	kept := s.p.pools.Kept(pool, s.p.reservations, w.object.Namespace, w.object.Name, w.request.Networks[network].Name)
 	if !kept.Size().IsZero() {
@@ -235,6 +245,36 @@ func (s *settlement) choose(w *asking, network int, pool *Pool) (netip.Addr, boo
 		}
 	}
 	return space.Choose(pool.Object.Name, skip)
+}
+
+// hold takes the leases of a cluster into account.
+func (s *settlement) hold(leases []v1alpha1.AddressLease) {
+	s.holdings, s.leased = map[holding][]netip.Addr{}, map[string][]netip.Addr{}
+	for i := range leases {
+		l := &leases[i]
+		claim, ok := LeaseClaim(l)
+		if !ok {
+			continue
+		}
+		s.index.Replace(objectOf("AddressLease", l).String(), []conflicts.Claim{claim})
+		of := holding{claim.Owner, l.Spec.Pool, l.Spec.Segment}
+		s.holdings[of] = append(s.holdings[of], claim.Addr)
+		s.leased[l.Spec.Segment] = append(s.leased[l.Spec.Segment], claim.Addr)
+	}
+	for of := range s.holdings {
+		slices.SortFunc(s.holdings[of], netip.Addr.Compare)
+	}
+}
+
+// held gives the lowest address that a network holds of a pool and that it may still take.
+func (s *settlement) held(w *asking, network int, pool *Pool, skip func(netip.Addr) bool) (netip.Addr, bool) {
+	of := holding{HolderName(w.object.Namespace, w.object.Name, w.request.Networks[network].Name), pool.Object.Name, w.choices[network].Segment.String()}
+	for _, a := range s.holdings[of] {
+		if !skip(a) {
+			return a, true
+		}
+	}
+	return netip.Addr{}, false
 }
 
 // has says whether the Wukong has an address on the segment of one of its networks already.
@@ -271,6 +311,9 @@ func (s *settlement) space(segment ipam.Segment) *ipam.Space {
 		s.spaces[segment] = space
 		for _, pool := range s.p.pools.bySegment[segment] {
 			space.Attach(pool.Object.Name, s.p.pools.Offer(pool, s.p.reservations))
+		}
+		for _, a := range s.leased[segment.String()] {
+			space.Set(a, ipam.Use{Phase: ipam.Allocated})
 		}
 	}
 	return space

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -32,6 +33,8 @@ type asking struct {
 	config  *genericclioptions.ConfigFlags
 	output  string
 	formats []string
+	// manager is where a manager answers instead; its URL is empty where the command reads the cluster itself.
+	manager cluster.QueryServer
 }
 
 // newAsking adds the flags to a command. formats are those of its answer, the first one the usual one.
@@ -48,6 +51,15 @@ func newAsking(c *cobra.Command, std streams, formats ...string) *asking {
 		_ = c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp))
 	}
 	return a
+}
+
+// viaManager adds the flags by which a manager answers, to a command whose answer it has.
+func (a *asking) viaManager(c *cobra.Command) {
+	f := c.Flags()
+	f.StringVar(&a.manager.URL, "query-server", "", "have the manager that serves queries at this URL answer from its caches, such as https://localhost:8444, instead of reading the cluster")
+	f.StringVar(&a.manager.CAFile, "query-certificate-authority", "", "file with the certificate authority of --query-server; that of the API server when empty")
+	f.StringVar(&a.manager.ServerName, "query-tls-server-name", "", "name that the certificate of --query-server has; that of the URL when empty")
+	_ = c.MarkFlagFilename("query-certificate-authority")
 }
 
 // namespaceFlag marks, as an annotation, the commands that have kubectl's flag --namespace.
@@ -67,16 +79,24 @@ func (a *asking) check(c *cobra.Command) error {
 func (a *asking) structured() bool { return a.output == outputJSON || a.output == outputYAML }
 
 // open connects. Nothing is sent yet.
-func (a *asking) open() (*cluster.Cluster, error) {
+func (a *asking) open() (*cluster.Cluster, error) { return cluster.Connect(a.config, a.options()) }
+
+func (a *asking) options() cluster.Options {
 	options := cluster.Options{Diagnostics: a.std.err, Agent: "kubectl-wukong/" + version.Read().Version}
 	if isTerminal(a.std.err) {
 		options.Progress = cluster.NewProgress(a.std.err)
 	}
-	return cluster.Connect(a.config, options)
+	return options
 }
 
 // answering gives who answers. withoutNodes says that nobody would see on which nodes machines run.
 func (a *asking) answering(withoutNodes bool) (answering, error) {
+	if a.manager.URL != "" {
+		return cluster.ConnectRemote(a.config, a.manager, a.options())
+	}
+	if a.manager != (cluster.QueryServer{}) {
+		return nil, errors.New("--query-certificate-authority and --query-tls-server-name are about --query-server: give that, too")
+	}
 	from, err := a.open()
 	if err != nil {
 		return nil, err

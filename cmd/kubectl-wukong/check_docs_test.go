@@ -30,6 +30,7 @@ var answered = regexp.MustCompile("(?ms)^\\$ kubectl wukong (check|diff|report)[
 func TestTheExamplesAboutClustersAreAnswersOfScripts(t *testing.T) {
 	scripts := map[string]string{
 		"check": read(t, "../../e2e/commands/testdata/check/script/check.txtar"),
+		"diff":  read(t, "../../e2e/commands/testdata/stage/script/diff.txtar"),
 	}
 	count := map[string]int{}
 	for path, page := range pages(t) {

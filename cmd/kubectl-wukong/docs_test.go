@@ -14,21 +14,19 @@ import (
 // pages are the documents of the repository, by their path from here.
 func pages(t *testing.T) map[string]string {
 	t.Helper()
-	paths, err := filepath.Glob("../../docs/*.md")
-	if err != nil || len(paths) < 5 {
-		t.Fatalf("pages %q, %v", paths, err)
-	}
-	runbooks, err := filepath.Glob("../../docs/runbooks/*.md")
-	if err != nil || len(runbooks) < 5 {
-		t.Fatalf("runbooks %q, %v", runbooks, err)
-	}
 	out := map[string]string{}
-	for _, path := range append(append(paths, runbooks...), "../../README.md") {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
+	for _, pattern := range []string{"*.md", "docs/*.md", "docs/runbooks/*.md", "charts/*/README.md"} {
+		paths, err := filepath.Glob(filepath.Join("../..", pattern))
+		if err != nil || len(paths) == 0 {
+			t.Fatalf("%s: pages %q, %v", pattern, paths, err)
 		}
-		out[path] = string(text)
+		for _, path := range paths {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out[path] = string(text)
+		}
 	}
 	return out
 }

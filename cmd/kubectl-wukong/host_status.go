@@ -42,6 +42,7 @@ cannot be reached, does not have the kinds, or refuses the rights.`,
 		},
 	}
 	ask = newHostAsking(c, std, outputTree, outputJSON, outputYAML)
+	ask.viaManager(c)
 	c.ValidArgsFunction = first(ask.completing(suggestHosts))
 	return c
 }
@@ -53,22 +54,37 @@ func (h *hostAsking) status(c *cobra.Command, name string) error {
 	if err := h.check(c); err != nil {
 		return err
 	}
-	w, err := h.world(c.Context())
-	if err != nil {
-		return err
-	}
-	var now time.Time // a copy of a cluster is as old as it is
-	if len(h.files) == 0 {
-		now = time.Now()
-	}
-	s := hosts.NewView(w).Status(name, now)
+	s, err := h.stand(c, name)
 	switch {
-	case s == nil:
-		return found("there is no HostNetwork and no HostUplink %q", name)
+	case err != nil:
+		return notFound(err)
 	case h.structured():
 		return answer.Structured(h.std.out, h.output, s)
 	case len(s.HostNetworks)+len(s.HostUplinks) == 0:
 		return found("there is no HostNetwork and no HostUplink: kubectl wukong host suggest prints some to start from")
 	}
 	return s.Write(h.std.out)
+}
+
+// stand says where hosts stand, from files where there are any.
+func (h *hostAsking) stand(c *cobra.Command, name string) (*hosts.Status, error) {
+	if len(h.files) == 0 {
+		from, err := h.answering(false)
+		if err != nil {
+			return nil, err
+		}
+		return from.Hosts(c.Context(), name, time.Now())
+	}
+	if h.manager.URL != "" {
+		return nil, usageError(c, "-f has the answer made of files, and --query-server has a manager make it: leave one of them out")
+	}
+	w, err := h.world(c.Context())
+	if err != nil {
+		return nil, err
+	}
+	// A copy of a cluster is as old as it is, so no time is given.
+	if s := hosts.NewView(w).Status(name, time.Time{}); s != nil {
+		return s, nil
+	}
+	return nil, found("there is no HostNetwork and no HostUplink %q", name)
 }

@@ -88,7 +88,7 @@ func (i *inspecting) fromFiles(scope cluster.Scope) (inspect.Facts, error) {
 		return inspect.Facts{}, err
 	}
 	printFindings(i.std.err, set.Findings)
-	facts := inspect.Facts{World: hosts.World{Input: set.Input, Hosts: set.Hosts}, Unread: sets.New[string]()}
+	facts := inspect.Facts{World: hosts.World{Input: set.Input, Hosts: set.Hosts}, Events: set.Events, Unread: sets.New[string]()}
 	all := facts.Wukongs
 	facts.Wukongs = slices.DeleteFunc(slices.Clone(all), func(w v1alpha1.Wukong) bool { return !inScope(&w, scope, w.Name) })
 	if len(facts.Wukongs) == 0 && scope.Name != "" {
@@ -112,7 +112,7 @@ type inspection struct {
 	from *cluster.Cluster
 }
 
-func newGathering(from *cluster.Cluster) *inspection {
+func newInspection(from *cluster.Cluster) *inspection {
 	return &inspection{from: from, Facts: inspect.Facts{Unread: sets.New[string]()}}
 }
 

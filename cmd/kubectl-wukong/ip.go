@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"novasphere.dev/wukong-network/ipam"
 )
@@ -35,6 +36,14 @@ func parseAddress(c *cobra.Command, text string) (netip.Addr, error) {
 		return netip.Addr{}, usageError(c, "%w", err)
 	}
 	return addr, nil
+}
+
+// checkNamespace refuses what no namespace is called. Empty means any.
+func checkNamespace(c *cobra.Command, namespace string) error {
+	if problems := validation.IsDNS1123Label(namespace); namespace != "" && len(problems) > 0 {
+		return usageError(c, "namespace %q: %s", namespace, problems[0])
+	}
+	return nil
 }
 
 // checkSegment refuses what no lease can have as its segment. Empty means any.

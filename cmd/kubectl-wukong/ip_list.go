@@ -42,6 +42,7 @@ Exit codes: 0 done; 1 nothing found; 2 wrong usage; 3 the cluster cannot be reac
 		RunE:        func(c *cobra.Command, _ []string) error { return flags.run(c) },
 	}
 	flags.asking = newAsking(c, std, outputTable, outputWide, outputJSON, outputYAML, outputName, outputCSV, outputHosts)
+	flags.viaManager(c)
 	f := c.Flags()
 	f.BoolVarP(&flags.all, "all-namespaces", "A", false, "of holders in every namespace, which is the default")
 	f.StringVar(&flags.pool, "pool", "", "of addresses that were taken from this AddressPool")

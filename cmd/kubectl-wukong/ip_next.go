@@ -32,6 +32,7 @@ refuses the rights.`,
 		},
 	}
 	ask = newAsking(c, std)
+	ask.viaManager(c)
 	c.Flags().IntVarP(&count, "count", "c", 1, "number of addresses")
 	// A pool has no namespace, so -n is free here, and is how a number is usually written.
 	c.Flags().IntVarP(&count, "number", "n", 1, "the same as --count")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
 	"strings"
@@ -20,7 +21,8 @@ func newWho(std streams) *cobra.Command {
 nobody has a lease of it says what else is known: pools, exclusions, reservations, gateways, DNS servers, guests that report it.
 
 For a MAC address it says which machines have it. For the name of a Wukong or of a VirtualMachine it says which addresses that
-has; without a namespace in every namespace, unless -n names one.
+has; without a namespace in every namespace, unless -n names one. -n also leaves out who has an address, or a MAC address, in
+other namespaces.
 
 Exit codes: 0 somebody has it, or it is spoken for; 1 nobody has it; 2 wrong usage; 3 the cluster cannot be reached, or refuses
 the rights.`,
@@ -33,6 +35,7 @@ the rights.`,
 		RunE:        func(c *cobra.Command, args []string) error { return ask.who(c, args[0]) },
 	}
 	ask = newAsking(c, std, outputTable, outputWide, outputJSON, outputYAML, outputName)
+	ask.viaManager(c)
 	c.ValidArgsFunction = first(ask.completing(suggestHolders))
 	return c
 }
@@ -69,24 +72,30 @@ func (a *asking) who(c *cobra.Command, query string) error {
 
 // question finds out what is asked for.
 func (a *asking) question(c *cobra.Command, text string) (func(context.Context, answering) (*answer.Owners, error), error) {
+	within := *a.config.Namespace
+	if err := checkNamespace(c, within); err != nil {
+		return nil, err
+	}
 	if plain, _, _ := strings.Cut(text, "/"); plain != "" {
 		if _, err := netip.ParseAddr(plain); err == nil {
 			addr, err := parseAddress(c, text)
-			return func(ctx context.Context, from answering) (*answer.Owners, error) { return from.Address(ctx, addr, "") }, err
+			return func(ctx context.Context, from answering) (*answer.Owners, error) {
+				return from.Address(ctx, addr, within)
+			}, err
 		}
 	}
 	if mac, ok := answer.ParseMAC(text); ok {
-		return func(ctx context.Context, from answering) (*answer.Owners, error) { return from.MAC(ctx, mac, "") }, nil
+		return func(ctx context.Context, from answering) (*answer.Owners, error) { return from.MAC(ctx, mac, within) }, nil
 	}
 	namespace, name, qualified := strings.Cut(text, "/")
 	if !qualified {
-		namespace, name = *a.config.Namespace, text
+		namespace, name = within, text
 	}
 	if problems := validation.IsDNS1123Subdomain(name); len(problems) > 0 {
 		return nil, usageError(c, "%q is no address, no MAC address and no name: %s", text, problems[0])
 	}
-	if problems := validation.IsDNS1123Label(namespace); (qualified || namespace != "") && len(problems) > 0 {
-		return nil, usageError(c, "namespace %q: %s", namespace, problems[0])
+	if err := checkNamespace(c, namespace); err != nil || (qualified && namespace == "") {
+		return nil, cmp.Or(err, usageError(c, "%q: write NAMESPACE/VM, or VM alone", text))
 	}
 	return func(ctx context.Context, from answering) (*answer.Owners, error) {
 		return from.Machine(ctx, namespace, name)

@@ -21,6 +21,7 @@ Exit codes: 0 done; 1 nothing found; 2 wrong usage; 3 the cluster cannot be reac
 		RunE: func(c *cobra.Command, _ []string) error { return ask.pools(c) },
 	}
 	ask = newAsking(c, std, outputTable, outputWide, outputJSON, outputYAML, outputName)
+	ask.viaManager(c)
 	return c
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"novasphere.dev/wukong-network/cmd/kubectl-wukong/style"
 	"novasphere.dev/wukong-network/query/answer"
 )
 
@@ -33,6 +34,7 @@ Exit codes: 0 done; 1 there is no such pool; 2 wrong usage; 3 the cluster cannot
 		RunE:    func(c *cobra.Command, args []string) error { return ask.pool(c, args[0]) },
 	}
 	ask = newAsking(c, std, outputTable, outputJSON, outputYAML)
+	ask.viaManager(c)
 	c.ValidArgsFunction = first(ask.completing(suggestPools))
 	return c
 }
@@ -67,13 +69,8 @@ func sizeOf(out io.Writer) answer.Size {
 
 // paletteFor gives colours to a terminal.
 func paletteFor(out io.Writer) answer.Palette {
-	if isTerminal(out) && wantsColour(os.Getenv) {
+	if style.Detect(style.Choices()[0], isTerminal(out), 0, os.Getenv).Color {
 		return answer.Colours()
 	}
 	return nil
-}
-
-// wantsColour says whether a terminal has colours, and nobody said that they are not wanted (no-color.org).
-func wantsColour(getenv func(string) string) bool {
-	return getenv("NO_COLOR") == "" && getenv("TERM") != "dumb"
 }

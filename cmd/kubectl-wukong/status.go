@@ -142,7 +142,7 @@ func (f *statusFlags) view(facts inspect.Facts) *inspect.Status {
 
 // read asks the cluster. A name may be that of the machine.
 func (f *statusFlags) read(ctx context.Context, from *cluster.Cluster, scope cluster.Scope) (*inspect.Status, error) {
-	facts := newGathering(from)
+	facts := newInspection(from)
 	wukongs, err := from.WukongsIn(ctx, scope)
 	if err != nil {
 		return nil, err
@@ -195,12 +195,8 @@ func (f *statusFlags) follow(ctx context.Context, from *cluster.Cluster, scope c
 		ctx, cancel = context.WithTimeout(ctx, f.timeout)
 		defer cancel()
 	}
-	if scope.Name != "" {
-		w, err := wukongOf(ctx, from, guestArg{scope.Namespace, scope.Name}) // the name may be that of the machine
-		if err != nil {
-			return err
-		}
-		scope.Name = w.Name
+	if err := resolve(ctx, from, &scope); err != nil {
+		return err
 	}
 	screen := &screen{statusFlags: f}
 	changes, failure := from.Changes(ctx, scope)
@@ -227,6 +223,18 @@ func (f *statusFlags) follow(ctx context.Context, from *cluster.Cluster, scope c
 		return f.late(last)
 	}
 	return nil
+}
+
+// resolve makes the name of a scope, which may be that of a machine, that of the Wukong.
+func resolve(ctx context.Context, from *cluster.Cluster, scope *cluster.Scope) error {
+	if scope.Name == "" {
+		return nil
+	}
+	w, err := wukongOf(ctx, from, guestArg{scope.Namespace, scope.Name})
+	if err == nil {
+		scope.Name = w.Name
+	}
+	return err
 }
 
 // settle lets changes come together: at least for a moment, and longer where reading takes long.

@@ -36,6 +36,7 @@ func run(ctx context.Context) error {
 	flag.StringVar(&opts.LeaderElectionNamespace, "leader-election-namespace", "", "where the leader's Lease is; the pod's namespace when empty")
 	flag.StringVar(&opts.HealthAddress, "health-probe-bind-address", ":8081", "address of /healthz and /readyz; 0 for none")
 	flag.StringVar(&opts.MetricsAddress, "metrics-bind-address", "0", "address of /metrics, over TLS, for those whom the API server lets get it; 0 for none")
+	flag.StringVar(&opts.QueryAddress, "query-bind-address", "0", "address of answers about addresses, pools and hosts, over TLS, for those whom the API server lets read what they are made of; 0 for none")
 	flag.StringVar(&opts.CertDir, "metrics-cert-dir", "", "folder with tls.crt and tls.key of the HTTPS servers, read again when they change; a self-signed certificate when empty")
 	logger := bindLogging(flag.CommandLine)
 	flag.Parse()

@@ -181,13 +181,14 @@ func (p *Process) PID() int { return p.cmd.Process.Pid }
 // Exited is closed when the process has ended.
 func (p *Process) Exited() <-chan struct{} { return p.done }
 
-// Log is what it has written so far.
+// Log is the end of what it has written so far.
 func (p *Process) Log() string {
+	const most = 16 << 10
 	data, err := os.ReadFile(p.log.Name())
 	if err != nil {
 		return err.Error()
 	}
-	return string(data)
+	return string(data[max(0, len(data)-most):])
 }
 
 // Stop ends it as a node does that takes a pod down, and returns what was wrong with that.

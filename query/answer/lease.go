@@ -147,13 +147,7 @@ func bySegment(a, b string) int {
 }
 
 // addressOf is zero for what is no address.
-func addressOf(l *v1alpha1.AddressLease) netip.Addr {
-	a, err := netip.ParseAddr(l.Spec.Address)
-	if err != nil {
-		return netip.Addr{}
-	}
-	return a
-}
+func addressOf(l *v1alpha1.AddressLease) netip.Addr { return parsed(l.Spec.Address) }
 
 // leaseTable has one row per lease.
 func leaseTable(leases []Lease, wide bool) Table {

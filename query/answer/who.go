@@ -74,6 +74,8 @@ var spokenFor = []NoteKind{NoteSeen, NoteGateway, NoteDNSServer, NoteExcluded, N
 // Facts are what was read for an answer. What was not read is empty.
 type Facts struct {
 	Leases []v1alpha1.AddressLease
+	// Namespace is the only one whose holders were asked for; empty for all.
+	Namespace string
 	// Unread says that leases could not be read, so that there may be some.
 	Unread   bool
 	Wukongs  []v1alpha1.Wukong
@@ -81,9 +83,17 @@ type Facts struct {
 	Declared *Declared
 }
 
+// in says, for people, in which namespace alone somebody is looked for.
+func (f *Facts) in() string {
+	if f.Namespace == "" {
+		return ""
+	}
+	return " in namespace " + f.Namespace
+}
+
 // WhoHasAddress answers from all leases of an address, from what is declared, and from Wukongs whose guests report it.
 func WhoHasAddress(addr netip.Addr, f Facts) *Owners {
-	o := newOwners(addr.String(), "nobody has a lease of "+addr.String(), f)
+	o := newOwners(addr.String(), "nobody"+f.in()+" has a lease of "+addr.String(), f)
 	if f.Declared != nil {
 		o.Notes = append(o.Notes, f.Declared.notes(addr)...)
 	}
@@ -107,7 +117,7 @@ func WhoHasMAC(mac string, f Facts) *Owners {
 		}
 	}
 	f.Leases = leases
-	o := newOwners(mac, "no lease has the MAC address "+mac, f)
+	o := newOwners(mac, "no lease"+f.in()+" has the MAC address "+mac, f)
 	served := map[Holder]bool{}
 	for i := range f.Wukongs {
 		w := &f.Wukongs[i]

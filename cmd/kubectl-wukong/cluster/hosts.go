@@ -64,6 +64,43 @@ func (c *Cluster) Enactments(ctx context.Context) ([]nmstate.Enactment, error) {
 	return decodeAll[nmstate.Enactment](raw)
 }
 
+// EnactmentsWith gives the enactments that have a label of kubernetes-nmstate, such as those of one policy or of one node.
+func (c *Cluster) EnactmentsWith(ctx context.Context, label, value string) ([]nmstate.Enactment, error) {
+	raw, err := c.raw(ctx, enactmentKind, "NodeNetworkConfigurationEnactments", client.MatchingLabels{label: value})
+	if err != nil {
+		return nil, err
+	}
+	return decodeAll[nmstate.Enactment](raw)
+}
+
+// WholeMessage gives what an enactment says went wrong, word for word; empty where it says nothing.
+func (c *Cluster) WholeMessage(ctx context.Context, enactment string) (string, error) {
+	raw := &unstructured.Unstructured{}
+	raw.SetGroupVersionKind(enactmentKind)
+	if err := c.get(ctx, enactmentKind.Kind, client.ObjectKey{Name: enactment}, raw); err != nil {
+		return "", err
+	}
+	conditions, _, _ := unstructured.NestedSlice(raw.Object, "status", "conditions")
+	for _, one := range conditions {
+		c, _ := one.(map[string]any)
+		if text, _ := c["message"].(string); text != "" && c["status"] == "True" && (c["type"] == nmstate.ConditionFailing || c["type"] == nmstate.ConditionAborted) {
+			return text, nil
+		}
+	}
+	return "", nil
+}
+
+// Policy gives one NodeNetworkConfigurationPolicy, whoever made it.
+func (c *Cluster) Policy(ctx context.Context, name string) (*render.Policy, error) {
+	raw := &unstructured.Unstructured{}
+	raw.SetGroupVersionKind(policyKind)
+	if err := c.get(ctx, policyKind.Kind, client.ObjectKey{Name: name}, raw); err != nil {
+		return nil, err
+	}
+	policy := &render.Policy{}
+	return policy, decode(raw, policy)
+}
+
 // Policies gives all NodeNetworkConfigurationPolicies, whoever made them.
 func (c *Cluster) Policies(ctx context.Context) ([]render.Policy, error) {
 	raw, err := c.raw(ctx, policyKind, "NodeNetworkConfigurationPolicies")
@@ -74,13 +111,13 @@ func (c *Cluster) Policies(ctx context.Context) ([]render.Policy, error) {
 }
 
 // raw lists objects of a kind that has no type here that keeps all of it.
-func (c *Cluster) raw(ctx context.Context, kind schema.GroupVersionKind, kinds string) ([]unstructured.Unstructured, error) {
+func (c *Cluster) raw(ctx context.Context, kind schema.GroupVersionKind, kinds string, options ...client.ListOption) ([]unstructured.Unstructured, error) {
 	list := func() *unstructured.UnstructuredList {
 		l := &unstructured.UnstructuredList{}
 		l.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
 		return l
 	}
-	return pages(ctx, c, kinds, list, func(l *unstructured.UnstructuredList) []unstructured.Unstructured { return l.Items })
+	return pages(ctx, c, kinds, list, func(l *unstructured.UnstructuredList) []unstructured.Unstructured { return l.Items }, options...)
 }
 
 func decodeAll[T any](raw []unstructured.Unstructured) ([]T, error) {

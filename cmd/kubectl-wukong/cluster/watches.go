@@ -2,8 +2,10 @@ package cluster
 
 import (
 	"context"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/watch"
@@ -53,7 +55,8 @@ func (c *Cluster) NodeMetadata(ctx context.Context) ([]corev1.Node, error) {
 	return out, err
 }
 
-// Changes watches the Wukongs of a scope, and the HostNetworks, HostUplinks and AddressLeases that it may. The channel gets a
+// Changes watches the Wukongs of a scope, and what it may of HostNetworks, HostUplinks, AddressLeases and the events of the
+// namespace. The channel gets a
 // value when something may have changed since the last one was taken, and first of all when the watches are there; what is read
 // then misses nothing. It is closed when ctx ends, and when the cluster stops answering: then the function gives the error.
 func (c *Cluster) Changes(ctx context.Context, scope Scope) (<-chan struct{}, func() error) {
@@ -64,9 +67,13 @@ func (c *Cluster) Changes(ctx context.Context, scope Scope) (<-chan struct{}, fu
 			return c.client.Watch(ctx, &v1alpha1.WukongList{}, scope.options()...)
 		},
 	}
-	for _, list := range []client.ObjectList{&v1alpha1.HostNetworkList{}, &v1alpha1.HostUplinkList{}, &v1alpha1.AddressLeaseList{}} {
+	for _, list := range []client.ObjectList{&v1alpha1.HostNetworkList{}, &v1alpha1.HostUplinkList{}, &v1alpha1.AddressLeaseList{}, &eventsv1.EventList{}} {
+		var options []client.ListOption
+		if _, namespaced := list.(*eventsv1.EventList); namespaced {
+			options = append(options, client.InNamespace(scope.Namespace))
+		}
 		watches = append(watches, func(ctx context.Context) (watch.Interface, error) {
-			w, err := c.client.Watch(ctx, list)
+			w, err := c.client.Watch(ctx, list, options...)
 			if cause := causeOf(err); err != nil && (cause == Forbidden || cause == NotInstalled) {
 				return nil, nil
 			}
@@ -111,6 +118,9 @@ func (c *Cluster) Changes(ctx context.Context, scope Scope) (<-chan struct{}, fu
 	}
 }
 
+// renewal is the time before a watch that ended begins anew. What changes meanwhile is told by the new one.
+const renewal = time.Second
+
 // keep passes changes on, and begins a watch anew that the API server ends. Nil is a watch that the caller has no right to.
 func (c *Cluster) keep(ctx context.Context, fail context.CancelCauseFunc, begin func(context.Context) (watch.Interface, error), w watch.Interface, changed chan<- struct{}) {
 	for w != nil && ctx.Err() == nil {
@@ -128,6 +138,11 @@ func (c *Cluster) keep(ctx context.Context, fail context.CancelCauseFunc, begin 
 			}
 		}
 		w.Stop()
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(renewal):
+		}
 		var err error
 		if w, err = begin(ctx); err != nil {
 			fail(explain("watch Wukongs", err))

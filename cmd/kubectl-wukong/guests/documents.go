@@ -62,11 +62,11 @@ func (f Facts) Documents() (*Documents, error) {
 	switch {
 	case secret != nil:
 		out.Origin = Delivered
-		out.NetworkData, out.UserData = printable(string(secret.Data[render.NetworkDataKey])), maskUserData(string(secret.Data[render.UserDataKey]))
+		out.NetworkData, out.UserData = printable(string(secret.Data[render.NetworkDataKey])), MaskUserData(string(secret.Data[render.UserDataKey]))
 	case problem != nil:
 		return nil, problem
 	default:
-		out.Origin, out.UserData = Rendered, maskUserData(now.user)
+		out.Origin, out.UserData = Rendered, MaskUserData(now.user)
 		var err error
 		if out.NetworkData, err = render.NetworkData(now.nics); err != nil {
 			return nil, err

@@ -23,9 +23,9 @@ var harmless = map[string]bool{
 	"locale": true, "timezone": true, "packages": true, "package_update": true, "package_upgrade": true,
 }
 
-// maskUserData gives user data without its secrets. Comments go, since anything may stand in them. What is no cloud-config is not
+// MaskUserData gives user data of cloud-init without its secrets. Comments go, since anything may stand in them. What is no cloud-config is not
 // shown at all.
-func maskUserData(text string) string {
+func MaskUserData(text string) string {
 	if text == "" {
 		return ""
 	}

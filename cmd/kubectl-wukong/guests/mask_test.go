@@ -25,13 +25,13 @@ func TestNoPasswordOfUserDataIsShown(t *testing.T) {
 	}
 	for name, body := range tests {
 		t.Run(name, func(t *testing.T) {
-			if got := maskUserData("#cloud-config\n" + body); strings.Contains(got, secret) || !strings.HasPrefix(got, "#cloud-config\n") {
+			if got := MaskUserData("#cloud-config\n" + body); strings.Contains(got, secret) || !strings.HasPrefix(got, "#cloud-config\n") {
 				t.Errorf("shown:\n%s", got)
 			}
 		})
 	}
 	for _, script := range []string{"#!/bin/sh\necho " + secret + "\n", "Content-Type: multipart/mixed\n\n" + secret, "## template: jinja\n#cloud-config\npassword: " + secret} {
-		if got := maskUserData(script); got != "(hidden)\n" {
+		if got := MaskUserData(script); got != "(hidden)\n" {
 			t.Errorf("%q is shown as %q", script, got)
 		}
 	}
@@ -52,7 +52,7 @@ func TestOfRenderedUserDataOnlyPasswordsAreHidden(t *testing.T) {
 				t.Fatal(err)
 			}
 			has := strings.Split(text, "\n")
-			shown := strings.Split(maskUserData(text), "\n")
+			shown := strings.Split(MaskUserData(text), "\n")
 			if len(has) != len(shown) {
 				t.Fatalf("rendered\n%s\nand shown\n%s", text, strings.Join(shown, "\n"))
 			}

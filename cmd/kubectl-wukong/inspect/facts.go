@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	eventsv1 "k8s.io/api/events/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/sets"
@@ -31,6 +32,7 @@ const (
 // Facts are what was read.
 type Facts struct {
 	hosts.World
+	Events []eventsv1.Event
 	// Unread are the kinds that the caller may not read.
 	Unread sets.Set[string]
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	eventsv1 "k8s.io/api/events/v1"
+
 	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/query/hosts"
 	"novasphere.dev/wukong-network/render"
@@ -37,6 +39,9 @@ type Set struct {
 	// Hosts and Guests have what is read only where the Reader is told to.
 	Hosts  hosts.Hosts
 	Guests Guests
+
+	// Events are those of the cluster, read where hosts are.
+	Events []eventsv1.Event
 
 	places map[render.Object]place
 }

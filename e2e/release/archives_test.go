@@ -1,0 +1,216 @@
+package main
+
+import (
+	"bytes"
+	"debug/buildinfo"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	cdx "github.com/CycloneDX/cyclonedx-go"
+	"github.com/google/go-cmp/cmp"
+)
+
+const downloads = "https://downloads.example/wukong-network/" + tag
+
+// A release is made as docs/release.md says, for the platform that the test runs on: building for all of them takes minutes.
+func TestAReleaseIsTheSameBytesWhereverItIsMade(t *testing.T) {
+	if testPlatform := "linux/" + runtime.GOARCH; !slices.Contains(programs()[0].platforms, testPlatform) {
+		t.Skipf("nothing is released for %s", testPlatform)
+	}
+	first, second := snapshot(t), snapshot(t)
+	dirs := []string{}
+	for _, dir := range []string{first, second} {
+		command(t, dir, nil, "make", "release", "VERSION="+tag, "URL="+downloads, "PLATFORMS="+platform)
+		dirs = append(dirs, filepath.Join(dir, "bin", "release"))
+	}
+	suffix := "_" + tag + "_linux_" + runtime.GOARCH
+	want := []string{checksums, "kubectl-wukong" + suffix + ".cdx.json", "kubectl-wukong" + suffix + ".tar.gz",
+		"wukong-network" + suffix + ".cdx.json", "wukong-network" + suffix + ".tar.gz", "wukong.yaml"}
+	var got []string
+	for _, entry := range entries(t, dirs[0]) {
+		got = append(got, entry.Name())
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Fatalf("files (-want +got)\n%s", diff)
+	}
+	for _, name := range want {
+		if !bytes.Equal(readFile(t, filepath.Join(dirs[0], name)), readFile(t, filepath.Join(dirs[1], name))) {
+			t.Errorf("%s differs between two folders", name)
+		}
+	}
+	t.Run("its checksums are what sha256sum reads", func(t *testing.T) {
+		out := command(t, dirs[0], nil, "sha256sum", "--check", "--strict", checksums)
+		if got := strings.Count(out, ": OK\n"); got != len(want)-1 {
+			t.Errorf("%d of %d files were checked\n%s", got, len(want)-1, out)
+		}
+	})
+	for _, name := range []string{"kubectl-wukong", "wukong-network"} {
+		t.Run(name, func(t *testing.T) {
+			unpacked := t.TempDir()
+			command(t, unpacked, nil, "tar", "-xzf", filepath.Join(dirs[0], name+suffix+".tar.gz"))
+			if diff := cmp.Diff([]string{"/LICENSE", "/" + name}, fileNames(t, unpacked)); diff != "" {
+				t.Errorf("files (-want +got)\n%s", diff)
+			}
+			program := filepath.Join(unpacked, name)
+			args := map[string][]string{"kubectl-wukong": {"version", "--client"}, "wukong-network": {"version"}}[name]
+			if out := command(t, unpacked, nil, program, args...); !strings.Contains(out, tag+", commit ") {
+				t.Errorf("it says %q", out)
+			}
+			checkBillOfMaterials(t, program, filepath.Join(dirs[0], name+suffix+".cdx.json"))
+		})
+	}
+	t.Run("krew installs the plugin", func(t *testing.T) {
+		out := installWithKrew(t, dirs[0], "linux", runtime.GOARCH, "kubectl-wukong"+suffix+".tar.gz")
+		if text := command(t, root, nil, filepath.Join(out, "kubectl-wukong"), "version", "--client"); !strings.Contains(text, tag) {
+			t.Errorf("it says %q", text)
+		}
+	})
+}
+
+// allowed are the licenses that the programs may contain.
+var allowed = []string{"Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "MPL-2.0"}
+
+// unclear are modules with another license than those, and what is known about it. docs/release.md tells it to whoever ships.
+var unclear = map[string][]string{
+	// The sources say Apache-2.0 in their headers, the LICENSE file of the module is the GPL.
+	"github.com/nmstate/kubernetes-nmstate/api": {"GPL-2.0"},
+}
+
+// checkBillOfMaterials compares what is listed with what the program says of itself, and looks at the licenses.
+func checkBillOfMaterials(t *testing.T, program, path string) {
+	t.Helper()
+	var bom cdx.BOM
+	if err := cdx.NewBOMDecoder(bytes.NewReader(readFile(t, path)), cdx.BOMFileFormatJSON).Decode(&bom); err != nil {
+		t.Fatal(err)
+	}
+	info, err := buildinfo.ReadFile(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if main := bom.Metadata.Component; main.Name != info.Main.Path || main.Version != tag || !slices.Equal(names(main), []string{"Apache-2.0"}) {
+		t.Errorf("it is of %s %s, %q", main.Name, main.Version, names(main))
+	}
+	want, got := map[string]string{"std": info.GoVersion}, map[string]string{}
+	for _, m := range info.Deps {
+		want[m.Path] = m.Version
+	}
+	for i := range *bom.Components {
+		c := &(*bom.Components)[i]
+		got[c.Name] = c.Version
+		for _, license := range names(c) {
+			if !slices.Contains(allowed, license) && !slices.Contains(unclear[c.Name], license) {
+				t.Errorf("%s@%s has the license %s: it is not among %q", c.Name, c.Version, license, allowed)
+			}
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("modules (-want +got)\n%s", diff)
+	}
+}
+
+// names are the licenses of a component.
+func names(c *cdx.Component) []string {
+	var out []string
+	for _, l := range *c.Licenses {
+		out = append(out, l.License.ID)
+	}
+	return out
+}
+
+func TestTheManifestForKrewIsGoodForEveryPlatform(t *testing.T) {
+	r := release{out: t.TempDir(), version: tag, url: downloads}
+	program, license := filepath.Join(t.TempDir(), "kubectl-wukong"), filepath.Join(root, "LICENSE")
+	var plugins []plugin
+	for _, p := range programs()[0].platforms {
+		name, archive := program, strings.ReplaceAll(p, "/", "_")+".tar.gz"
+		if strings.HasPrefix(p, "windows/") {
+			name, archive = program+".exe", strings.ReplaceAll(p, "/", "_")+".zip"
+		}
+		if err := os.WriteFile(name, []byte("a program for "+p), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := pack(filepath.Join(r.out, archive), license, name); err != nil {
+			t.Fatal(err)
+		}
+		plugins = append(plugins, plugin{p, archive})
+	}
+	if err := r.writeManifest(plugins); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range plugins {
+		goos, goarch, _ := strings.Cut(p.platform, "/")
+		name := "kubectl-wukong"
+		if goos == "windows" {
+			name += ".exe"
+		}
+		if text := readFile(t, filepath.Join(installWithKrew(t, r.out, goos, goarch, p.archive), name)); string(text) != "a program for "+p.platform {
+			t.Errorf("%s: %q was installed", p.platform, text)
+		}
+	}
+}
+
+// installWithKrew lets krew install the plugin as if it ran on a platform, and gives the folder that kubectl finds plugins in.
+func installWithKrew(t *testing.T, dir, goos, goarch, archive string) string {
+	t.Helper()
+	krew := strings.TrimSpace(command(t, "krew", []string{"CGO_ENABLED=0"}, "go", "tool", "-n", "krew"))
+	home := t.TempDir()
+	command(t, dir, []string{"KREW_ROOT=" + home, "KREW_NO_UPGRADE_CHECK=1", "KREW_OS=" + goos, "KREW_ARCH=" + goarch},
+		krew, "install", "--manifest=wukong.yaml", "--archive="+archive)
+	return filepath.Join(home, "bin")
+}
+
+func TestOnlyATaggedCommitWithoutChangesIsReleased(t *testing.T) {
+	dir := snapshot(t)
+	refused := func(want string, args ...string) {
+		t.Helper()
+		_, stderr, err := try(t, dir, nil, "make", append([]string{"release"}, args...)...)
+		if err == nil || !strings.Contains(stderr, want) {
+			t.Errorf("%q: %v\n%s", args, err, stderr)
+		}
+	}
+	refused("which version? write VERSION=v1.2.3, the tag of this commit")
+	refused("this commit does not have the tag v1.2.4: git tag v1.2.4", "VERSION=v1.2.4")
+	refused(`platform "plan9/amd64" is not one of darwin/amd64, `, "VERSION="+tag, "PLATFORMS=plan9/amd64")
+	if err := os.WriteFile(filepath.Join(dir, "new.go"), []byte("package main\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	refused("the tree has changes that are not committed, so the programs would not be those of "+tag, "VERSION="+tag)
+}
+
+func TestALicenseThatIsNotKnownIsAnError(t *testing.T) {
+	classify, err := newLicenses()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if _, err := classify.of(dir); err == nil {
+		t.Error("a folder without a license file passed")
+	}
+	if err := os.WriteFile(filepath.Join(dir, "LICENSE.txt"), []byte("do as you are told\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if found, err := classify.of(dir); err == nil {
+		t.Errorf("nonsense passed as %v", found)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "COPYING"), readFile(t, filepath.Join(root, "LICENSE")), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	found, err := classify.of(dir)
+	if text, _ := json.Marshal(found); err != nil || string(text) != `[{"license":{"id":"Apache-2.0"}}]` {
+		t.Errorf("%s, %v", text, err)
+	}
+}
+
+func entries(t *testing.T, dir string) []os.DirEntry {
+	t.Helper()
+	found, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}

@@ -1,0 +1,192 @@
+package walkthrough
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"novasphere.dev/wukong-network/controllers"
+	"novasphere.dev/wukong-network/e2e/cluster"
+	"novasphere.dev/wukong-network/e2e/lab"
+	"novasphere.dev/wukong-network/e2e/machines"
+	"novasphere.dev/wukong-network/e2e/world"
+)
+
+// reader is somebody who types along.
+type reader struct {
+	*world.World
+	t *testing.T
+	// dir is the reader's clone; what is saved there does not reach the repository.
+	dir string
+	env []string
+}
+
+// newReader gives a reader a cluster that has nmstate, KubeVirt and Multus, three nodes, and nothing of ours.
+func newReader(t *testing.T) *reader {
+	t.Helper()
+	c := cluster.ForTest(t, cluster.Options{Without: []cluster.Component{cluster.Wukong}})
+	admin, err := client.NewWithWatch(c.AdminConfig(), client.Options{Scheme: controllers.NewScheme()})
+	must(t, err)
+	r := &reader{World: &world.World{Cluster: c, Admin: admin, Requests: &world.Recorder{}}, t: t, dir: t.TempDir()}
+	must(t, r.StartLab(t.Context(), lab.Options{}))
+	t.Cleanup(r.Lab.Stop)
+	for i, name := range []string{"node-a", "node-b", "node-c"} {
+		must(t, r.Lab.AddNode(t.Context(), world.Node(name, byte(11+i))))
+	}
+	kubevirt, err := machines.New(c.AdminConfig(), machines.Options{})
+	must(t, err)
+	must(t, kubevirt.Run(context.WithoutCancel(t.Context())))
+	t.Cleanup(kubevirt.Halt)
+	r.clone()
+	r.deployments()
+	return r
+}
+
+// clone gives the reader the files of the repository, and the plugin on the PATH.
+func (r *reader) clone() {
+	r.t.Helper()
+	root, err := world.Repository()
+	must(r.t, err)
+	entries, err := os.ReadDir(root)
+	must(r.t, err)
+	for _, e := range entries {
+		must(r.t, os.Symlink(filepath.Join(root, e.Name()), filepath.Join(r.dir, e.Name())))
+	}
+	bin := r.t.TempDir()
+	build := exec.CommandContext(r.t.Context(), "go", "build", "-o", filepath.Join(bin, "kubectl-wukong"), "./cmd/kubectl-wukong")
+	build.Dir = root
+	out, err := build.CombinedOutput()
+	if err != nil {
+		r.t.Fatalf("go build: %v\n%s", err, out)
+	}
+	path := strings.Join([]string{bin, filepath.Dir(r.Cluster.KubectlPath()), os.Getenv("PATH")}, string(os.PathListSeparator))
+	r.env = append(os.Environ(), "PATH="+path, "KUBECONFIG="+r.Cluster.Kubeconfig(), "NO_COLOR=1", "COLUMNS=200")
+}
+
+// deployments plays kubelets: once the reader has deployed the controller, it runs, and the Deployment says so.
+func (r *reader) deployments() {
+	ctx, cancel := context.WithCancel(r.t.Context())
+	done := make(chan error, 1)
+	r.t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
+			r.t.Errorf("the controller: %v", err)
+		}
+	})
+	go func() { done <- r.deploy(ctx) }()
+}
+
+func (r *reader) deploy(ctx context.Context) error {
+	d := &appsv1.Deployment{}
+	key := types.NamespacedName{Namespace: world.Namespace, Name: "wukong-network"}
+	for {
+		err := r.Admin.Get(ctx, key, d)
+		if err == nil {
+			break
+		}
+		if !apierrors.IsNotFound(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	cfg := controllers.DefaultConfig()
+	cfg.Cooldown, cfg.RetryAfter, cfg.Sweep = time.Second, 2*time.Second, time.Second
+	stop, err := r.RunController(context.WithoutCancel(ctx), cfg)
+	if err != nil {
+		return err
+	}
+	for ctx.Err() == nil { // the reader may change the Deployment
+		if err := r.Admin.Get(ctx, key, d); err == nil && d.Status.ObservedGeneration != d.Generation {
+			n := *d.Spec.Replicas
+			d.Status = appsv1.DeploymentStatus{ObservedGeneration: d.Generation, Replicas: n, UpdatedReplicas: n, ReadyReplicas: n, AvailableReplicas: n}
+			_ = r.Admin.Status().Update(ctx, d) // or the next time
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	return stop()
+}
+
+// install does what the quickstart says about that, for pages that begin later.
+func (r *reader) install() {
+	r.t.Helper()
+	for _, line := range []string{"kubectl apply --server-side -f dist/install.yaml", "kubectl rollout status -n wukong-network deployment/wukong-network"} {
+		must(r.t, r.types(command{text: line, output: "…\n"}))
+	}
+}
+
+// reads follows a page of the documentation to its end.
+func (r *reader) reads(page string) {
+	r.t.Helper()
+	text, err := os.ReadFile(filepath.Join(r.dir, page))
+	must(r.t, err)
+	blocks, err := parse(string(text))
+	must(r.t, err)
+	typed := 0
+	for _, b := range blocks {
+		if b.file != "" {
+			must(r.t, os.WriteFile(filepath.Join(r.dir, b.file), []byte(b.text), 0o600))
+			continue
+		}
+		commands, err := b.commands()
+		must(r.t, err)
+		for _, c := range commands {
+			typed++
+			if wrong := r.types(c); wrong != nil {
+				r.t.Fatalf("%s, block at line %d: $ %s%v", page, b.line, c.text, wrong)
+			}
+		}
+	}
+	if typed == 0 {
+		r.t.Errorf("%s has no commands", page)
+	}
+}
+
+// types runs a command and compares what it prints.
+func (r *reader) types(c command) error {
+	ctx, cancel := context.WithTimeout(r.t.Context(), 3*time.Minute)
+	defer cancel()
+	shell := exec.CommandContext(ctx, "bash", "-c", c.text)
+	shell.Dir, shell.Env = r.dir, r.env
+	out, err := shell.CombinedOutput()
+	var ended *exec.ExitError
+	if err != nil && !errors.As(err, &ended) {
+		return err
+	}
+	if code := shell.ProcessState.ExitCode(); code != c.exit {
+		return fmt.Errorf("exit code %d, want %d\n%s", code, c.exit, out)
+	}
+	r.t.Logf("$ %s%s", c.text, out)
+	p, err := pattern(c.output)
+	if err != nil {
+		return err
+	}
+	if !p.Match(out) {
+		return fmt.Errorf("printed:\n%s\nand the page says:\n%s", out, c.output)
+	}
+	return nil
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
