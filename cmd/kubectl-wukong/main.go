@@ -136,6 +136,7 @@ time.`,
 		newGuest(std),
 		newImport(std),
 		newCheck(std),
+		newReport(std),
 		newVersion(std),
 	)
 	return root

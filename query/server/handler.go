@@ -33,6 +33,9 @@ const (
 // VersionHeader carries the resource version of AddressLeases that an answer has regarded: what was written later is not in it.
 const VersionHeader = "Wukong-Resource-Version"
 
+// ReasonNotInstalled is the reason of a Status that says that the cluster lacks a component whose kinds an answer is made of.
+const ReasonNotInstalled metav1.StatusReason = "NotInstalled"
+
 // handler answers requests.
 type handler struct {
 	caches  caches
@@ -212,7 +215,7 @@ func statusOf(err error) metav1.Status {
 	case errors.As(err, &nothing):
 		status = metav1.Status{Status: metav1.StatusFailure, Reason: metav1.StatusReasonNotFound, Code: http.StatusNotFound, Message: nothing.Text}
 	case errors.As(err, &absent):
-		status = apierrors.NewServiceUnavailable(absent.text).Status()
+		status = metav1.Status{Status: metav1.StatusFailure, Reason: ReasonNotInstalled, Code: http.StatusNotFound, Message: absent.text}
 	case errors.As(err, &api):
 		status = api.Status()
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):

@@ -69,7 +69,9 @@ func machines(was, planned render.Output, after hosts.World) []Machine {
 			out = append(out, m)
 		}
 	}
-	slices.SortFunc(out, func(a, b Machine) int { return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name)) })
+	slices.SortFunc(out, func(a, b Machine) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+	})
 	return out
 }
 
