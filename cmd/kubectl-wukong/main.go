@@ -105,7 +105,8 @@ func newRoot(std streams) *cobra.Command {
 		Long: `Shows what wukong-network makes of the manifests that people keep (render, fn), and answers who has an address, who had it
 before, what is free and how full a pool is (ip, pool). It says where every node stands, what a change would change there, and
 steers rollouts (host). It shows what a guest is told about its network (guest). It adopts addresses that a cluster uses already
-(import). Answers go to standard output, everything else to standard error.
+(import). It says where everything stands and why (status, why, events), what is wrong with an installation (check), what a change
+would do (diff), and gathers what a bug report needs (report). Answers go to standard output, everything else to standard error.
 
 Exit codes: 0 done or clean; 1 findings, not ready, nothing found, or less than was asked for; 2 wrong usage or input that cannot
 be read; 3 the cluster cannot be reached, does not have the kinds, or refuses the rights; 124 what was waited for did not come in
@@ -135,6 +136,7 @@ time.`,
 		newReport(std),
 		newVersion(std),
 	)
+	addCompletion(root, std)
 	return root
 }
 
