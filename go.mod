@@ -12,6 +12,7 @@ require (
 	github.com/prometheus/client_golang v1.24.0 // what the manager measures, and the lint of its names
 	github.com/rogpeppe/go-internal v1.16.0 // differences of texts; tests: the command line as a user sees it (testscript)
 	github.com/spf13/cobra v1.10.2 // the command line, as kubectl has it
+	github.com/spf13/pflag v1.0.10 // tests: the flags of the command line, for its reference
 	go.yaml.in/yaml/v2 v2.4.4 // YAML as Kubernetes writes it, without its detour through JSON
 	go.yaml.in/yaml/v3 v3.0.6 // positions of fields in manifests, for findings
 	go4.org/netipx v0.0.0-20231129151722-fdeea329fbba // ranges of addresses
@@ -86,7 +87,6 @@ require (
 	github.com/prometheus/common v0.70.0 // indirect
 	github.com/prometheus/procfs v0.21.1 // indirect
 	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3 // indirect
-	github.com/spf13/pflag v1.0.10 // indirect
 	github.com/x448/float16 v0.8.4 // indirect
 	github.com/xlab/treeprint v1.2.0 // indirect
 	go.opentelemetry.io/auto/sdk v1.2.1 // indirect

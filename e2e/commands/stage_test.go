@@ -121,7 +121,7 @@ func perform(t *testing.T, c *cluster.Cluster) {
 		if err := w.Admin.Get(ctx, client.ObjectKey{Namespace: "team-a", Name: "web-vm"}, vmi); err != nil || vmi.Status.Phase != kubevirtv1.Running {
 			return fmt.Errorf("the machine does not run: %s, %v", vmi.Status.Phase, err)
 		}
-		_, err := c.Kubectl(ctx, "wait", "--for=condition=Ready", "--timeout=1s", "-A", "hostuplinks,hostnetworks,wukongs,addresspools", "--all")
+		_, err := c.Kubectl(ctx, "wait", "--for=condition=Ready", "--timeout=1s", "-A", "hostuplinks.vm.novasphere.dev,hostnetworks.vm.novasphere.dev,wukongs.vm.novasphere.dev,addresspools.vm.novasphere.dev", "--all")
 		return err
 	})
 	if err := stop(); err != nil {

@@ -59,6 +59,15 @@ func TestTheImageIsTheControllerAndNothingElse(t *testing.T) {
 			t.Errorf("pushed %s, built %s", got, want)
 		}
 	})
+	t.Run("it names its base by the digest", func(t *testing.T) {
+		manifest, err := built.Manifest()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := manifest.Annotations["org.opencontainers.image.base.digest"]; !strings.HasPrefix(got, "sha256:") {
+			t.Errorf("annotations %q", manifest.Annotations)
+		}
+	})
 	t.Run("it runs the controller as a user without rights", func(t *testing.T) {
 		config, err := built.ConfigFile()
 		if err != nil {

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"novasphere.dev/wukong-network/cmd/kubectl-wukong/bundle"
+	"novasphere.dev/wukong-network/cmd/kubectl-wukong/manifests"
+	"novasphere.dev/wukong-network/cmd/version"
+)
+
+// reportFlags are the flags of the command report.
+type reportFlags struct {
+	*asking
+	file string
+}
+
+// reportName is the file where nobody names one.
+const reportName = "wukong-report.tgz"
+
+func newReport(std streams) *cobra.Command {
+	flags := &reportFlags{}
+	c := &cobra.Command{
+		Use:   "report",
+		Short: "Gather what a bug report needs into an archive, without secrets",
+		Long: `Writes an archive with what somebody needs who looks into a bug: our objects, policies, enactments and node states of the nodes
+that they concern, machines, attachments, events, the controller with its logs, versions, and the answer of kubectl wukong check.
+manifest.json in it lists what is there, what was cut, and what could not be read, and why. Nothing is written to the cluster.
+
+Secrets are taken out: no Secret is read; passwords, hashes, keys, tokens, user data, values of variables, and annotations are hidden.
+Names, labels, addresses, MAC addresses and the reasons of reservations stay. Look through the archive before you give it away.
+
+With --namespace, Wukongs, machines, attachments and their events are those of that namespace alone.
+
+Exit codes: 0 everything is in it; 1 something could not be read, or was cut; 2 wrong usage, or the file cannot be written; 3 the
+cluster cannot be reached.`,
+		Example: `  kubectl wukong report
+  kubectl wukong report -n team-a -o team-a.tgz
+  kubectl wukong report -o - | tar tz`,
+		Annotations: map[string]string{namespaceFlag: "true"},
+		Args:        noArgs,
+		RunE:        func(c *cobra.Command, _ []string) error { return flags.run(c) },
+	}
+	flags.asking = newAsking(c, std)
+	c.Flags().StringVarP(&flags.file, "output", "o", reportName, "file to write; - is standard output")
+	_ = c.MarkFlagFilename("output", "tgz", "tar.gz")
+	return c
+}
+
+func (f *reportFlags) run(c *cobra.Command) error {
+	from, err := f.open()
+	if err != nil {
+		return err
+	}
+	g := &reportGathering{ctx: c.Context(), from: from, namespace: *f.config.Namespace}
+	if err := g.gather(); err != nil {
+		return err
+	}
+	var out bytes.Buffer
+	manifest := bundle.Manifest{Program: version.Read().String(), Server: g.server, Created: time.Now().UTC().Format(time.RFC3339)}
+	cut, err := g.Write(&out, manifest)
+	if err != nil {
+		return err
+	}
+	if f.file == manifests.StandardInput {
+		if _, err := f.std.out.Write(out.Bytes()); err != nil {
+			return err
+		}
+	} else {
+		if err := os.WriteFile(f.file, out.Bytes(), 0o600); err != nil {
+			return err
+		}
+		fmt.Fprintf(f.std.out, "%s\n", f.file)
+	}
+	if missing := g.NotRead(); missing+cut > 0 {
+		f.note("%d things could not be read and %d were cut: manifest.json in the archive says which", missing, cut)
+		return errFindings
+	}
+	return nil
+}
