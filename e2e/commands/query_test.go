@@ -225,6 +225,7 @@ func TestAManagerAnswersAsTheCommandLineDoes(t *testing.T) {
 	} {
 		q.same(line, i%len(q.addresses))
 	}
+	t.Run("docs/query.md", q.documented)
 	t.Run("with rights that end at a namespace", q.tenant)
 	t.Run("without rights", q.withoutRights)
 	t.Run("with another certificate, token or server", q.mistaken)
