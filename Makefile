@@ -6,6 +6,7 @@ SHELL := /bin/bash
 
 GO ?= go
 TOOL := $(GO) tool -modfile=e2e/tools/go.mod
+KUSTOMIZE := $(GO) tool -modfile=e2e/tools/kustomize/go.mod kustomize
 FETCH := $(GO) run ./e2e/parts/fetch
 PURE := ./api/... ./conflicts/... ./ipam/... ./nmstate/... ./render/...
 GENERATED := api charts config dist docs
@@ -128,8 +129,8 @@ generate: ## Write what is generated from the Go types, markers, reasons, metric
 	$(TOOL) controller-gen object paths=./api/...
 	$(TOOL) controller-gen crd paths=./api/... output:crd:dir=config/crd
 	$(TOOL) controller-gen rbac:roleName=wukong-network paths=./controllers/... output:rbac:dir=config/rbac
-	$(GO) tool -modfile=e2e/tools/kustomize/go.mod kustomize build config/default -o dist/install.yaml
-	$(GO) run ./charts/generate dist/install.yaml charts/wukong-network/templates
+	$(KUSTOMIZE) build config/default -o dist/install.yaml
+	{ cat dist/install.yaml; echo ---; $(KUSTOMIZE) build config/monitoring; } | $(GO) run ./charts/generate charts/wukong-network/templates
 	$(GO) run ./e2e/reference
 	$(GO) tool -modfile=e2e/tools/apidocs/go.mod crd-ref-docs --config e2e/tools/apidocs/config.yaml --renderer markdown \
 	  --log-level ERROR --source-path api --output-path docs/api.md

@@ -4,32 +4,34 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"sigs.k8s.io/yaml"
 )
 
 func main() {
-	if len(os.Args) != 3 {
-		fmt.Fprintln(os.Stderr, "usage: generate MANIFESTS FOLDER")
+	if len(os.Args) != 2 {
+		fmt.Fprintln(os.Stderr, "usage: generate FOLDER <MANIFESTS")
 		os.Exit(2)
 	}
-	if err := run(os.Args[1], os.Args[2]); err != nil {
+	if err := run(os.Stdin, os.Args[1]); err != nil {
 		fmt.Fprintln(os.Stderr, "generate:", err)
 		os.Exit(1)
 	}
 }
 
-func run(manifests, folder string) error {
-	data, err := os.ReadFile(manifests)
+func run(manifests io.Reader, folder string) error {
+	data, err := io.ReadAll(manifests)
 	if err != nil {
 		return err
 	}
 	files, err := templates(data)
 	if err != nil {
-		return fmt.Errorf("%s: %w", manifests, err)
+		return err
 	}
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(folder, name), text, 0o644); err != nil {
@@ -49,7 +51,13 @@ var fileOf = map[string]string{
 	"RoleBinding":                      "rbac.yaml",
 	"ValidatingAdmissionPolicy":        "policies.yaml",
 	"ValidatingAdmissionPolicyBinding": "policies.yaml",
+	"ServiceMonitor":                   "monitoring.yaml",
+	"PrometheusRule":                   "monitoring.yaml",
+	"ConfigMap":                        "monitoring.yaml",
 }
+
+// monitoringValue is the value that a kind of monitoring waits for.
+var monitoringValue = map[string]string{"ServiceMonitor": "serviceMonitor", "PrometheusRule": "rules", "ConfigMap": "dashboard"}
 
 const header = "{{- /* Generated from config by make generate. Change that, never this file. */ -}}\n"
 
@@ -85,10 +93,14 @@ func templates(manifests []byte) (map[string][]byte, error) {
 	return out, nil
 }
 
+// kubectl matches the namespace in a command, also where the line is broken.
+var kubectl = regexp.MustCompile(`(\bkubectl -n\s+)wukong-network\b`)
+
 // template turns one object into a template: the namespace is the release's, and some objects are up to the user.
 func template(kind, name, text string) (string, error) {
 	text = strings.ReplaceAll(text, "{{", `{{ "{{" }}`)
 	text = strings.ReplaceAll(text, "namespace: wukong-network\n", "namespace: {{ .Release.Namespace }}\n")
+	text = kubectl.ReplaceAllString(text, "${1}{{ .Release.Namespace }}")
 	text = strings.ReplaceAll(text, "system:serviceaccount:wukong-network:", "system:serviceaccount:{{ .Release.Namespace }}:")
 	switch fileOf[kind] {
 	case "crds.yaml":
@@ -99,6 +111,8 @@ func template(kind, name, text string) (string, error) {
 		text = strings.Replace(text, annotations, annotations+
 			"    {{- if .Values.crds.keep }}\n    helm.sh/resource-policy: keep\n    {{- end }}\n", 1)
 		return "{{- if .Values.crds.install }}\n---\n" + text + "{{- end }}\n", nil
+	case "monitoring.yaml":
+		return fmt.Sprintf("{{- if .Values.monitoring.%s }}\n---\n%s{{- end }}\n", monitoringValue[kind], text), nil
 	case "policies.yaml":
 		short := strings.TrimPrefix(name, "wukong-network-")
 		return fmt.Sprintf("{{- if not (has %q .Values.policies.skip) }}\n---\n%s{{- end }}\n", short, text), nil

@@ -1,8 +1,8 @@
 // Command kubectl-wukong is what engineers and pipelines use beside kubectl. On the PATH it is kubectl's plugin "wukong".
 //
 // It only reads, calls and prints. Beside it, package manifests reads files and package cluster reads a cluster; package
-// render decides what would be written, package answer makes answers about addresses of what was read, and package adoption
-// plans what an import makes. Package style is how answers look. Each command has a file of its own; asking.go has what commands
+// render decides what would be written, package answer makes answers about addresses of what was read, package inspect says
+// where objects stand and why, and package adoption plans what an import makes. Package style is how answers look. Each command has a file of its own; asking.go has what commands
 // that ask a cluster share, and showing.go what those share whose answers people look at.
 //
 // Exit codes: 0 for success, 1 for findings, not ready, nothing found or less than was asked for, 2 for wrong usage or input that

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"novasphere.dev/wukong-network/cmd/kubectl-wukong/style"
 	"novasphere.dev/wukong-network/query/answer"
 )
 
@@ -68,13 +69,8 @@ func sizeOf(out io.Writer) answer.Size {
 
 // paletteFor gives colours to a terminal.
 func paletteFor(out io.Writer) answer.Palette {
-	if isTerminal(out) && wantsColour(os.Getenv) {
+	if style.Detect(style.Choices()[0], isTerminal(out), 0, os.Getenv).Color {
 		return answer.Colours()
 	}
 	return nil
-}
-
-// wantsColour says whether a terminal has colours, and nobody said that they are not wanted (no-color.org).
-func wantsColour(getenv func(string) string) bool {
-	return getenv("NO_COLOR") == "" && getenv("TERM") != "dumb"
 }

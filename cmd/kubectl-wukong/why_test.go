@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -47,6 +48,36 @@ func TestTheCommandsThatExplanationsNameExist(t *testing.T) {
 	}
 	if count < 15 {
 		t.Errorf("%d commands were found", count)
+	}
+}
+
+const statusPage = "../../docs/status-commands.md"
+
+// told matches an example of the page: a command after a prompt, and what it prints.
+var told = regexp.MustCompile("(?ms)^```\n\\$ kubectl wukong ((?:status|why|events)[^\n]*)\n(.*?)^```$")
+
+// TestTheExamplesOfTheStatusPageAreWhatTheCommandsPrint runs them on the cluster of the scripts. -update writes them anew.
+func TestTheExamplesOfTheStatusPageAreWhatTheCommandsPrint(t *testing.T) {
+	count, page := 0, read(t, statusPage)
+	now := told.ReplaceAllStringFunc(page, func(example string) string {
+		count++
+		parts := told.FindStringSubmatch(example)
+		_, out, stderr := runWith(t, nil, append(strings.Fields(parts[1]), "-f", "testdata/inspect/cluster.yaml")...)
+		if stderr != "" {
+			t.Errorf("kubectl wukong %s: %s", parts[1], stderr)
+		}
+		if out != parts[2] && !*update {
+			t.Errorf("kubectl wukong %s prints\n%s\nand the page has\n%s", parts[1], out, parts[2])
+		}
+		return "```\n$ kubectl wukong " + parts[1] + "\n" + out + "```"
+	})
+	if count < 10 {
+		t.Errorf("%d examples were found", count)
+	}
+	if *update && !t.Failed() {
+		if err := os.WriteFile(statusPage, []byte(now), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

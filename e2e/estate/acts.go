@@ -80,7 +80,7 @@ func (e *Estate) changeHosts() {
 		if attachment() == before {
 			return "the attachment of storage does not follow its MTU"
 		}
-		return e.ready("storage", "", storage, &storage.Status.Conditions)
+		return e.ready("storage", storage, &storage.Status.Conditions)
 	})
 }
 
@@ -98,7 +98,7 @@ func (e *Estate) deletePolicy(uplink string) {
 		if err := e.Admin.Get(e.ctx, key, p); err != nil || p.UID == before {
 			return fmt.Sprintf("policy %s was not made again: %v", key.Name, err)
 		}
-		return e.ready(uplink, "", u, &u.Status.Conditions)
+		return e.ready(uplink, u, &u.Status.Conditions)
 	})
 }
 

@@ -173,12 +173,12 @@ func (e *Estate) Hosts() {
 	e.Eventually(func() string {
 		for name, networks := range uplinks {
 			u := &v1alpha1.HostUplink{}
-			if wrong := e.ready(name, "", u, &u.Status.Conditions); wrong != "" {
+			if wrong := e.ready(name, u, &u.Status.Conditions); wrong != "" {
 				return wrong
 			}
 			for _, name := range networks {
 				n := &v1alpha1.HostNetwork{}
-				if wrong := e.ready(name, "", n, &n.Status.Conditions); wrong != "" {
+				if wrong := e.ready(name, n, &n.Status.Conditions); wrong != "" {
 					return wrong
 				}
 			}
@@ -188,8 +188,8 @@ func (e *Estate) Hosts() {
 }
 
 // ready says what a Ready condition of the current generation lacks.
-func (e *Estate) ready(name, namespace string, o client.Object, conditions *[]metav1.Condition) string {
-	if err := e.Admin.Get(e.ctx, types.NamespacedName{Namespace: namespace, Name: name}, o); err != nil {
+func (e *Estate) ready(name string, o client.Object, conditions *[]metav1.Condition) string {
+	if err := e.Admin.Get(e.ctx, types.NamespacedName{Name: name}, o); err != nil {
 		return err.Error()
 	}
 	c := meta.FindStatusCondition(*conditions, v1alpha1.ConditionReady)

@@ -24,16 +24,15 @@ type told struct {
 
 // verdicts judges a recording: one line for each rule that a revision breaks.
 func verdicts(ctx context.Context, tools *judges, recording []revision, problems []told) []string {
-	now := moment{}
+	now := newMoment()
 	var out []string
 	open := map[told]bool{}
 	for _, p := range problems {
 		open[p] = true
 	}
 	for _, r := range recording {
-		now[r.id] = r.object
+		now.next(r)
 		if r.deleted {
-			delete(now, r.id)
 			continue
 		}
 		for _, wrong := range judged(ctx, tools, now, r.object) {

@@ -1,6 +1,7 @@
 package gitops
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,7 +17,53 @@ import (
 )
 
 // moment is the store at one revision. It says, from evidence and without what it judges, whether an object is what it asks for.
-type moment map[id]*unstructured.Unstructured
+type moment struct {
+	objects map[id]*unstructured.Unstructured
+	// proven has, by node and owner, the policy that the node was last seen to have carried out. That the handler carries it out
+	// again, as it does with all policies when a label of the node changes, takes nothing away; that it gives up does.
+	proven map[proof]*unstructured.Unstructured
+}
+
+// proof is a node, and the HostUplink of a policy, or the policy itself where a pipeline applies it.
+type proof struct{ node, owner string }
+
+func newMoment() moment {
+	return moment{objects: map[id]*unstructured.Unstructured{}, proven: map[proof]*unstructured.Unstructured{}}
+}
+
+// next takes one revision.
+func (m moment) next(r revision) {
+	if r.deleted {
+		delete(m.objects, r.id)
+		return
+	}
+	m.objects[r.id] = r.object
+	if r.id.kind != "NodeNetworkConfigurationEnactment" {
+		return
+	}
+	node, name, _ := strings.Cut(r.id.Name, ".")
+	policy := m.objects[id{"NodeNetworkConfigurationPolicy", types.NamespacedName{Name: name}}]
+	generation, _, _ := unstructured.NestedInt64(r.object.Object, "status", "policyGeneration")
+	if policy == nil || generation != policy.GetGeneration() {
+		return
+	}
+	key := proof{node, cmp.Or(policy.GetLabels()[v1alpha1.UplinkLabel], name)}
+	switch {
+	case holds(r.object, "Available"):
+		m.proven[key] = policy
+	case holds(r.object, "Failing") && !holds(r.object, "Progressing"):
+		delete(m.proven, key)
+	}
+}
+
+// holds says whether a condition is True.
+func holds(object *unstructured.Unstructured, typ string) bool {
+	conditions, _, _ := unstructured.NestedSlice(object.Object, "status", "conditions")
+	return slices.ContainsFunc(conditions, func(c any) bool {
+		condition := c.(map[string]any)
+		return condition["type"] == typ && condition["status"] == "True"
+	})
+}
 
 // evidence gives an error that says what is missing for an object to be current.
 func (m moment) evidence(object *unstructured.Unstructured) error {
@@ -61,12 +108,12 @@ func (m moment) used(network string) bool {
 func (m moment) built(u *v1alpha1.HostUplink, n *v1alpha1.HostNetwork) error {
 	var errs []error
 	for _, node := range m.nodesOf(u) {
-		policy, err := m.carriedOut(u, node)
+		policy, err := m.carriedOut(u, node.GetName())
 		switch {
 		case err != nil:
 			errs = append(errs, err)
 		case !builds(policy, u, n):
-			errs = append(errs, fmt.Errorf("%s is on policy %s, which does not build network %s as it is declared", node.GetName(), policy.GetName(), n.Name))
+			errs = append(errs, fmt.Errorf("%s is known for policy %s, which does not build network %s as it is declared", node.GetName(), policy.GetName(), n.Name))
 		case node.GetLabels()[v1alpha1.NetworkLabelPrefix+n.Name] != v1alpha1.NetworkLabelValue:
 			errs = append(errs, fmt.Errorf("%s does not have the label of network %s", node.GetName(), n.Name))
 		}
@@ -81,9 +128,9 @@ func (m moment) uplink(u *v1alpha1.HostUplink) error {
 	}
 	var errs []error
 	for _, node := range m.nodesOf(u) {
-		policy, err := m.carriedOut(u, node)
+		policy, err := m.carriedOut(u, node.GetName())
 		if err == nil && policy.GetName() != u.Status.Revision {
-			err = fmt.Errorf("%s is on policy %s", node.GetName(), policy.GetName())
+			err = fmt.Errorf("%s has carried out policy %s", node.GetName(), policy.GetName())
 		}
 		errs = append(errs, err)
 	}
@@ -93,7 +140,7 @@ func (m moment) uplink(u *v1alpha1.HostUplink) error {
 // nodesOf gives the nodes of an uplink that it does not name as left out.
 func (m moment) nodesOf(u *v1alpha1.HostUplink) []*unstructured.Unstructured {
 	var out []*unstructured.Unstructured
-	for which, node := range m {
+	for which, node := range m.objects {
 		labels := node.GetLabels()
 		matches := which.kind == "Node"
 		for key, value := range u.Spec.NodeSelector.MatchLabels {
@@ -108,32 +155,11 @@ func (m moment) nodesOf(u *v1alpha1.HostUplink) []*unstructured.Unstructured {
 	return out
 }
 
-// carriedOut gives the policy that a node is on, with the proof that it was carried out in its present generation.
-func (m moment) carriedOut(u *v1alpha1.HostUplink, node *unstructured.Unstructured) (*unstructured.Unstructured, error) {
-	name := u.Spec.ExternalPolicy
-	if name == "" {
-		hash := node.GetLabels()[v1alpha1.UplinkLabelPrefix+u.Name]
-		if hash == "" {
-			return nil, fmt.Errorf("%s is on no revision of HostUplink %s", node.GetName(), u.Name)
-		}
-		name = "wukong-" + u.Name + "-" + hash
-	}
-	policy := m[id{"NodeNetworkConfigurationPolicy", types.NamespacedName{Name: name}}]
+// carriedOut gives the policy of an uplink that a node was last seen to have carried out.
+func (m moment) carriedOut(u *v1alpha1.HostUplink, node string) (*unstructured.Unstructured, error) {
+	policy := m.proven[proof{node, cmp.Or(u.Spec.ExternalPolicy, u.Name)}]
 	if policy == nil {
-		return nil, fmt.Errorf("there is no policy %s", name)
-	}
-	enactment := m[id{"NodeNetworkConfigurationEnactment", types.NamespacedName{Name: node.GetName() + "." + name}}]
-	if enactment == nil {
-		return nil, fmt.Errorf("%s has no enactment of %s", node.GetName(), name)
-	}
-	generation, _, _ := unstructured.NestedInt64(enactment.Object, "status", "policyGeneration")
-	conditions, _, _ := unstructured.NestedSlice(enactment.Object, "status", "conditions")
-	available := slices.ContainsFunc(conditions, func(c any) bool {
-		condition := c.(map[string]any)
-		return condition["type"] == "Available" && condition["status"] == "True"
-	})
-	if !available || generation != policy.GetGeneration() {
-		return nil, fmt.Errorf("the enactment of %s on %s is of generation %d, available: %v; the policy is of %d", name, node.GetName(), generation, available, policy.GetGeneration())
+		return nil, fmt.Errorf("%s has carried out no policy of HostUplink %s", node, u.Name)
 	}
 	return policy, nil
 }
@@ -171,7 +197,7 @@ func (m moment) wukong(w *v1alpha1.Wukong) error {
 			errs = append(errs, m.reachable(w, w.Status.Networks[i]))
 		}
 	}
-	if m[id{"Secret", types.NamespacedName{Namespace: w.Namespace, Name: w.Status.NetworkDataSecret}}] == nil {
+	if m.objects[id{"Secret", types.NamespacedName{Namespace: w.Namespace, Name: w.Status.NetworkDataSecret}}] == nil {
 		errs = append(errs, fmt.Errorf("there is no Secret %q", w.Status.NetworkDataSecret))
 	}
 	if len(w.Spec.Disks) > 0 {
@@ -196,7 +222,7 @@ func (m moment) leased(w *v1alpha1.Wukong, n v1alpha1.WukongNetwork) error {
 
 // reachable wants the network on the node of the machine, or on some node.
 func (m moment) reachable(w *v1alpha1.Wukong, n v1alpha1.WukongNetworkStatus) error {
-	for which, node := range m {
+	for which, node := range m.objects {
 		if which.kind == "Node" && (w.Status.NodeName == "" || w.Status.NodeName == which.Name) &&
 			node.GetLabels()[v1alpha1.NetworkLabelPrefix+n.HostNetwork] == v1alpha1.NetworkLabelValue {
 			return nil
@@ -206,7 +232,7 @@ func (m moment) reachable(w *v1alpha1.Wukong, n v1alpha1.WukongNetworkStatus) er
 }
 
 func (m moment) runs(w *v1alpha1.Wukong) error {
-	vmi := m[id{"VirtualMachineInstance", types.NamespacedName{Namespace: w.Namespace, Name: w.Status.VMName}}]
+	vmi := m.objects[id{"VirtualMachineInstance", types.NamespacedName{Namespace: w.Namespace, Name: w.Status.VMName}}]
 	if vmi == nil {
 		return fmt.Errorf("there is no instance of %s", w.Status.VMName)
 	}
@@ -236,9 +262,9 @@ func all[T any](m moment) []*T {
 	kind := fmt.Sprintf("%T", *new(T))
 	kind = kind[strings.LastIndexByte(kind, '.')+1:]
 	var out []*T
-	for _, which := range slices.SortedFunc(maps.Keys(m), func(a, b id) int { return strings.Compare(a.String(), b.String()) }) {
+	for _, which := range slices.SortedFunc(maps.Keys(m.objects), func(a, b id) int { return strings.Compare(a.String(), b.String()) }) {
 		if which.kind == kind {
-			out = append(out, decoded[T](m[which]))
+			out = append(out, decoded[T](m.objects[which]))
 		}
 	}
 	return out

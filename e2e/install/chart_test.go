@@ -2,6 +2,7 @@ package install
 
 import (
 	"os/exec"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -66,6 +67,17 @@ func TestTheChartRendersTheObjectsOfConfigDefault(t *testing.T) {
 	}
 }
 
+func TestTheChartRendersTheObjectsOfConfigMonitoringWhenAskedFor(t *testing.T) {
+	want := decode(t, run(t, exec.CommandContext(t.Context(), tool(t, "kustomize", "kustomize"), "build", "config/monitoring")))
+	got := mustRender(t, "helm4", "wukong-network", "--set", "monitoring.serviceMonitor=true", "--set", "monitoring.rules=true", "--set", "monitoring.dashboard=true")
+	for key := range mustRender(t, "helm4", "wukong-network") {
+		delete(got, key)
+	}
+	if diff := cmp.Diff(want, got); diff != "" || len(want) != 3 {
+		t.Errorf("(-config/monitoring +chart):\n%s", diff)
+	}
+}
+
 func TestBothVersionsOfHelmRenderTheSame(t *testing.T) {
 	if diff := cmp.Diff(mustRender(t, "helm3", "elsewhere", everyValue...), mustRender(t, "helm4", "elsewhere", everyValue...)); diff != "" {
 		t.Errorf("(-helm3 +helm4):\n%s", diff)
@@ -73,14 +85,12 @@ func TestBothVersionsOfHelmRenderTheSame(t *testing.T) {
 }
 
 func TestAReleaseInAnotherNamespaceNamesThatNamespaceThroughout(t *testing.T) {
-	out, err := render(t, "helm4", "elsewhere")
+	out, err := render(t, "helm4", "elsewhere", "--set", "monitoring.serviceMonitor=true", "--set", "monitoring.rules=true", "--set", "monitoring.dashboard=true")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, wrong := range []string{"namespace: wukong-network\n", "serviceaccount:wukong-network:"} {
-		if strings.Contains(out, wrong) {
-			t.Errorf("it has %q", wrong)
-		}
+	if wrong := regexp.MustCompile(`namespace: wukong-network\n|serviceaccount:wukong-network:|-n\s+wukong-network`).FindAllString(out, -1); wrong != nil {
+		t.Errorf("it has %q", wrong)
 	}
 	if count := strings.Count(out, "system:serviceaccount:elsewhere:wukong-network"); count != 9 {
 		t.Errorf("%d policies name the controller's ServiceAccount, want 9", count)
@@ -99,7 +109,7 @@ var everyValue = []string{
 	"--set", "resources.limits.memory=2Gi", "--set", "podAnnotations.note=\"1\"", "--set", "podLabels.team=network",
 	"--set", "nodeSelector.disk=ssd", "--set", "tolerations[0].operator=Exists", "--set", "spread=false",
 	"--set-json", `affinity={"nodeAffinity":{}}`, "--set", "priorityClassName=system-cluster-critical",
-	"--set", "metrics.enabled=false", "--set", "certificateSecret=serving", "--set", "networkPolicy.apiServerPorts={8443}",
+	"--set", "metrics.enabled=false", "--set", "query.enabled=false", "--set", "certificateSecret=serving", "--set", "networkPolicy.apiServerPorts={8443}",
 	"--set", "networkPolicy.apiServerCIDRs={2001:db8::/64}", "--set", "podDisruptionBudget.enabled=false", "--set", "crds.keep=false",
 	"--set", "policies.skip={tenant-attachments}",
 }
@@ -129,7 +139,7 @@ func TestEveryValueReachesItsObject(t *testing.T) {
 		t.Errorf("Deployment (-want +got):\n%s", diff)
 	}
 	for _, gone := range []string{
-		"Service wukong-network/wukong-network-metrics", "PodDisruptionBudget wukong-network/wukong-network",
+		"Service wukong-network/wukong-network-metrics", "Service wukong-network/wukong-network-query", "PodDisruptionBudget wukong-network/wukong-network",
 		"ValidatingAdmissionPolicy /wukong-network-tenant-attachments", "ValidatingAdmissionPolicyBinding /wukong-network-tenant-attachments",
 	} {
 		if got[gone] != nil {

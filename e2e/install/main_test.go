@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -38,17 +39,20 @@ func TestMain(m *testing.M) {
 
 var installation struct {
 	sync.Once
-	first, second []byte
+	first, second string
 	err           error
 }
 
-// installed is the shared cluster after dist/install.yaml has been applied to it as docs/install.md says, twice.
+// installed is the shared cluster after the command of docs/install.md for dist/install.yaml has been run on it, twice.
 func installed(t *testing.T) *cluster.Cluster {
 	t.Helper()
 	c := shared.ForTest(t)
 	installation.Do(func() {
-		apply := func() ([]byte, error) {
-			return c.Kubectl(context.Background(), "apply", "--server-side", "-f", path(t, "dist/install.yaml"))
+		command := regexp.MustCompile("(?m)^sed .*install.yaml .*$").FindString(read(t, "docs/install.md"))
+		apply := func() (string, error) {
+			shell := exec.Command("bash", "-euo", "pipefail", "-c", command)
+			shell.Env = append(os.Environ(), "KUBECONFIG="+c.Kubeconfig(), "PATH="+filepath.Dir(c.KubectlPath())+string(os.PathListSeparator)+os.Getenv("PATH"))
+			return try(t, shell)
 		}
 		if installation.first, installation.err = apply(); installation.err == nil {
 			installation.second, installation.err = apply()

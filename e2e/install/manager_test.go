@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -169,5 +170,21 @@ func TestAReplicaThatCannotListIsAliveButNotReady(t *testing.T) {
 	code, body, err := probe(r.Health, "/readyz?verbose=1")
 	if err != nil || code != http.StatusInternalServerError || !strings.Contains(body, "cache") {
 		t.Errorf("/readyz says %d %s, %v", code, body, err)
+	}
+}
+
+func TestTheManagerTakesTheFlagsOfEveryInstallation(t *testing.T) {
+	kustomize := tool(t, "kustomize", "kustomize")
+	for name, manifests := range map[string]objects{
+		"config/default":             decode(t, run(t, exec.CommandContext(t.Context(), kustomize, "build", "config/default"))),
+		"config/overlays/dev":        decode(t, run(t, exec.CommandContext(t.Context(), kustomize, "build", "config/overlays/dev"))),
+		"the chart with every value": mustRender(t, "helm4", "wukong-network", everyValue...),
+	} {
+		args := append(deploymentOf(t, manifests).Spec.Template.Spec.Containers[0].Args, "flags-end-here")
+		// Flags are read before the argument that is refused, and nothing is begun.
+		out, err := exec.CommandContext(t.Context(), binary(t), args...).CombinedOutput()
+		if err == nil || !strings.Contains(string(out), `unexpected argument "flags-end-here"`) {
+			t.Errorf("%s: %q: %v\n%s", name, args, err, out)
+		}
 	}
 }

@@ -1,28 +1,35 @@
 package install
 
 import (
-	"os"
 	"os/exec"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
 func TestTheOneFileInstallsIntoAnEmptyCluster(t *testing.T) {
-	installed(t)
+	c := installed(t)
 	for _, want := range []string{
 		"namespace/wukong-network serverside-applied", "customresourcedefinition.apiextensions.k8s.io/wukongs.vm.novasphere.dev serverside-applied",
 		"deployment.apps/wukong-network serverside-applied", "networkpolicy.networking.k8s.io/wukong-network serverside-applied",
 		"poddisruptionbudget.policy/wukong-network serverside-applied", "service/wukong-network-metrics serverside-applied",
+		"service/wukong-network-query serverside-applied",
 	} {
-		if !strings.Contains(string(installation.first), want+"\n") {
+		if !strings.Contains(installation.first, want+"\n") {
 			t.Errorf("kubectl apply did not say %q:\n%s", want, installation.first)
 		}
 	}
-	if diff := cmp.Diff(string(installation.first), string(installation.second)); diff != "" {
+	image, err := c.Kubectl(t.Context(), "-n", "wukong-network", "get", "deployment", "wukong-network", "-o", "jsonpath={.spec.template.spec.containers[0].image}")
+	if err != nil || string(image) != "registry.example.com/wukong-network:v0.1.0" {
+		t.Errorf("the image is %s, %v", image, err)
+	}
+	if diff := cmp.Diff(installation.first, installation.second); diff != "" {
 		t.Errorf("applying it again says something else (-first +second):\n%s", diff)
 	}
 }
@@ -40,11 +47,7 @@ func TestKubectlWarnsAboutNothingThatIsInstalled(t *testing.T) {
 
 func TestTheOneFileIsWhatKustomizeBuilds(t *testing.T) {
 	want := decode(t, run(t, exec.CommandContext(t.Context(), tool(t, "kustomize", "kustomize"), "build", "config/default")))
-	file, err := os.ReadFile(path(t, "dist/install.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(want, decode(t, string(file))); diff != "" {
+	if diff := cmp.Diff(want, decode(t, read(t, "dist/install.yaml"))); diff != "" {
 		t.Errorf("run make generate (-config/default +dist/install.yaml):\n%s", diff)
 	}
 }
@@ -68,18 +71,51 @@ func TestTheOverlayForDevelopmentDiffersInWhatItSays(t *testing.T) {
 	}
 }
 
+func TestServicesAndTheNetworkPolicyOpenThePortsThatTheManagerHas(t *testing.T) {
+	manifests := decode(t, read(t, "dist/install.yaml"))
+	ports := map[string]int32{}
+	for _, p := range deploymentOf(t, manifests).Spec.Template.Spec.Containers[0].Ports {
+		ports[p.Name] = p.ContainerPort
+	}
+	for _, name := range []string{"metrics", "query"} {
+		service := &corev1.Service{}
+		convert(t, manifests["Service wukong-network/wukong-network-"+name], service)
+		if port := service.Spec.Ports[0]; port.Name != name || port.TargetPort.StrVal != name || port.Port != ports[name] {
+			t.Errorf("the Service for %s has port %v, the manager %v", name, port, ports)
+		}
+	}
+	policy, open := &networkingv1.NetworkPolicy{}, map[int32]bool{}
+	convert(t, manifests["NetworkPolicy wukong-network/wukong-network"], policy)
+	for _, p := range policy.Spec.Ingress[0].Ports {
+		open[p.Port.IntVal] = true
+	}
+	if len(open) != len(ports) {
+		t.Errorf("open are %v, the manager has %v", open, ports)
+	}
+	for name, port := range ports {
+		if !open[port] {
+			t.Errorf("the network policy closes %d, the port of %s", port, name)
+		}
+	}
+}
+
 const deploymentKey = "Deployment wukong-network/wukong-network"
 
 // deploymentOf is the Deployment among manifests, strictly read.
 func deploymentOf(t *testing.T, manifests objects) *appsv1.Deployment {
 	t.Helper()
-	object := manifests[deploymentKey]
-	if object == nil {
-		t.Fatalf("no %s", deploymentKey)
-	}
 	deployment := &appsv1.Deployment{}
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(object.Object, deployment, true); err != nil {
+	convert(t, manifests[deploymentKey], deployment)
+	return deployment
+}
+
+// convert reads an object into its type, strictly.
+func convert(t *testing.T, object *unstructured.Unstructured, into any) {
+	t.Helper()
+	if object == nil {
+		t.Fatalf("no %T", into)
+	}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(object.Object, into, true); err != nil {
 		t.Fatal(err)
 	}
-	return deployment
 }

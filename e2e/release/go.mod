@@ -8,14 +8,15 @@ tool (
 )
 
 require (
-	github.com/CycloneDX/cyclonedx-go v0.12.0
-	github.com/CycloneDX/cyclonedx-gomod v1.10.0
-	github.com/google/go-cmp v0.7.0
-	github.com/google/go-containerregistry v0.21.7
-	github.com/google/licenseclassifier/v2 v2.0.0
-	github.com/rs/zerolog v1.35.1
-	golang.org/x/mod v0.43.0
-	sigs.k8s.io/yaml v1.6.0
+	github.com/CycloneDX/cyclonedx-go v0.12.0 // bills of materials, the format
+	github.com/CycloneDX/cyclonedx-gomod v1.10.0 // bills of materials, from programs
+	github.com/google/go-cmp v0.7.0 // tests: differences that people can read
+	github.com/google/go-containerregistry v0.21.7 // tests: images, and a registry on this machine
+	github.com/google/licenseclassifier/v2 v2.0.0 // licenses by their texts
+	github.com/rs/zerolog v1.35.1 // the log interface of cyclonedx-gomod
+	golang.org/x/mod v0.43.0 // tests: tools and versions of go.mod
+	golang.org/x/tools v0.52.0 // tests: types on other systems
+	sigs.k8s.io/yaml v1.6.0 // krew's manifest
 )
 
 require (
@@ -180,7 +181,6 @@ require (
 	golang.org/x/telemetry v0.0.0-20261010193011-f71dc92da45e // indirect
 	golang.org/x/term v0.47.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
-	golang.org/x/tools v0.52.0 // indirect
 	golang.org/x/vuln v1.9.0 // indirect
 	google.golang.org/genproto/googleapis/api v0.0.0-20260526163538-3dc84a4a5aaa // indirect
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20260523011958-0a33c5d7ca68 // indirect

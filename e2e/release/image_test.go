@@ -59,6 +59,15 @@ func TestTheImageIsTheControllerAndNothingElse(t *testing.T) {
 			t.Errorf("pushed %s, built %s", got, want)
 		}
 	})
+	t.Run("it names its base by the digest", func(t *testing.T) {
+		manifest, err := built.Manifest()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := manifest.Annotations["org.opencontainers.image.base.digest"]; !strings.HasPrefix(got, "sha256:") {
+			t.Errorf("annotations %q", manifest.Annotations)
+		}
+	})
 	t.Run("it runs the controller as a user without rights", func(t *testing.T) {
 		config, err := built.ConfigFile()
 		if err != nil {
@@ -79,11 +88,10 @@ func TestTheImageIsTheControllerAndNothingElse(t *testing.T) {
 	})
 	program := filepath.Join(files, entrypoint)
 	t.Run("its program needs no library and no interpreter", func(t *testing.T) {
-		binary, err := elf.Open(program)
+		binary, err := elf.NewFile(bytes.NewReader(readFile(t, program)))
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer binary.Close()
 		if libraries, err := binary.ImportedLibraries(); err != nil || len(libraries) > 0 {
 			t.Errorf("libraries %q, %v", libraries, err)
 		}

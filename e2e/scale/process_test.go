@@ -85,6 +85,12 @@ func (h *hall) inProcess(profile string) int64 {
 	before := heap()
 	ctx, cancel := context.WithCancel(h.t.Context())
 	defer cancel()
+	if profile != "" {
+		f, err := os.Create(profile + ".cpu")
+		must(h.t, err)
+		defer f.Close()
+		must(h.t, pprof.StartCPUProfile(f))
+	}
 	rc, err := h.Cluster.ServiceAccountConfig(ctx, "wukong-network", "wukong-network")
 	must(h.t, err)
 	mgr, err := controllers.NewManager(ctx, rc, controllers.DefaultConfig(), controllers.ManagerOptions{ManyInOneProcess: true})
@@ -101,6 +107,7 @@ func (h *hall) inProcess(profile string) int64 {
 			calm++
 		}
 	}
+	pprof.StopCPUProfile() // which does nothing where none runs
 	after := heap()
 	if profile != "" {
 		h.profile(profile)

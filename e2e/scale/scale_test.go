@@ -31,8 +31,9 @@ const (
 	mostOfBare = 0.5
 	// mostPerWukong is what a Wukong costs beside many others, over what it costs beside a fifth of them.
 	mostPerWukong = 1.2
-	// mostOfLimit is the peak of the process over the limit that the Deployment gives it, with the full number of Wukongs.
-	mostOfLimit = 0.8
+	// mostOfLimit is the heap over the limit that the Deployment gives the container, with the full number of Wukongs: what is left is
+	// for garbage. The peak of the process is to stay below the limit.
+	mostOfLimit = 0.5
 	// mostStart is the time from execution until nothing waits any more, over that in which a bare client lists the same objects.
 	mostStart = 4.0
 )
@@ -45,7 +46,8 @@ const (
 )
 
 // TestTheManagerAtScale measures the controller with a fifth of the Wukongs, and with all of them. WUKONG_SCALE is their number.
-// WUKONG_SCALE_PROFILE names a file for a profile of the heap.
+// WUKONG_SCALE_PROFILE names a file for a profile of the
+// heap; that of the processor while it starts is beside it, with .cpu at its end.
 func TestTheManagerAtScale(t *testing.T) {
 	ctrl.SetLogger(logr.Discard())
 	all := fewWukongs
@@ -93,7 +95,8 @@ type figures struct {
 	cpu          time.Duration // until idle
 	peak, rss    int64         // of the process, in bytes
 	heap         int64         // of a controller in this process, after garbage collection
-	written      int           // Wukongs and leases that the start wrote to
+	looks        float64       // reconciles of Wukongs until idle
+	written      int           // objects that the start wrote to
 }
 
 // fill makes nodes, Wukongs and their machines, and has a controller do its work, until it rests.
@@ -149,7 +152,7 @@ func (h *hall) measure(wukongs int) figures {
 		}
 	}
 	f.synced = time.Since(p.Began)
-	f.idle = h.rests(p, wukongs)
+	f.idle, f.looks = h.rests(p, wukongs)
 	var err error
 	f.peak, f.rss, err = memory(p.PID())
 	must(h.t, err)
@@ -165,8 +168,9 @@ func (h *hall) measure(wukongs int) figures {
 	return f
 }
 
-// rests waits until every Wukong has been looked at and nothing waits in any queue, and says how long after its execution that was.
-func (h *hall) rests(p *manager.Process, wukongs int) time.Duration {
+// rests waits until every Wukong has been looked at and nothing waits in any queue, and says how long after its execution that was, and
+// how often Wukongs were looked at.
+func (h *hall) rests(p *manager.Process, wukongs int) (time.Duration, float64) {
 	h.t.Helper()
 	const calm = 2 * time.Second
 	var since time.Time
@@ -181,16 +185,17 @@ func (h *hall) rests(p *manager.Process, wukongs int) time.Duration {
 			continue // it does not listen yet
 		}
 		m := sums(text)
-		if m["workqueue_depth"]+m["controller_runtime_active_workers"] > 0 || m[`controller_runtime_reconcile_total{controller="wukong"`] < float64(wukongs) {
+		looks := m[`controller_runtime_reconcile_total{controller="wukong"`]
+		if m["workqueue_depth"]+m["controller_runtime_active_workers"] > 0 || looks < float64(wukongs) {
 			since = time.Time{}
 		} else if since.IsZero() {
 			since = time.Now()
 		} else if time.Since(since) > calm {
-			return since.Sub(p.Began)
+			return since.Sub(p.Began), looks
 		}
 	}
 	h.t.Fatal("the controller does not rest within an hour")
-	return 0
+	return 0, 0
 }
 
 // settles waits until nothing has been written for a while: some statuses follow time.
@@ -276,10 +281,10 @@ const mib = 1 << 20
 // report prints a table for docs/performance.md.
 func (h *hall) report(rows []figures, nothing int64, bare bareFigures, costs map[string]int64) {
 	var out strings.Builder
-	out.WriteString("\n| Wukongs | nodes | synced | nothing waits | CPU until then | peak | resident | heap | written |\n|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n")
+	out.WriteString("\n| Wukongs | nodes | synced | nothing waits | CPU until then | looks at each | peak | resident | heap | written |\n|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n")
 	for _, f := range rows {
-		fmt.Fprintf(&out, "| %d | %d | %.1f s | %.1f s | %.1f s | %d MiB | %d MiB | %.1f MiB | %d |\n", f.wukongs, f.nodes, f.synced.Seconds(), f.idle.Seconds(), f.cpu.Seconds(),
-			f.peak/mib, f.rss/mib, float64(f.heap-nothing)/mib, f.written)
+		fmt.Fprintf(&out, "| %d | %d | %.1f s | %.1f s | %.1f s | %.1f | %d MiB | %d MiB | %.1f MiB | %d |\n", f.wukongs, f.nodes, f.synced.Seconds(), f.idle.Seconds(), f.cpu.Seconds(),
+			f.looks/float64(f.wukongs), f.peak/mib, f.rss/mib, float64(f.heap-nothing)/mib, f.written)
 	}
 	fmt.Fprintf(&out, "\nThe heap of a cache that keeps the same objects whole: %.1f MiB; listing them takes %.1f s.\n", float64(bare.heap)/mib, bare.took.Seconds())
 	out.WriteString("\n| kind | objects | heap |\n|---|---:|---:|\n")
@@ -316,8 +321,11 @@ func (h *hall) check(few, many figures, nothing int64, bare bareFigures, all int
 	if all < fullWukongs {
 		return
 	}
-	if got := float64(many.peak) / limit; got > mostOfLimit {
-		h.t.Errorf("the peak is %.2f of the limit of the Deployment, want at most %.2f", got, mostOfLimit)
+	if got := float64(many.heap) / limit; got > mostOfLimit {
+		h.t.Errorf("the heap is %.2f of the limit of the Deployment, want at most %.2f", got, mostOfLimit)
+	}
+	if many.peak > limit {
+		h.t.Errorf("the peak is %d MiB, and the limit of the Deployment %d MiB", many.peak/mib, limit/mib)
 	}
 	if got := many.idle.Seconds() / bare.took.Seconds(); got > mostStart {
 		h.t.Errorf("a start takes %.1f times as long as listing the objects, want at most %.1f", got, mostStart)

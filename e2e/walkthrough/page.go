@@ -102,11 +102,9 @@ func (b block) commands() ([]command, error) {
 
 var (
 	spaces = regexp.MustCompile(`\s+`)
-	// varying are texts that are others each time: times, ages, and random ends of names.
-	varying = []struct{ is, becomes *regexp.Regexp }{
-		{regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$`), regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`)},
-		{regexp.MustCompile(`^(\d+[smhd])+$`), regexp.MustCompile(`(\d+[smhd])+`)},
-	}
+	// Times and ages are others each time.
+	moment = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`)
+	age    = regexp.MustCompile(`^(\d+[smhd])+$`)
 )
 
 // pattern makes a pattern of what a page shows.
@@ -132,10 +130,9 @@ func pattern(output string) (*regexp.Regexp, error) {
 }
 
 func wordPattern(word string) string {
-	for _, v := range varying {
-		if v.is.MatchString(word) {
-			return v.becomes.String()
-		}
+	if age.MatchString(word) {
+		return strings.Trim(age.String(), "^$")
 	}
-	return strings.ReplaceAll(regexp.QuoteMeta(word), "…", `.*`)
+	out := moment.ReplaceAllLiteralString(regexp.QuoteMeta(word), moment.String())
+	return strings.ReplaceAll(out, "…", `.*`)
 }

@@ -56,6 +56,7 @@ func TestOutputIsComparedButForTimesAndWhatIsLeftOut(t *testing.T) {
 		"another name":                  {"web 5s\n", "db 5s\n", false},
 		"no age":                        {"web 5s\n", "web soon\n", false},
 		"a time":                        {"since 2026-01-02T03:04:05Z\n", "since 2031-11-22T13:44:55Z\n", true},
+		"a time before a colon":         {"at 2026-01-02T03:04:05Z: b\n", "at 2031-11-22T13:44:55Z: b\n", true},
 		"lines left out":                {"first\n…\nlast\n", "first\na\nb\nlast\n", true},
 		"a part left out":               {"uid: …\n", "uid: 1234 x\n", true},
 		"a line too many":               {"first\n", "first\nsecond\n", false},

@@ -124,6 +124,14 @@ func (r *reader) deploy(ctx context.Context) error {
 	return stop()
 }
 
+// install does what the quickstart says about that, for pages that begin later.
+func (r *reader) install() {
+	r.t.Helper()
+	for _, line := range []string{"kubectl apply --server-side -f dist/install.yaml", "kubectl rollout status -n wukong-network deployment/wukong-network"} {
+		must(r.t, r.types(command{text: line, output: "…\n"}))
+	}
+}
+
 // reads follows a page of the documentation to its end.
 func (r *reader) reads(page string) {
 	r.t.Helper()

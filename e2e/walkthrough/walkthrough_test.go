@@ -18,3 +18,9 @@ func TestMain(m *testing.M) {
 func TestTheQuickstartLeadsFromAnEmptyClusterToTheFirstStaticAddress(t *testing.T) {
 	newReader(t).reads("docs/quickstart.md")
 }
+
+func TestAPolicyThatWasWrittenByHandIsObservedAndThenHandedOver(t *testing.T) {
+	r := newReader(t)
+	r.install()
+	r.reads("docs/migration.md")
+}

@@ -33,6 +33,9 @@ const (
 // VersionHeader carries the resource version of AddressLeases that an answer has regarded: what was written later is not in it.
 const VersionHeader = "Wukong-Resource-Version"
 
+// ReasonNotInstalled is the reason of a Status that says that the cluster lacks a component whose kinds an answer is made of.
+const ReasonNotInstalled metav1.StatusReason = "NotInstalled"
+
 // handler answers requests.
 type handler struct {
 	caches  caches
@@ -118,7 +121,7 @@ func (h *handler) serve(w http.ResponseWriter, req *http.Request, r route) {
 	body, err := func() (body []byte, err error) {
 		defer func() {
 			if trouble := recover(); trouble != nil {
-				h.log.Error(fmt.Errorf("%v", trouble), "a question could not be answered", "path", req.URL.Path, "stack", string(debug.Stack()))
+				h.log.Error(fmt.Errorf("%v", trouble), "Question could not be answered", "path", req.URL.Path, "stack", string(debug.Stack()))
 				err = apierrors.NewInternalError(errors.New("the question could not be answered, and the manager's log says why"))
 			}
 		}()
@@ -153,7 +156,7 @@ func (h *handler) serve(w http.ResponseWriter, req *http.Request, r route) {
 		size = len(body)
 		code = send(w, req, code, "application/json", body)
 	}
-	h.log.V(1).Info("query", "user", name, "method", req.Method, "path", req.URL.Path, "parameters", req.URL.RawQuery, "code", code,
+	h.log.V(1).Info("Question answered", "user", name, "method", req.Method, "path", req.URL.Path, "parameters", req.URL.RawQuery, "code", code,
 		"bytes", size, "from", req.RemoteAddr, "duration", h.now().Sub(start).String())
 }
 
@@ -212,7 +215,7 @@ func statusOf(err error) metav1.Status {
 	case errors.As(err, &nothing):
 		status = metav1.Status{Status: metav1.StatusFailure, Reason: metav1.StatusReasonNotFound, Code: http.StatusNotFound, Message: nothing.Text}
 	case errors.As(err, &absent):
-		status = apierrors.NewServiceUnavailable(absent.text).Status()
+		status = metav1.Status{Status: metav1.StatusFailure, Reason: ReasonNotInstalled, Code: http.StatusNotFound, Message: absent.text}
 	case errors.As(err, &api):
 		status = api.Status()
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):

@@ -206,7 +206,7 @@ func TestWhatNeedsNoToken(t *testing.T) {
 func TestAComponentThatIsNotInstalledIsNamed(t *testing.T) {
 	s := newStage(t)
 	got := s.ask(engineer, Base+"/hosts")
-	if got.Code != http.StatusServiceUnavailable || !strings.Contains(status(t, got).Message, "is kubernetes-nmstate installed in this cluster?") {
+	if got.Code != http.StatusNotFound || !strings.Contains(status(t, got).Message, "is kubernetes-nmstate installed in this cluster?") {
 		t.Errorf("%d %s", got.Code, got.Body)
 	}
 }

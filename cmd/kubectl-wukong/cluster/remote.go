@@ -9,7 +9,6 @@ import (
 	"net/netip"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -239,20 +238,24 @@ func (r *Remote) get(ctx context.Context, target *url.URL) (body []byte, wait ti
 // refused says why there is no answer.
 func (r *Remote) refused(response *http.Response, body []byte) error {
 	status := metav1.Status{}
-	if err := json.Unmarshal(body, &status); err != nil || status.Kind != "Status" {
+	err := json.Unmarshal(body, &status)
+	// An API server takes the path for one of an API group of its own.
+	if err != nil || status.Kind != "Status" || (status.Details != nil && status.Details.Group == "query") {
 		return r.strange("HTTP " + response.Status)
+	}
+	if status.Reason == "NotInstalled" {
+		return &Error{Cause: NotInstalled, Text: manifests.Printable(status.Message)}
 	}
 	if status.Reason == metav1.StatusReasonNotFound {
 		return &query.NothingError{Text: manifests.Printable(status.Message)}
 	}
-	err := &apierrors.StatusError{ErrStatus: status}
-	text := status.Message
-	switch cause := causeOf(err); {
-	case status.Reason == metav1.StatusReasonForbidden && !strings.Contains(text, "in the namespace"):
-		return &Error{Cause: cause, Text: manifests.Printable(text + "; ask about one namespace with -n, or ask an administrator for the ClusterRole wukong-network-address-reader or wukong-network-host-reader"), Err: err}
-	default:
-		return &Error{Cause: cause, Text: manifests.Printable(r.base.Host + ": " + text), Err: err}
+	refusal := &apierrors.StatusError{ErrStatus: status}
+	text := r.base.Host + ": " + status.Message
+	if status.Reason == metav1.StatusReasonForbidden {
+		text = status.Message + "; ask about a namespace that is yours with -n, or ask an administrator for the ClusterRole " +
+			"wukong-network-address-reader or wukong-network-host-reader"
 	}
+	return &Error{Cause: causeOf(refusal), Text: manifests.Printable(text), Err: refusal}
 }
 
 // tell prints, once each, what is missing from answers.

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
@@ -117,6 +118,9 @@ func (c *Cluster) Changes(ctx context.Context, scope Scope) (<-chan struct{}, fu
 	}
 }
 
+// renewal is the time before a watch that ended begins anew. What changes meanwhile is told by the new one.
+const renewal = time.Second
+
 // keep passes changes on, and begins a watch anew that the API server ends. Nil is a watch that the caller has no right to.
 func (c *Cluster) keep(ctx context.Context, fail context.CancelCauseFunc, begin func(context.Context) (watch.Interface, error), w watch.Interface, changed chan<- struct{}) {
 	for w != nil && ctx.Err() == nil {
@@ -134,6 +138,11 @@ func (c *Cluster) keep(ctx context.Context, fail context.CancelCauseFunc, begin 
 			}
 		}
 		w.Stop()
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(renewal):
+		}
 		var err error
 		if w, err = begin(ctx); err != nil {
 			fail(explain("watch Wukongs", err))

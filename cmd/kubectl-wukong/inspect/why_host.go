@@ -30,6 +30,24 @@ func (f Facts) hostEvidence(e *Explanation, w *v1alpha1.Wukong) {
 			e.see(KindHostNetwork+"/"+n.HostNetwork, "", "there is no such HostNetwork")
 		case !meta.IsStatusConditionTrue(o.Status.Conditions, v1alpha1.ConditionReady):
 			f.networkEvidence(e, o, w.Status.NodeName)
+		case w.Status.NodeName != "":
+			f.nodeEvidence(e, o, w.Status.NodeName)
+		}
+	}
+}
+
+// nodeEvidence is about one node that lacks a HostNetwork which is Ready as a whole, such as a node that came later.
+func (f Facts) nodeEvidence(e *Explanation, o *v1alpha1.HostNetwork, node string) {
+	for _, name := range o.Status.Uplinks {
+		u := named(f.HostUplinks, "", name)
+		if u == nil {
+			continue
+		}
+		for _, item := range f.nodes(u) {
+			if item.Name == node && item.Ready != metav1.ConditionTrue {
+				e.see("node "+node, "", "%s", strings.Join(nonEmpty(item.Reason, item.Message), ": "))
+				e.do("see every node: kubectl wukong host status " + u.Name)
+			}
 		}
 	}
 }

@@ -110,6 +110,13 @@ func (f Facts) addressEvidence(e *Explanation, w *v1alpha1.Wukong) {
 		if free := offered(n.Message); free != "" {
 			e.do("take a free address: " + free)
 		}
+		switch {
+		case e.Reason == v1alpha1.ReasonMACConflict && n.MACAddress != "":
+			e.see("network "+n.Name, "", "has the MAC address %s", n.MACAddress)
+			e.do("see who else has it: kubectl wukong ip who " + n.MACAddress)
+		case e.Reason == v1alpha1.ReasonAddressQuotaExceeded:
+			e.do("see what the namespace holds: kubectl wukong ip list -n " + w.Namespace)
+		}
 		for k, asked := range spec.IPConfig.All() {
 			f.askedEvidence(e, w, &n, asked, fieldOf(path, k))
 		}
@@ -146,7 +153,7 @@ func offered(message string) string {
 func (f Facts) askedEvidence(e *Explanation, w *v1alpha1.Wukong, n *v1alpha1.WukongNetworkStatus, asked v1alpha1.AdditionalAddress, path string) {
 	switch {
 	case asked.Address != nil:
-		if l := f.leaseOn(asked, n.Segment); l != nil && !holds(l, w, n.Name) {
+		if l := f.leaseOn(asked, n.Segment); l != nil && (!holds(l, w, n.Name) || l.Spec.Conflict != "") {
 			f.leaseEvidence(e, l.Name)
 			switch l.Spec.Phase {
 			case v1alpha1.LeaseReleasing, v1alpha1.LeaseCooling, v1alpha1.LeaseReserved:
