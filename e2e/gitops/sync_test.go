@@ -223,7 +223,11 @@ func (s *stage) kubectlSeesNoDifference(side, dir string) {
 			return nil
 		})
 	}
-	if out, err := s.Cluster.Kubectl(s.t.Context(), "diff", side, "-k", dir); err != nil || len(out) > 0 {
-		s.t.Errorf("kubectl diff %s -k %s: %v\n%s", side, dir, err, out)
-	}
+	// A status that is written meanwhile is a difference, too: it ends when the world has settled.
+	s.eventually(func() error {
+		if out, err := s.Cluster.Kubectl(s.t.Context(), "diff", side, "-k", dir); err != nil || len(out) > 0 {
+			return fmt.Errorf("kubectl diff %s -k %s: %w\n%s", side, dir, err, out)
+		}
+		return nil
+	})
 }
