@@ -30,18 +30,20 @@ func (s *scans) lastScan() time.Time {
 	return time.Time{}
 }
 
+// scanShare bounds what scans take of one processor: the time between two of them is at least so many times what the last took.
+const scanShare = 20
+
 // scanUntil scans at once and then at each interval, until ctx ends.
 func (l *ledger) scanUntil(ctx context.Context, every time.Duration) {
-	ticks := time.NewTicker(every)
-	defer ticks.Stop()
 	for {
+		start := time.Now()
 		if err := l.scan(ctx); err != nil && !errors.Is(err, context.Canceled) {
 			log.FromContext(ctx).Error(err, "Leases could not be compared with what is known to use addresses")
 		}
 		select {
 		case <-ctx.Done():
 			return
-		case <-ticks.C:
+		case <-time.After(max(every, scanShare*time.Since(start))):
 		}
 	}
 }
@@ -54,9 +56,8 @@ func (l *ledger) scan(ctx context.Context) error {
 	}
 	var outdated []netip.Addr
 	for i := range list.Items {
-		obj := &list.Items[i]
-		if asker, held := render.LeaseClaim(obj); held && conflictText(conflicts.Conflicts(asker, &l.claims)) != obj.Spec.Conflict {
-			outdated = append(outdated, asker.Addr)
+		if addr, is := l.outdated(&list.Items[i]); is {
+			outdated = append(outdated, addr)
 		}
 	}
 	if len(outdated) > 0 {
@@ -66,4 +67,10 @@ func (l *ledger) scan(ctx context.Context) error {
 	}
 	l.scans.last.Store(l.clock.Now().UnixNano())
 	return nil
+}
+
+// outdated says whether a lease does not say what collides with it now, and gives its address.
+func (l *ledger) outdated(obj *v1alpha1.AddressLease) (netip.Addr, bool) {
+	asker, held := render.LeaseClaim(obj)
+	return asker.Addr, held && conflictText(conflicts.Conflicts(asker, &l.claims)) != obj.Spec.Conflict
 }

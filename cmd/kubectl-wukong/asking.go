@@ -46,6 +46,7 @@ func newAsking(c *cobra.Command, std streams, formats ...string) *asking {
 	// Nothing is kept in a cache: no discovery precedes a question.
 	a.config.CacheDir = nil
 	a.config.AddFlags(c.Flags())
+	a.completeConfig(c)
 	if len(formats) > 0 {
 		c.Flags().StringVarP(&a.output, "output", "o", formats[0], "form of the answer: "+strings.Join(formats, ", "))
 		_ = c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp))

@@ -70,7 +70,8 @@ func reference(root *cobra.Command) []byte {
 func commandsBelow(c *cobra.Command) []*cobra.Command {
 	var out []*cobra.Command
 	for _, below := range c.Commands() {
-		if below.IsAvailableCommand() && below.Name() != "help" {
+		// What cobra says about the completion of shells is its own.
+		if below.IsAvailableCommand() && below.Name() != "help" && (c.Name() != "completion" || below.Name() == "kubectl") {
 			out = append(append(out, below), commandsBelow(below)...)
 		}
 	}

@@ -132,8 +132,8 @@ var objectKinds = map[string]string{
 // parseObject reads an argument. The names of kinds come before those of namespaces.
 func parseObject(c *cobra.Command, arg string) (object, error) {
 	plain, _, _ := strings.Cut(arg, "/")
-	if addr, err := netip.ParseAddr(plain); err == nil {
-		addr, err = parseAddress(c, arg)
+	if _, err := netip.ParseAddr(plain); err == nil {
+		addr, err := parseAddress(c, arg)
 		return object{addr: addr}, err
 	}
 	before, name, qualified := strings.Cut(arg, "/")

@@ -4,8 +4,6 @@ import (
 	"context"
 	"slices"
 
-	"k8s.io/apimachinery/pkg/fields"
-
 	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/cmd/kubectl-wukong/cluster"
 	"novasphere.dev/wukong-network/cmd/kubectl-wukong/inspect"
@@ -86,7 +84,7 @@ func (g *inspection) declared(ctx context.Context) error {
 
 func (g *inspection) aboutAddress(ctx context.Context, addr string) error {
 	var err error
-	g.Leases, err = g.from.Leases(ctx, fields.Selector(cluster.Is(cluster.FieldAddress, addr)))
+	g.Leases, err = g.from.Leases(ctx, cluster.Is(cluster.FieldAddress, addr))
 	if err != nil {
 		return err
 	}

@@ -52,11 +52,11 @@ type stage struct {
 	problems []told
 }
 
-// newStage starts the cluster and, unless a test does so later, the controller.
-func newStage(t *testing.T) *stage {
+// newStage starts the cluster. The controller is started apart.
+func newStage(t *testing.T, options cluster.Options) *stage {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	w, err := world.Start(ctx, cluster.ForTest(t, cluster.Options{}), lab.Options{Attempts: 1})
+	w, err := world.Start(ctx, cluster.ForTest(t, options), lab.Options{Attempts: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"sigs.k8s.io/cli-utils/pkg/kstatus/status"
 
+	"novasphere.dev/wukong-network/e2e/cluster"
 	"novasphere.dev/wukong-network/e2e/lab"
 	"novasphere.dev/wukong-network/e2e/world"
 )
@@ -193,7 +194,7 @@ func (s *stage) pipeline(manifests string) {
 // TestNoObjectReadsAsCurrentBeforeItIs plays stories, and judges every revision of every object that the store had.
 func TestNoObjectReadsAsCurrentBeforeItIs(t *testing.T) {
 	withPrograms(t)
-	s := newStage(t)
+	s := newStage(t, cluster.Options{})
 	recording, err := record(t.Context(), s.Admin)
 	s.must(err)
 	s.run()

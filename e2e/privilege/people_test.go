@@ -94,6 +94,7 @@ var deeds = []deed{
 	{"change and delete reservations", each("", ours, "addressreservations", "update patch delete"), "nnnnnnny"},
 	{"read what nodes report", each("", hostKind, "nodenetworkstates", "get list"), "nnnyynny"},
 	{"read policies and enactments", each("", hostKind, "nodenetworkconfigurationpolicies nodenetworkconfigurationenactments", "get list"), "nnnnynny"},
+	{"read events of all namespaces", each(other, "events.k8s.io", "events", "get list"), "nnnyynnn"},
 	{"write policies", each("", hostKind, "nodenetworkconfigurationpolicies", write), "nnnnnnnn"},
 	{"change nodes, also by their labels", each("", "", "nodes nodes/status", "update patch delete"), "nnnnnnnn"},
 	{"read Secrets of the namespace", each(team, "", "secrets", "get list"), "nkknnnnn"},

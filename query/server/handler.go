@@ -121,7 +121,7 @@ func (h *handler) serve(w http.ResponseWriter, req *http.Request, r route) {
 	body, err := func() (body []byte, err error) {
 		defer func() {
 			if trouble := recover(); trouble != nil {
-				h.log.Error(fmt.Errorf("%v", trouble), "a question could not be answered", "path", req.URL.Path, "stack", string(debug.Stack()))
+				h.log.Error(fmt.Errorf("%v", trouble), "Question could not be answered", "path", req.URL.Path, "stack", string(debug.Stack()))
 				err = apierrors.NewInternalError(errors.New("the question could not be answered, and the manager's log says why"))
 			}
 		}()
@@ -156,7 +156,7 @@ func (h *handler) serve(w http.ResponseWriter, req *http.Request, r route) {
 		size = len(body)
 		code = send(w, req, code, "application/json", body)
 	}
-	h.log.V(1).Info("query", "user", name, "method", req.Method, "path", req.URL.Path, "parameters", req.URL.RawQuery, "code", code,
+	h.log.V(1).Info("Question answered", "user", name, "method", req.Method, "path", req.URL.Path, "parameters", req.URL.RawQuery, "code", code,
 		"bytes", size, "from", req.RemoteAddr, "duration", h.now().Sub(start).String())
 }
 

@@ -83,10 +83,7 @@ func (f Facts) Status() *Status {
 			s.Ready++
 		}
 	}
-	for _, kind := range f.Unread.UnsortedList() {
-		s.Unread = append(s.Unread, kind)
-	}
-	slices.Sort(s.Unread)
+	s.Unread = sets.List(f.Unread)
 	if worst := s.worst(); worst != nil {
 		s.Next = "kubectl wukong why " + worst.Namespace + "/" + worst.Name
 	}
@@ -94,33 +91,33 @@ func (f Facts) Status() *Status {
 }
 
 // worst is the first Wukong that needs a person, or else the first that is not Ready; nil where all are.
-func (s *Status) worst() *Item {
+func (st *Status) worst() *Item {
 	for _, fits := range []func(*Item) bool{
 		func(w *Item) bool { return w.Stalled },
 		func(w *Item) bool { return w.Ready != metav1.ConditionTrue },
 	} {
-		if at := slices.IndexFunc(s.Wukongs, fits); at >= 0 {
-			return s.Wukongs[at]
+		if at := slices.IndexFunc(st.Wukongs, fits); at >= 0 {
+			return st.Wukongs[at]
 		}
 	}
 	return nil
 }
 
 // AllReady says whether every Wukong is Ready.
-func (s *Status) AllReady() bool { return s.Ready == s.Total }
+func (st *Status) AllReady() bool { return st.Ready == st.Total }
 
 // Stalled gives the first Wukong that needs a person, or nil.
-func (s *Status) Stalled() *Item {
-	if worst := s.worst(); worst != nil && worst.Stalled {
+func (st *Status) Stalled() *Item {
+	if worst := st.worst(); worst != nil && worst.Stalled {
 		return worst
 	}
 	return nil
 }
 
 // Names are the Wukongs as kubectl names them.
-func (s *Status) Names() []string {
+func (st *Status) Names() []string {
 	var out []string
-	for _, w := range s.Wukongs {
+	for _, w := range st.Wukongs {
 		out = append(out, "wukong."+v1alpha1.GroupVersion.Group+"/"+w.Name)
 	}
 	return out
@@ -187,7 +184,7 @@ func (f Facts) network(w *v1alpha1.Wukong, spec *v1alpha1.WukongNetwork) *Item {
 		item.Below = append(item.Below, other)
 	}
 	if n.HostNetwork != "" {
-		item.Below = append(item.Below, f.hostNetwork(w, &n))
+		item.Below = append(item.Below, f.hostNetwork(&n))
 	}
 	return item
 }

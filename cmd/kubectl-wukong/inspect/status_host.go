@@ -13,7 +13,7 @@ import (
 )
 
 // hostNetwork is the HostNetwork of a network of a Wukong, with its uplinks and their nodes.
-func (f Facts) hostNetwork(w *v1alpha1.Wukong, n *v1alpha1.WukongNetworkStatus) *Item {
+func (f Facts) hostNetwork(n *v1alpha1.WukongNetworkStatus) *Item {
 	o := named(f.HostNetworks, "", n.HostNetwork)
 	if o == nil {
 		item := &Item{Kind: KindHostNetwork, Name: n.HostNetwork, Ready: metav1.ConditionUnknown, Message: "there is no such HostNetwork any more"}
