@@ -108,8 +108,8 @@ func newRoot(std streams) *cobra.Command {
 It answers who has an address, who had it before, what is free and how full a pool is (ip, pool); where every node stands, what a
 change would change there, and it steers rollouts (host); what a guest is told about its network, and whether it has it (guest).
 
-It shows what wukong-network makes of the manifests that people keep (render, fn), what they would change in a cluster (diff), and adopts addresses that a cluster uses
-already (import). Answers go to standard output, everything else to standard error.
+It shows what wukong-network makes of the manifests that people keep (render, fn), and what they would change in a cluster (diff). It
+adopts addresses that a cluster uses already (import). Answers go to standard output, everything else to standard error.
 
 Exit codes: 0 done or clean; 1 findings, not ready, nothing found, or less than was asked for; 2 wrong usage or input that cannot
 be read; 3 the cluster cannot be reached, does not have the kinds, or refuses the rights; 124 what was waited for did not come in

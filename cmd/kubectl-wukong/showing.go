@@ -67,16 +67,26 @@ type named interface {
 
 // print writes an answer to standard output in the form that was asked for.
 func (s *showing) print(a presentable) error {
+	text, err := s.text(a)
+	if err == nil {
+		_, err = io.WriteString(s.std.out, text)
+	}
+	return err
+}
+
+// text is an answer in the form that was asked for.
+func (s *showing) text(a presentable) (string, error) {
+	var out strings.Builder
 	switch {
 	case s.structured():
-		return answer.Structured(s.std.out, s.output, a)
+		err := answer.Structured(&out, s.output, a)
+		return out.String(), err
 	case s.output == outputName:
 		for _, name := range a.(named).Names() {
-			if _, err := fmt.Fprintln(s.std.out, name); err != nil {
-				return err
-			}
+			fmt.Fprintln(&out, name)
 		}
-		return nil
+		return out.String(), nil
 	}
-	return a.Write(s.std.out, s.style())
+	err := a.Write(&out, s.style())
+	return out.String(), err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"time"
@@ -268,6 +269,9 @@ func (f *statusFlags) late(last *inspect.Status) error {
 // screen is what a following command has shown.
 type screen struct {
 	*statusFlags
+	// drawn is what was printed last, where all of it is printed.
+	drawn string
+	// shown is where each Wukong stood, where lines are printed.
 	shown map[string]string
 }
 
@@ -302,12 +306,18 @@ func (s *screen) next(status *inspect.Status) (bool, error) {
 // draw shows all of it on a terminal, and else what changed since it was shown last.
 func (s *screen) draw(status *inspect.Status) error {
 	const home = "\x1b[H\x1b[2J"
-	switch {
-	case s.structured() || s.output == outputName:
-		return s.print(status)
-	case isTerminal(s.std.out) && os.Getenv("TERM") != "dumb":
-		fmt.Fprint(s.std.out, home)
-		return s.print(status)
+	terminal := isTerminal(s.std.out) && os.Getenv("TERM") != "dumb"
+	if whole := s.structured() || s.output == outputName; whole || terminal {
+		text, err := s.text(status)
+		if err != nil || text == s.drawn {
+			return err
+		}
+		s.drawn = text
+		if terminal && !whole {
+			text = home + text
+		}
+		_, err = io.WriteString(s.std.out, text)
+		return err
 	}
 	before := s.shown
 	s.shown = map[string]string{}

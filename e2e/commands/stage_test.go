@@ -118,8 +118,11 @@ func perform(t *testing.T, c *cluster.Cluster) {
 	}
 	eventually(t, func() error {
 		vmi := &kubevirtv1.VirtualMachineInstance{}
-		if err := w.Admin.Get(ctx, client.ObjectKey{Namespace: "team-a", Name: "web-vm"}, vmi); err != nil || vmi.Status.Phase != kubevirtv1.Running {
-			return fmt.Errorf("the machine does not run: %s, %v", vmi.Status.Phase, err)
+		if err := w.Admin.Get(ctx, client.ObjectKey{Namespace: "team-a", Name: "web-vm"}, vmi); err != nil {
+			return err
+		}
+		if vmi.Status.Phase != kubevirtv1.Running {
+			return fmt.Errorf("the machine is %s", vmi.Status.Phase)
 		}
 		_, err := c.Kubectl(ctx, "wait", "--for=condition=Ready", "--timeout=1s", "-A", "hostuplinks.vm.novasphere.dev,hostnetworks.vm.novasphere.dev,wukongs.vm.novasphere.dev,addresspools.vm.novasphere.dev", "--all")
 		return err

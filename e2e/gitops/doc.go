@@ -6,4 +6,8 @@
 //
 //   - judges_test.go: the tools.
 //   - health_test.go: their judgement of every state that an object can be in (testdata/health).
+//   - stories_test.go: what happens to objects in their lives. judge_test.go judges every revision of them, by the evidence that
+//     oracle_test.go finds in the store.
+//   - sync_test.go: folders in any order, drift, and the marks of tools.
+//   - kustomize_test.go: the function, run by kustomize.
 package gitops

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
+	"sigs.k8s.io/yaml"
 
 	"novasphere.dev/wukong-network/e2e/cluster"
 )
@@ -115,6 +116,7 @@ func TestAFolderBecomesReadyInAnyOrder(t *testing.T) {
 	if refused := s.sync(backwards); refused == 0 {
 		t.Error("nothing was refused before its definition was there: the order is not what the test is about")
 	}
+	s.patchesArgoCD()
 	s.run()
 	s.allReady(objects)
 	s.nothingIsCopied()
@@ -130,6 +132,24 @@ func TestAFolderBecomesReadyInAnyOrder(t *testing.T) {
 	s.takeBack(objects)
 	for _, side := range []string{"--server-side", "--server-side=false"} {
 		s.kubectlSeesNoDifference(side, filepath.Join("..", "..", "config", "samples"))
+	}
+}
+
+// patchesArgoCD adds the health checks to a ConfigMap as docs/gitops.md says.
+func (s *stage) patchesArgoCD() {
+	s.t.Helper()
+	s.apply("apiVersion: v1\nkind: Namespace\nmetadata: {name: argocd}", string(read(s.t, filepath.Join("testdata", "argocd", "argocd-cm.yaml"))))
+	_, err := s.Cluster.Kubectl(s.t.Context(), "patch", "configmap", "argocd-cm", "-n", "argocd", "--patch-file", configMapPath)
+	s.must(err)
+	out, err := s.Cluster.Kubectl(s.t.Context(), "get", "configmap", "argocd-cm", "-n", "argocd", "-o", "yaml")
+	s.must(err)
+	object := &unstructured.Unstructured{}
+	s.must(yaml.Unmarshal(out, &object.Object))
+	got, _, _ := unstructured.NestedStringMap(object.Object, "data")
+	want := configMap(s.t, read(s.t, configMapPath)).Data
+	want["url"] = "https://argocd.example.com"
+	if diff := cmp.Diff(want, got); diff != "" {
+		s.t.Errorf("argocd-cm after the patch (-want +got):\n%s", diff)
 	}
 }
 
@@ -203,7 +223,11 @@ func (s *stage) kubectlSeesNoDifference(side, dir string) {
 			return nil
 		})
 	}
-	if out, err := s.Cluster.Kubectl(s.t.Context(), "diff", side, "-k", dir); err != nil || len(out) > 0 {
-		s.t.Errorf("kubectl diff %s -k %s: %v\n%s", side, dir, err, out)
-	}
+	// A status that is written meanwhile is a difference, too: it ends when the world has settled.
+	s.eventually(func() error {
+		if out, err := s.Cluster.Kubectl(s.t.Context(), "diff", side, "-k", dir); err != nil || len(out) > 0 {
+			return fmt.Errorf("kubectl diff %s -k %s: %w\n%s", side, dir, err, out)
+		}
+		return nil
+	})
 }
