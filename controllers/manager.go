@@ -72,7 +72,8 @@ func NewManager(ctx context.Context, rc *rest.Config, cfg Config, opts ManagerOp
 		return nil, err
 	}
 	if orOff(opts.QueryAddress) != "0" {
-		if err := server.Add(mgr, server.Options{Address: opts.QueryAddress, TLS: serving.TLS, Measure: metrics.Query}); err != nil {
+		if err := server.Add(mgr, server.Options{Address: opts.QueryAddress, TLS: serving.TLS,
+			Authenticator: serving.access.who, Authorizer: serving.access.may, Measure: metrics.Query}); err != nil {
 			return nil, err
 		}
 	}

@@ -19,10 +19,11 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 )
 
-// How long an answer of the API server is believed, and how long one is waited for.
+// How long an answer of the API server is believed: as long may a token that is revoked, or a right that is taken away, still
+// work. And how long one is waited for.
 const (
-	identityTTL, allowedTTL, deniedTTL = time.Minute, time.Minute, 10 * time.Second
-	reviewTimeout                      = 10 * time.Second
+	identityTTL, allowedTTL, deniedTTL = 10 * time.Second, 10 * time.Second, 5 * time.Second
+	reviewTimeout                      = 5 * time.Second
 )
 
 // access decides with the API server's help who may get what.
@@ -45,7 +46,8 @@ func newAccess(rc *rest.Config, hc *http.Client) (*access, error) {
 	if err != nil {
 		return nil, err
 	}
-	retry := &wait.Backoff{Duration: 200 * time.Millisecond, Factor: 2, Jitter: 0.2, Steps: 4}
+	// Few steps: whoever asks can ask again, and waits meanwhile.
+	retry := &wait.Backoff{Duration: 100 * time.Millisecond, Factor: 2, Jitter: 0.2, Steps: 3}
 	who, _, err := authenticatorfactory.DelegatingAuthenticatorConfig{
 		Anonymous: &apiserver.AnonymousAuthConfig{}, TokenAccessReviewClient: tokens, TokenAccessReviewTimeout: reviewTimeout,
 		CacheTTL: identityTTL, WebhookRetryBackoff: retry,
@@ -83,7 +85,7 @@ func (a *access) filter(log logr.Logger, next http.Handler) (http.Handler, error
 }
 
 // Filter lets a request through when the API server knows its bearer token (otherwise 401) and grants that user the verb, which is
-// the method in small letters, on the path as a non-resource URL (otherwise 403). Answers are believed for up to a minute.
+// the method in small letters, on the path as a non-resource URL (otherwise 403). Answers are believed for up to ten seconds.
 func (s *Serving) Filter(log logr.Logger, next http.Handler) (http.Handler, error) {
 	return s.access.filter(log, next)
 }

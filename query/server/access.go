@@ -5,66 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/util/wait"
-	"k8s.io/apiserver/pkg/apis/apiserver"
 	"k8s.io/apiserver/pkg/authentication/authenticator"
-	"k8s.io/apiserver/pkg/authentication/authenticatorfactory"
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
-	"k8s.io/apiserver/pkg/authorization/authorizerfactory"
-	authenticationv1 "k8s.io/client-go/kubernetes/typed/authentication/v1"
-	authorizationv1 "k8s.io/client-go/kubernetes/typed/authorization/v1"
-	"k8s.io/client-go/rest"
 )
-
-// How long an answer of the API server about somebody is believed: as long may a token that is revoked, or a right that is
-// taken away, still work.
-const (
-	tokenTTL = 10 * time.Second
-	allowTTL = 10 * time.Second
-	denyTTL  = 5 * time.Second
-)
-
-// reviewTimeout is how long the API server may take to say who somebody is.
-const reviewTimeout = 5 * time.Second
 
 // access asks the API server who somebody is, and what they may.
 type access struct {
 	authenticator authenticator.Request
 	authorizer    authorizer.Authorizer
-}
-
-// newAccess makes one with the rights of the manager, which must be those to create TokenReviews and SubjectAccessReviews.
-func newAccess(rc *rest.Config, hc *http.Client) (*access, error) {
-	tokens, err := authenticationv1.NewForConfigAndClient(rc, hc)
-	if err != nil {
-		return nil, err
-	}
-	rights, err := authorizationv1.NewForConfigAndClient(rc, hc)
-	if err != nil {
-		return nil, err
-	}
-	// Few steps: whoever asks can ask again, and waits meanwhile.
-	backoff := &wait.Backoff{Duration: 100 * time.Millisecond, Factor: 2, Jitter: 0.2, Steps: 3}
-	authn, _, err := authenticatorfactory.DelegatingAuthenticatorConfig{
-		Anonymous: &apiserver.AnonymousAuthConfig{Enabled: false}, CacheTTL: tokenTTL,
-		TokenAccessReviewClient: tokens, TokenAccessReviewTimeout: reviewTimeout, WebhookRetryBackoff: backoff,
-	}.New()
-	if err != nil {
-		return nil, err
-	}
-	authz, err := authorizerfactory.DelegatingAuthorizerConfig{
-		SubjectAccessReviewClient: rights, AllowCacheTTL: allowTTL, DenyCacheTTL: denyTTL, WebhookRetryBackoff: backoff,
-	}.New()
-	if err != nil {
-		return nil, err
-	}
-	return &access{authn, authz}, nil
 }
 
 // who says who asks. The bearer token is taken off the request.

@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"time"
 
+	"k8s.io/apiserver/pkg/authentication/authenticator"
+	"k8s.io/apiserver/pkg/authorization/authorizer"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
@@ -23,6 +25,9 @@ type Options struct {
 	Address string
 	// TLS sets the certificate, and what else there is to say about TLS.
 	TLS func(*tls.Config)
+	// Authenticator says who asks, and Authorizer what they may.
+	Authenticator authenticator.Request
+	Authorizer    authorizer.Authorizer
 	// Measure counts and times the requests of a path, which is one of openapi.yaml, or "other".
 	Measure func(path string, next http.Handler) http.Handler
 }
@@ -40,12 +45,8 @@ const (
 // Add adds a server to a manager. It listens at once, so that an address that cannot be had is an error here. It answers on every
 // replica, as soon as the caches have what is asked for.
 func Add(mgr manager.Manager, options Options) error {
-	access, err := newAccess(mgr.GetConfig(), mgr.GetHTTPClient())
-	if err != nil {
-		return err
-	}
 	logger := ctrl.Log.WithName("query")
-	h := &handler{caches: caches{mgr.GetCache()}, access: access, version: versionOf(mgr.GetCache()), log: logger, now: time.Now,
+	h := &handler{caches: caches{mgr.GetCache()}, access: &access{options.Authenticator, options.Authorizer}, version: versionOf(mgr.GetCache()), log: logger, now: time.Now,
 		measure: options.Measure}
 	paths, err := h.paths()
 	if err != nil {
