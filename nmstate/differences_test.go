@@ -134,16 +134,15 @@ func TestDifferences(t *testing.T) {
 				n["br-trunk"].PortFilters[0].Native, n["br-trunk"].PortFilters[0].Tag = true, 5
 			},
 			want: []string{"! br-trunk: port bond1 of br-trunk is a trunk of VLANs 10, 20-30 with native VLAN 5, not a trunk of VLANs 10, 20-30"}},
-		"an untagged bridge that drops untagged frames is broken": {
+		"an untagged bridge with the filter of a port that has no vlan carries untagged frames": {
 			change: func(n map[string]*NodeInterface) {
 				n["br-lan"].PortFilters = []PortFilter{{Port: "eth1", Mode: "trunk", Tagged: []VLANRange{{2, 4094}}}}
-			},
-			want: []string{"! br-lan: br-lan drops untagged frames on its port eth1 (a trunk of VLANs 2-4094), and was to filter none"}},
-		"an untagged bridge that filters on an access port is told": {
+			}},
+		"an untagged bridge whose port belongs to another VLAN than machines is broken": {
 			change: func(n map[string]*NodeInterface) {
-				n["br-lan"].PortFilters = []PortFilter{{Port: "eth1", Mode: "access", Tag: 1}}
+				n["br-lan"].PortFilters = []PortFilter{{Port: "eth1", Mode: "access", Tag: 7}}
 			},
-			want: []string{"br-lan: br-lan filters VLANs on its port eth1 (access), and was to filter none"}},
+			want: []string{"! br-lan: br-lan puts untagged frames of its port eth1 into VLAN 7, and those of machines into VLAN 1"}},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -26,7 +26,7 @@ const (
 	multusModule   = "github.com/k8snetworkplumbingwg/network-attachment-definition-client"
 
 	// crdRecipe counts the changes of how this file makes the definitions, so that a cache filled by older code is not used.
-	crdRecipe = "3"
+	crdRecipe = "4"
 )
 
 // LookupCRDs finds the folder that holds the definitions of KubeVirt, nmstate and Multus, one folder each, one file per
@@ -116,14 +116,19 @@ func (g crdGenerator) kubevirt(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	const machines, settings = "kubevirt.io_virtualmachines.yaml", "kubevirt.io_kubevirts.yaml"
+	const machines, instances, settings = "kubevirt.io_virtualmachines.yaml", "kubevirt.io_virtualmachineinstances.yaml", "kubevirt.io_kubevirts.yaml"
 	// As shipped by KubeVirt: a machine has a status subresource, and so have the settings; an instance has none.
 	for _, file := range []string{machines, settings} {
 		if err := g.edit(KubeVirtCRDs, file, addStatusSubresource); err != nil {
 			return err
 		}
 	}
-	return g.keep(KubeVirtCRDs, machines, settings, "kubevirt.io_virtualmachineinstances.yaml")
+	for file, names := range map[string][]string{machines: {"vm", "vms"}, instances: {"vmi", "vmis"}} {
+		if err := g.edit(KubeVirtCRDs, file, addShortNames(names)); err != nil {
+			return err
+		}
+	}
+	return g.keep(KubeVirtCRDs, machines, settings, instances)
 }
 
 // multus copies the definition that the module ships: the generated one has a wrong plural.
@@ -212,6 +217,13 @@ func addStatusField(name string, schema apiextensionsv1.JSONSchemaProps) func(*a
 			}
 			status.Properties[name] = schema
 		}
+		return nil
+	}
+}
+
+func addShortNames(names []string) func(*apiextensionsv1.CustomResourceDefinition) error {
+	return func(crd *apiextensionsv1.CustomResourceDefinition) error {
+		crd.Spec.Names.ShortNames = names
 		return nil
 	}
 }

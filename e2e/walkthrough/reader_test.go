@@ -12,10 +12,15 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	kubevirtv1 "kubevirt.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
 
+	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/controllers"
 	"novasphere.dev/wukong-network/e2e/cluster"
 	"novasphere.dev/wukong-network/e2e/lab"
@@ -129,6 +134,32 @@ func (r *reader) install() {
 	r.t.Helper()
 	for _, line := range []string{"kubectl apply --server-side -f dist/install.yaml", "kubectl rollout status -n wukong-network deployment/wukong-network"} {
 		must(r.t, r.types(command{text: line, output: "…\n"}))
+	}
+}
+
+// novasphere leaves the cluster as NovaSphere's operator does, with one machine that runs.
+func (r *reader) novasphere() {
+	r.t.Helper()
+	apply := func(file string) {
+		manifests, err := os.ReadFile(filepath.Join("testdata", file))
+		must(r.t, err)
+		must(r.t, r.Cluster.Apply(r.t.Context(), manifests))
+	}
+	must(r.t, r.Admin.Create(r.t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "team-a"}}))
+	apply("novasphere-crd.yaml")
+	must(r.t, r.types(command{text: "kubectl wait crd/wukongs.vm.novasphere.dev --for=condition=Established", output: "…\n"}))
+	apply("novasphere-objects.yaml")
+	must(r.t, r.types(command{text: "kubectl wait nncp/db-lan-bridge --for=condition=Available --timeout=1m", output: "…\n"}))
+	manifest, err := os.ReadFile(filepath.Join("testdata", "novasphere-machine.yaml"))
+	must(r.t, err)
+	vm := &kubevirtv1.VirtualMachine{}
+	must(r.t, yaml.UnmarshalStrict(manifest, vm))
+	owner := &v1alpha1.Wukong{}
+	must(r.t, r.Admin.Get(r.t.Context(), types.NamespacedName{Namespace: "team-a", Name: "db"}, owner))
+	vm.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(owner, v1alpha1.GroupVersion.WithKind("Wukong"))}
+	must(r.t, r.Admin.Create(r.t.Context(), vm, client.FieldOwner("manager")))
+	for _, state := range []string{"create", "condition=Ready"} {
+		must(r.t, r.types(command{text: "kubectl wait vmi/db-vm -n team-a --timeout=1m --for=" + state, output: "…\n"}))
 	}
 }
 

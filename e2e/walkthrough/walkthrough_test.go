@@ -24,3 +24,9 @@ func TestAPolicyThatWasWrittenByHandIsObservedAndThenHandedOver(t *testing.T) {
 	r.install()
 	r.reads("docs/migration.md")
 }
+
+func TestMachinesOfNovaSphereAreTakenOverWhileTheyRun(t *testing.T) {
+	r := newReader(t)
+	r.novasphere()
+	r.reads("docs/from-novasphere.md")
+}
