@@ -129,12 +129,18 @@ func (r *reader) deploy(ctx context.Context) error {
 	return stop()
 }
 
+// prepares types what a page leaves to its reader.
+func (r *reader) prepares(lines ...string) {
+	r.t.Helper()
+	for _, line := range lines {
+		must(r.t, r.types(command{text: line + "\n", output: "…\n"}))
+	}
+}
+
 // install does what the quickstart says about that, for pages that begin later.
 func (r *reader) install() {
 	r.t.Helper()
-	for _, line := range []string{"kubectl apply --server-side -f dist/install.yaml", "kubectl rollout status -n wukong-network deployment/wukong-network"} {
-		must(r.t, r.types(command{text: line, output: "…\n"}))
-	}
+	r.prepares("kubectl apply --server-side -f dist/install.yaml", "kubectl rollout status -n wukong-network deployment/wukong-network")
 }
 
 // novasphere leaves the cluster as NovaSphere's operator does, with one machine that runs.
@@ -147,9 +153,9 @@ func (r *reader) novasphere() {
 	}
 	must(r.t, r.Admin.Create(r.t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "team-a"}}))
 	apply("novasphere-crd.yaml")
-	must(r.t, r.types(command{text: "kubectl wait crd/wukongs.vm.novasphere.dev --for=condition=Established", output: "…\n"}))
+	r.prepares("kubectl wait crd/wukongs.vm.novasphere.dev --for=condition=Established")
 	apply("novasphere-objects.yaml")
-	must(r.t, r.types(command{text: "kubectl wait nncp/db-lan-bridge --for=condition=Available --timeout=1m", output: "…\n"}))
+	r.prepares("kubectl wait nncp/db-lan-bridge --for=condition=Available --timeout=1m")
 	manifest, err := os.ReadFile(filepath.Join("testdata", "novasphere-machine.yaml"))
 	must(r.t, err)
 	vm := &kubevirtv1.VirtualMachine{}
@@ -158,20 +164,39 @@ func (r *reader) novasphere() {
 	must(r.t, r.Admin.Get(r.t.Context(), types.NamespacedName{Namespace: "team-a", Name: "db"}, owner))
 	vm.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(owner, v1alpha1.GroupVersion.WithKind("Wukong"))}
 	must(r.t, r.Admin.Create(r.t.Context(), vm, client.FieldOwner("manager")))
-	for _, state := range []string{"create", "condition=Ready"} {
-		must(r.t, r.types(command{text: "kubectl wait vmi/db-vm -n team-a --timeout=1m --for=" + state, output: "…\n"}))
-	}
+	r.prepares("kubectl wait vmi/db-vm -n team-a --timeout=1m --for=create", "kubectl wait vmi/db-vm -n team-a --timeout=1m --for=condition=Ready")
 }
 
-// reads follows a page of the documentation to its end.
-func (r *reader) reads(page string) {
+// script is what is left of a page.
+type script struct {
+	page string
+	left []block
+}
+
+func (r *reader) opens(page string) *script {
 	r.t.Helper()
 	text, err := os.ReadFile(filepath.Join(r.dir, page))
 	must(r.t, err)
 	blocks, err := parse(string(text))
 	must(r.t, err)
-	typed := 0
-	for _, b := range blocks {
+	return &script{page, blocks}
+}
+
+// reads follows a page of the documentation to its end.
+func (r *reader) reads(page string) {
+	r.t.Helper()
+	s := r.opens(page)
+	for typed := 0; len(s.left) > 0 || typed == 0; typed++ {
+		r.follows(s)
+	}
+}
+
+// follows reads on until the next block of commands has been typed.
+func (r *reader) follows(s *script) {
+	r.t.Helper()
+	for len(s.left) > 0 {
+		b := s.left[0]
+		s.left = s.left[1:]
 		if b.file != "" {
 			must(r.t, os.WriteFile(filepath.Join(r.dir, b.file), []byte(b.text), 0o600))
 			continue
@@ -179,15 +204,13 @@ func (r *reader) reads(page string) {
 		commands, err := b.commands()
 		must(r.t, err)
 		for _, c := range commands {
-			typed++
 			if wrong := r.types(c); wrong != nil {
-				r.t.Fatalf("%s, block at line %d: $ %s%v", page, b.line, c.text, wrong)
+				r.t.Fatalf("%s, block at line %d: $ %s%v", s.page, b.line, c.text, wrong)
 			}
 		}
+		return
 	}
-	if typed == 0 {
-		r.t.Errorf("%s has no commands", page)
-	}
+	r.t.Fatalf("%s has no commands, or no more of them", s.page)
 }
 
 // types runs a command and compares what it prints.

@@ -30,3 +30,14 @@ func TestMachinesOfNovaSphereAreTakenOverWhileTheyRun(t *testing.T) {
 	r.novasphere()
 	r.reads("docs/from-novasphere.md")
 }
+
+func TestAddressesAreGivenOutAsThePagesAboutThemShow(t *testing.T) {
+	r := newReader(t)
+	r.install()
+	r.prepares("kubectl apply -f config/samples/namespaces.yaml -f config/samples/hostuplink.yaml -f config/samples/hostnetwork.yaml")
+	teams := r.opens("docs/addresses-for-teams.md")
+	r.follows(teams)
+	r.reads("docs/addresses-for-platform.md")
+	r.prepares("kubectl wait hostnetwork/lab --for=condition=Ready --timeout=2m")
+	r.follows(teams)
+}
