@@ -35,7 +35,7 @@ func registry(t *testing.T, perObject bool, objects ...client.Object) *prometheu
 	source := &Source{Reader: fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).Build(),
 		LastScan: func() time.Time { return scan }, PerObject: perObject}
 	r := prometheus.NewPedanticRegistry()
-	r.MustRegister(&state{source: source})
+	r.MustRegister(&state{sources: []*Source{source}})
 	return r
 }
 
@@ -142,12 +142,19 @@ func TestNothingIsSaidWithoutASourceAndTheOneThatStartedLastCounts(t *testing.T)
 	if families, err := r.Gather(); err != nil || len(families) > 0 {
 		t.Errorf("without a source: %v, %v", families, err)
 	}
-	c.set(first)
-	c.set(second)
-	if c.unset(first); c.source != second {
-		t.Error("the end of the first source took the second one away")
+	third := &Source{}
+	for _, started := range []*Source{first, second, third} {
+		if c.set(started); c.running() != started {
+			t.Error("what was started last does not count")
+		}
 	}
-	if c.unset(second); c.source != nil {
+	if c.unset(first); c.running() != third {
+		t.Error("the end of the first source took the third one away")
+	}
+	if c.unset(third); c.running() != second {
+		t.Error("the second source runs and does not count")
+	}
+	if c.unset(second); c.running() != nil {
 		t.Error("the second source stays")
 	}
 }

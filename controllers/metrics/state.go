@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -26,7 +27,7 @@ type Source struct {
 }
 
 // Start serves the gauges of a source until ctx ends. It runs on the leader alone, so that no replica says what another one
-// says already. The source that was started last counts.
+// says already. Of several in one process the one that was started last, and still runs, counts.
 func (s *Source) Start(ctx context.Context) error {
 	current.set(s)
 	<-ctx.Done()
@@ -36,22 +37,30 @@ func (s *Source) Start(ctx context.Context) error {
 
 // state collects the gauges at each scrape.
 type state struct {
-	mu     sync.Mutex
-	source *Source
+	mu      sync.Mutex
+	sources []*Source // as they were started
 }
 
 func (c *state) set(s *Source) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.source = s
+	c.sources = append(c.sources, s)
 }
 
 func (c *state) unset(s *Source) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.source == s {
-		c.source = nil
+	c.sources = slices.DeleteFunc(c.sources, func(other *Source) bool { return other == s })
+}
+
+// running is the source that counts, or nil.
+func (c *state) running() *Source {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.sources) == 0 {
+		return nil
 	}
+	return c.sources[len(c.sources)-1]
 }
 
 var (
@@ -74,9 +83,7 @@ func (c *state) Describe(ch chan<- *prometheus.Desc) {
 
 // Collect is a part of prometheus.Collector.
 func (c *state) Collect(ch chan<- prometheus.Metric) {
-	c.mu.Lock()
-	s := c.source
-	c.mu.Unlock()
+	s := c.running()
 	if s == nil {
 		return
 	}

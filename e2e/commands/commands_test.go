@@ -129,7 +129,7 @@ func eventually(t *testing.T, check func() error) {
 func build(t *testing.T) string {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "kubectl-wukong")
-	command := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "./cmd/kubectl-wukong")
+	command := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-o", binary, "./cmd/kubectl-wukong") // of no version, as answers show
 	command.Dir = repository(t)
 	if out, err := command.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
