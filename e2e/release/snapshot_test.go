@@ -69,7 +69,7 @@ func try(t *testing.T, dir string, env []string, name string, args ...string) (s
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), env...)
 	// What a make above this test was told is not meant for one below it.
-	cmd.Env = append(cmd.Env, "MAKEFLAGS=", "MAKEOVERRIDES=")
+	cmd.Env = append(cmd.Env, "MAKEFLAGS=", "MAKEOVERRIDES=", "MAKELEVEL=")
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err = cmd.Run()
