@@ -2,10 +2,10 @@ package monitoring
 
 import (
 	"math"
-	"strings"
 	"testing"
 	"time"
 
+	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/promqltest"
 	"github.com/prometheus/prometheus/rules"
 )
@@ -71,8 +71,8 @@ func check(t *testing.T, record, series string, after time.Duration, want map[st
 			t.Errorf("want %v, got %v", want, got)
 		}
 		for _, sample := range got {
-			_, labels, _ := strings.Cut(sample.Metric.String(), "{")
-			if value, ok := want["{"+labels]; !ok || math.Abs(value-sample.F) > 1e-9 {
+			of := labels.NewBuilder(sample.Metric).Del(labels.MetricName).Labels().String()
+			if value, ok := want[of]; !ok || math.Abs(value-sample.F) > 1e-9 {
 				t.Errorf("%s is %v, want %v", sample.Metric, sample.F, want)
 			}
 		}
