@@ -147,8 +147,7 @@ func (v *View) revisionOf(uplink, hash string) (nmstate.State, bool) {
 func (v *View) networksIn(u *render.Uplink, state nmstate.State) []string {
 	var out []string
 	for _, n := range v.Catalog.HostNetworks() {
-		taken := n.Problem != nil && n.Problem.Reason == v1alpha1.ReasonBridgeNameTaken
-		if n.Object.Spec.PhysicalNetwork == u.Object.Spec.PhysicalNetwork && !taken && v.Catalog.Carries(u, n, state) {
+		if n.Object.Spec.PhysicalNetwork == u.Object.Spec.PhysicalNetwork && v.Catalog.Carries(u, n, state) {
 			out = append(out, n.Object.Name)
 		}
 	}
