@@ -103,7 +103,7 @@ func TestWhatOnlyAPersonCanSolveReadsAsFailedInTheFirstStatus(t *testing.T) {
 	_, err = s.Cluster.Kubectl(t.Context(), "delete", "validatingadmissionpolicybindings", "wukong-network-tenant-networks")
 	s.must(err)
 	s.apply(teamA, world.HostUplink("workers", "lan", "eth1", "nodeSelector: {}"), world.HostNetwork("lan", "lan"),
-		poolText("open", "192.0.2.0/24", "ranges: [192.0.2.200/29]", "exclude: [192.0.2.201]", "allowedNamespaces: {selector: {}}"))
+		poolText("open", "192.0.2.0/24", "ranges: [192.0.2.200-192.0.2.207]", "exclude: [192.0.2.201]", "allowedNamespaces: {selector: {}}"))
 	s.ready(pool("open"))
 	s.apply(strings.Replace(wukongText("good", "lan", static("192.0.2.10/24")), "hostNetwork: lan,", `hostNetwork: lan, macAddress: "02:aa:00:00:00:99",`, 1))
 	s.ready(uplink("workers"), network("lan"), wukong("good"))
