@@ -23,14 +23,13 @@ func TestAPolicyThatWasWrittenByHandIsObservedAndThenHandedOver(t *testing.T) {
 	r := newReader(t)
 	r.install()
 	r.reads("docs/migration.md")
-	r.mentions("docs/migration.md", "kubectl wukong host suggest", "kubectl wukong host plan -f office.yaml")
+	r.mentions("docs/migration.md", "kubectl wukong host plan -f office.yaml")
 }
 
 func TestMachinesOfNovaSphereAreTakenOverWhileTheyRun(t *testing.T) {
 	r := newReader(t)
 	r.novasphere()
 	r.reads("docs/from-novasphere.md")
-	r.mentions("docs/from-novasphere.md", "kubectl wukong host suggest")
 }
 
 func TestAddressesAreGivenOutAsThePagesAboutThemShow(t *testing.T) {
