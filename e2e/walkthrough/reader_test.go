@@ -34,6 +34,8 @@ type reader struct {
 	t *testing.T
 	// dir is the reader's clone; what is saved there does not reach the repository.
 	dir string
+	// bin is a folder on the PATH.
+	bin string
 	env []string
 }
 
@@ -68,15 +70,19 @@ func (r *reader) clone() {
 	for _, e := range entries {
 		must(r.t, os.Symlink(filepath.Join(root, e.Name()), filepath.Join(r.dir, e.Name())))
 	}
-	bin := r.t.TempDir()
-	build := exec.CommandContext(r.t.Context(), "go", "build", "-o", filepath.Join(bin, "kubectl-wukong"), "./cmd/kubectl-wukong")
-	build.Dir = root
-	out, err := build.CombinedOutput()
-	if err != nil {
-		r.t.Fatalf("go build: %v\n%s", err, out)
-	}
-	path := strings.Join([]string{bin, filepath.Dir(r.Cluster.KubectlPath()), os.Getenv("PATH")}, string(os.PathListSeparator))
+	r.bin = r.t.TempDir()
+	r.builds(".", "./cmd/kubectl-wukong", "kubectl-wukong")
+	path := strings.Join([]string{r.bin, filepath.Dir(r.Cluster.KubectlPath()), os.Getenv("PATH")}, string(os.PathListSeparator))
 	r.env = append(os.Environ(), "PATH="+path, "KUBECONFIG="+r.Cluster.Kubeconfig(), "NO_COLOR=1", "COLUMNS=200")
+}
+
+// builds puts a program of a module of the repository on the PATH.
+func (r *reader) builds(module, program, name string) {
+	r.t.Helper()
+	build := exec.CommandContext(r.t.Context(), "go", "build", "-C", filepath.Join("../..", module), "-o", filepath.Join(r.bin, name), program)
+	if out, err := build.CombinedOutput(); err != nil {
+		r.t.Fatalf("go build %s: %v\n%s", program, err, out)
+	}
 }
 
 // deployments plays kubelets: once the reader has deployed the controller, it runs, and the Deployment says so.
@@ -118,7 +124,8 @@ func (r *reader) deploy(ctx context.Context) error {
 	for ctx.Err() == nil { // the reader may change the Deployment
 		if err := r.Admin.Get(ctx, key, d); err == nil && d.Status.ObservedGeneration != d.Generation {
 			n := *d.Spec.Replicas
-			d.Status = appsv1.DeploymentStatus{ObservedGeneration: d.Generation, Replicas: n, UpdatedReplicas: n, ReadyReplicas: n, AvailableReplicas: n}
+			d.Status = appsv1.DeploymentStatus{ObservedGeneration: d.Generation, Replicas: n, UpdatedReplicas: n, ReadyReplicas: n, AvailableReplicas: n,
+				Conditions: []appsv1.DeploymentCondition{{Type: appsv1.DeploymentAvailable, Status: corev1.ConditionTrue, Reason: "MinimumReplicasAvailable"}}}
 			_ = r.Admin.Status().Update(ctx, d) // or the next time
 		}
 		select {
@@ -185,10 +192,28 @@ func (r *reader) opens(page string) *script {
 // reads follows a page of the documentation to its end.
 func (r *reader) reads(page string) {
 	r.t.Helper()
-	s := r.opens(page)
+	r.finishes(r.opens(page))
+}
+
+// finishes reads on to the end of a page.
+func (r *reader) finishes(s *script) {
+	r.t.Helper()
 	for typed := 0; len(s.left) > 0 || typed == 0; typed++ {
 		r.follows(s)
 	}
+}
+
+// mentions types commands that a page names within its text, whatever they print.
+func (r *reader) mentions(page string, lines ...string) {
+	r.t.Helper()
+	text, err := os.ReadFile(filepath.Join(r.dir, page))
+	must(r.t, err)
+	for _, line := range lines {
+		if !strings.Contains(string(text), "`"+line+"`") {
+			r.t.Errorf("%s does not name `%s`", page, line)
+		}
+	}
+	r.prepares(lines...)
 }
 
 // follows reads on until the next block of commands has been typed.
@@ -198,7 +223,9 @@ func (r *reader) follows(s *script) {
 		b := s.left[0]
 		s.left = s.left[1:]
 		if b.file != "" {
-			must(r.t, os.WriteFile(filepath.Join(r.dir, b.file), []byte(b.text), 0o600))
+			file := filepath.Join(r.dir, b.file)
+			must(r.t, os.MkdirAll(filepath.Dir(file), 0o700))
+			must(r.t, os.WriteFile(file, []byte(b.text), 0o600))
 			continue
 		}
 		commands, err := b.commands()
