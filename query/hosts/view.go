@@ -32,7 +32,7 @@ type enactmentKey struct{ policy, node string }
 
 // policy is a NodeNetworkConfigurationPolicy that was made for a HostUplink.
 type policy struct {
-	object *render.Policy
+	object *nmstate.Policy
 	state  nmstate.State
 	// intact: it says what its name promises, and still carries its labels.
 	intact bool
@@ -62,7 +62,7 @@ func NewView(w World) *View {
 }
 
 // readPolicy holds a policy against its own name.
-func readPolicy(p *render.Policy) policy {
+func readPolicy(p *nmstate.Policy) policy {
 	out := policy{object: p}
 	_, out.state, out.intact = render.ReadPolicy(p, p.Labels[v1alpha1.UplinkLabel])
 	return out
