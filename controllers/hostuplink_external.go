@@ -113,6 +113,8 @@ func (s *uplinkScope) externalProgress(m *member) nmstate.NodeProgress {
 		out.Progress, out.Message = nmstate.ProgressRetrying, m.rollout.Message
 	case outcome == nmstate.OutcomeApplied:
 		out = s.externalApplied(m, out)
+	case s.appliesAgain(m):
+		out.Progress = nmstate.ProgressApplied
 	case outcome == nmstate.OutcomeWaiting:
 		out.Progress, out.Reason, out.Message = nmstate.ProgressWaiting, nmstate.NodeQueued, "kubernetes-nmstate holds the node back, by the policy's maxUnavailable"
 	case !m.rollout.Ready:
@@ -123,6 +125,24 @@ func (s *uplinkScope) externalProgress(m *member) nmstate.NodeProgress {
 		out.Progress = nmstate.ProgressApplying
 	}
 	return out
+}
+
+// appliesAgain says whether a node that is proved to have the policy carries it out once more.
+func (s *uplinkScope) appliesAgain(m *member) bool {
+	report := s.states[m.node.Name]
+	return report != nil && s.known.AppliesAgain(s.target, render.PipelinesNode{
+		Policy: s.observed.version, Outcome: m.rollout.Outcome, Labels: m.node.Labels, Report: report.Node})
+}
+
+// proven is the version of the pipeline's policy that every eligible node was last seen to have carried out.
+func (s *uplinkScope) proven(c v1alpha1.NodeCounts) *v1alpha1.PolicyVersion {
+	switch {
+	case !s.external() || s.observed == nil:
+		return nil
+	case c.Applied > 0 && c.Applied == eligible(c):
+		return &s.observed.version
+	}
+	return s.before.Status.ProvenPolicy
 }
 
 // reportFollows is how long after an enactment a report of the node, renewed only when something changed, may still be one from
@@ -137,11 +157,7 @@ func (s *uplinkScope) externalApplied(m *member, out nmstate.NodeProgress) nmsta
 	if s.target == nil || state == nil {
 		return out
 	}
-	var found []nmstate.Difference
-	for _, name := range s.target.Networks {
-		n, _ := s.catalog.HostNetwork(name)
-		found = append(found, s.shows(m, n)...)
-	}
+	found := nmstate.Differences(s.target.State, state.Node)
 	if len(found) == 0 {
 		return out
 	}

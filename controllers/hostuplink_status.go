@@ -58,6 +58,7 @@ func (s *uplinkScope) report() {
 		}
 		status.Problems = problemsOf(s)
 		status.LastGoodRevision = s.lastGood(status.Nodes)
+		status.ProvenPolicy = s.proven(status.Nodes)
 	}
 	verdict := s.verdict
 	if verdict == nil {

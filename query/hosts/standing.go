@@ -19,6 +19,7 @@ import (
 func (v *View) externalStandings(u *render.Uplink) []Standing {
 	name := u.Object.Spec.ExternalPolicy
 	p, exists := v.policies[name]
+	target, _ := v.Catalog.Revision(u.Object, v.inUse) // where it cannot be rendered, the status says why
 	var out []Standing
 	for _, node := range v.nodeNames() {
 		if !render.Selects(u.Object, v.labelsOf(node)) {
@@ -33,11 +34,15 @@ func (v *View) externalStandings(u *render.Uplink) []Standing {
 			s.Reason, s.Message = v1alpha1.ReasonNodeNotSelected, fmt.Sprintf("policy %q does not select the node", name)
 		default:
 			e := v.enactments[enactmentKey{name, node}]
-			outcome := nmstate.Classify(nmstate.PolicyRef{Name: name, Generation: p.object.Generation, Created: p.object.CreationTimestamp.Time}, e)
+			outcome := nmstate.Classify(refOf(p.object), e)
 			s.Revision, s.Message = name, e.Message()
 			s.Progress, s.Reason = externalProgress(outcome)
+			if u.AppliesAgain(target, render.PipelinesNode{Policy: v1alpha1.PolicyVersion{UID: p.object.UID, Generation: p.object.Generation},
+				Outcome: outcome, Labels: v.labelsOf(node), Report: v.report(node)}) {
+				s.Progress, s.Reason = nmstate.ProgressApplied, ""
+			}
 		}
-		out = append(out, s)
+		out = append(out, v.told(u.Object, s, nmstate.State{}))
 	}
 	return out
 }
@@ -241,7 +246,12 @@ func (v *View) outcome(uplink, hash string, e *nmstate.Enactment) nmstate.Outcom
 	case !p.intact:
 		return nmstate.OutcomeStale
 	}
-	return nmstate.Classify(nmstate.PolicyRef{Name: p.object.Name, Generation: p.object.Generation, Created: p.object.CreationTimestamp.Time}, e)
+	return nmstate.Classify(refOf(p.object), e)
+}
+
+// refOf is a policy as enactments are held against it.
+func refOf(p *render.Policy) nmstate.PolicyRef {
+	return nmstate.PolicyRef{Name: p.Name, Generation: p.Generation, Created: p.CreationTimestamp.Time}
 }
 
 // silentAfter is how long a node may take without an answer, as the controller has it.
