@@ -193,6 +193,10 @@ func (v *View) rolloutNode(u *render.Uplink, name string, target nmstate.State, 
 		return nmstate.RolloutNode{}, nmstate.State{}, false
 	}
 	n := nmstate.RolloutNode{Name: name, Ready: v.ready(name), Current: m.Revision, Renewing: m.Renewing, Proof: m.Applied}
+	if n.Current == "" && n.Renewing == "" {
+		n.Renewing = n.Proof // somebody took the label off, and the node still has what was proved
+	}
+	n.Dormant = n.Current == "" && render.MarksOf(v.labelsOf(name), v.annotationsOf(name), uplink).Renewing == ""
 	had, _ := v.revisionOf(uplink, m.Held())
 	e := v.enactments[enactmentKey{render.PolicyName(uplink, m.Revision), name}]
 	n.Outcome, n.Message = v.outcome(uplink, m.Revision, e), e.Message()

@@ -38,6 +38,9 @@ type NetworkStatus struct {
 	Uplinks     []string  `json:"uplinks,omitempty"`
 	// Users are the Wukongs that are attached or hold addresses, as namespace/name, sorted.
 	Users []string `json:"users,omitempty"`
+
+	// unused is what is true of it while nobody uses it, for people.
+	unused string
 }
 
 // UplinkStatus is where one HostUplink stands, node by node.
@@ -138,7 +141,7 @@ func (s *Status) addNetworksOf(v *View, u *v1alpha1.HostUplink) {
 func (v *View) networkStatus(n *render.HostNetwork) NetworkStatus {
 	o := n.Object
 	out := NetworkStatus{Name: o.Name, Segment: n.SegmentText(), Bridge: n.Bridge, Provisioned: v.inUse.Has(o.Name), Users: v.usersOf(o.Name),
-		Condition: conditionOf(o.Status.Conditions, o.Status.ObservedGeneration, o.Generation, n.Problem)}
+		Condition: conditionOf(o.Status.Conditions, o.Status.ObservedGeneration, o.Generation, n.Problem), unused: whileUnused(o, v.inUse.Has(o.Name))}
 	if o.Status.Segment != "" {
 		out.Segment = o.Status.Segment
 	}
@@ -217,15 +220,27 @@ func (s *Status) networkTree(top *tree, n *NetworkStatus) {
 	}
 }
 
-// use says who uses a network, and whether hosts have it.
+// use says who uses a network, or what is true of it while nobody does.
 func (n *NetworkStatus) use() string {
-	switch {
-	case len(n.Users) > 0:
+	if len(n.Users) > 0 {
 		return fmt.Sprintf("used by %d: %s", len(n.Users), few(n.Users))
-	case n.Provisioned:
-		return "used by nobody, and still on hosts"
 	}
-	return "used by nobody, and not on hosts"
+	return "used by nobody, and " + n.unused
+}
+
+// whileUnused says why hosts shall have a network that nobody uses, or that they shall not.
+func whileUnused(n *v1alpha1.HostNetwork, provisioned bool) string {
+	switch {
+	case !provisioned:
+		return "not on hosts"
+	case n.Spec.Provision == v1alpha1.ProvisionAlways:
+		return "wanted on hosts all the same: provision is Always"
+	case n.Spec.ReclaimPolicy == v1alpha1.ReclaimRetain:
+		return "kept on hosts: reclaimPolicy is Retain"
+	case n.Status.LastUsed != nil && n.Spec.Linger != nil:
+		return "still on hosts: linger ends at " + n.Status.LastUsed.Add(n.Spec.Linger.Duration).UTC().Format(time.RFC3339)
+	}
+	return "still on hosts"
 }
 
 func (s *Status) uplinkTree(top *tree, u *UplinkStatus) {
