@@ -38,9 +38,8 @@ type NetworkStatus struct {
 	Uplinks     []string  `json:"uplinks,omitempty"`
 	// Users are the Wukongs that are attached or hold addresses, as namespace/name, sorted.
 	Users []string `json:"users,omitempty"`
-
-	// unused is what is true of it while nobody uses it, for people.
-	unused string
+	// Unused says, where nobody uses it, whether hosts shall have it all the same, and why.
+	Unused string `json:"unused,omitempty"`
 }
 
 // UplinkStatus is where one HostUplink stands, node by node.
@@ -141,12 +140,15 @@ func (s *Status) addNetworksOf(v *View, u *v1alpha1.HostUplink) {
 func (v *View) networkStatus(n *render.HostNetwork) NetworkStatus {
 	o := n.Object
 	out := NetworkStatus{Name: o.Name, Segment: n.SegmentText(), Bridge: n.Bridge, Provisioned: v.inUse.Has(o.Name), Users: v.usersOf(o.Name),
-		Condition: conditionOf(o.Status.Conditions, o.Status.ObservedGeneration, o.Generation, n.Problem), unused: whileUnused(o, v.inUse.Has(o.Name))}
+		Condition: conditionOf(o.Status.Conditions, o.Status.ObservedGeneration, o.Generation, n.Problem)}
 	if o.Status.Segment != "" {
 		out.Segment = o.Status.Segment
 	}
 	for _, u := range v.Catalog.UplinksOf(o) {
 		out.Uplinks = append(out.Uplinks, u.Name)
+	}
+	if len(out.Users) == 0 {
+		out.Unused = unusedNetwork(o, out.Provisioned)
 	}
 	return out
 }
@@ -225,11 +227,11 @@ func (n *NetworkStatus) use() string {
 	if len(n.Users) > 0 {
 		return fmt.Sprintf("used by %d: %s", len(n.Users), few(n.Users))
 	}
-	return "used by nobody, and " + n.unused
+	return "used by nobody, and " + n.Unused
 }
 
-// whileUnused says why hosts shall have a network that nobody uses, or that they shall not.
-func whileUnused(n *v1alpha1.HostNetwork, provisioned bool) string {
+// unusedNetwork says why hosts shall have a network that nobody uses, or that they shall not.
+func unusedNetwork(n *v1alpha1.HostNetwork, provisioned bool) string {
 	switch {
 	case !provisioned:
 		return "not on hosts"
