@@ -192,11 +192,7 @@ func (v *View) rolloutNode(u *render.Uplink, name string, target nmstate.State, 
 	if !matches && m.Held() == "" {
 		return nmstate.RolloutNode{}, nmstate.State{}, false
 	}
-	n := nmstate.RolloutNode{Name: name, Ready: v.ready(name), Current: m.Revision, Renewing: m.Renewing, Proof: m.Applied}
-	if n.Current == "" && n.Renewing == "" {
-		n.Renewing = n.Proof // somebody took the label off, and the node still has what was proved
-	}
-	n.Dormant = n.Current == "" && render.MarksOf(v.labelsOf(name), v.annotationsOf(name), uplink).Renewing == ""
+	n := v.placed(name, uplink, m)
 	had, _ := v.revisionOf(uplink, m.Held())
 	e := v.enactments[enactmentKey{render.PolicyName(uplink, m.Revision), name}]
 	n.Outcome, n.Message = v.outcome(uplink, m.Revision, e), e.Message()
@@ -228,6 +224,16 @@ func (v *View) rolloutNode(u *render.Uplink, name string, target nmstate.State, 
 	}
 	n.Overdue = n.Current != "" && !n.Outcome.Final() && v.silent(m, e, now)
 	return n, had, true
+}
+
+// placed is where a node is by its marks.
+func (v *View) placed(node, uplink string, m render.Marks) nmstate.RolloutNode {
+	n := nmstate.RolloutNode{Name: node, Ready: v.ready(node), Current: m.Revision, Renewing: m.Renewing, Proof: m.Applied}
+	if n.Current == "" && n.Renewing == "" {
+		n.Renewing = n.Proof // somebody took the label off, and the node still has what was proved
+	}
+	n.Dormant = n.Current == "" && render.MarksOf(v.labelsOf(node), v.annotationsOf(node), uplink).Renewing == ""
+	return n
 }
 
 // check asks whether a node may get a state. had is what it has of this uplink.
