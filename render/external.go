@@ -33,32 +33,6 @@ func (r *Revision) ExternalPolicy(uplink *v1alpha1.HostUplink) (Policy, bool) {
 	}, true
 }
 
-// PipelinesNode is a node that the policy of a pipeline selects.
-type PipelinesNode struct {
-	Policy  v1alpha1.PolicyVersion
-	Outcome nmstate.Outcome
-	Labels  map[string]string
-	Report  nmstate.Node
-}
-
-// AppliesAgain says whether the handler carries a policy out once more on a node that is proved to have it: handlers up to v0.87
-// of kubernetes-nmstate do that whenever a label of the node changes, those that machines find networks by included. The proof is
-// that every node was seen to have carried out this version of the policy. A node that the uplink got since then shows by the labels
-// of the networks that it has carried it out, too; and all nodes have to report what the target says.
-func (u *Uplink) AppliesAgain(target *Revision, n PipelinesNode) bool {
-	proven := u.Object.Status.ProvenPolicy
-	again := n.Outcome == nmstate.OutcomeApplying || n.Outcome == nmstate.OutcomeWaiting
-	if !again || target == nil || proven == nil || *proven != n.Policy || !n.Report.Known() {
-		return false
-	}
-	for _, network := range target.Networks {
-		if n.Labels[v1alpha1.NetworkLabelPrefix+network] != v1alpha1.NetworkLabelValue {
-			return false
-		}
-	}
-	return len(nmstate.Differences(target.State, n.Report)) == 0
-}
-
 // policy prints the policy of an uplink: the revision, or what its pipeline can apply.
 func (p *planner) policy(u *Uplink, r *Revision) {
 	o := objectOf("HostUplink", u.Object)

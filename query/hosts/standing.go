@@ -1,80 +1,17 @@
 package hosts
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/nmstate"
 	"novasphere.dev/wukong-network/render"
 )
-
-// externalStandings gives where nodes stand with the policy that a pipeline applies.
-func (v *View) externalStandings(u *render.Uplink) []Standing {
-	name := u.Object.Spec.ExternalPolicy
-	p, exists := v.policies[name]
-	target, _ := v.Catalog.Revision(u.Object, v.inUse) // where it cannot be rendered, the status says why
-	var out []Standing
-	for _, node := range v.nodeNames() {
-		if !render.Selects(u.Object, v.labelsOf(node)) {
-			continue
-		}
-		s := Standing{Node: node, Progress: nmstate.ProgressLeftOut, Networks: v.carriedByLabel(u, node)}
-		s.Machines = v.attached(node, s.Networks)
-		switch {
-		case !exists:
-			s.Reason, s.Message = v1alpha1.ReasonExternalPolicyMissing, fmt.Sprintf("there is no policy %q: have the pipeline apply it", name)
-		case !labels.SelectorFromSet(p.object.Spec.NodeSelector).Matches(v.labelsOf(node)):
-			s.Reason, s.Message = v1alpha1.ReasonNodeNotSelected, fmt.Sprintf("policy %q does not select the node", name)
-		default:
-			e := v.enactments[enactmentKey{name, node}]
-			outcome := nmstate.Classify(refOf(p.object), e)
-			s.Revision, s.Message = name, e.Message()
-			s.Progress, s.Reason = externalProgress(outcome)
-			if u.AppliesAgain(target, render.PipelinesNode{Policy: v1alpha1.PolicyVersion{UID: p.object.UID, Generation: p.object.Generation},
-				Outcome: outcome, Labels: v.labelsOf(node), Report: v.report(node)}) {
-				s.Progress, s.Reason = nmstate.ProgressApplied, ""
-			}
-		}
-		out = append(out, v.told(u.Object, s, nmstate.State{}))
-	}
-	return out
-}
-
-// externalProgress puts an outcome into the words of a rollout.
-func externalProgress(o nmstate.Outcome) (nmstate.Progress, string) {
-	switch {
-	case o.Failed():
-		return nmstate.ProgressFailing, string(o)
-	case o == nmstate.OutcomeApplied:
-		return nmstate.ProgressApplied, ""
-	case o == nmstate.OutcomeRetrying:
-		return nmstate.ProgressRetrying, ""
-	case o == nmstate.OutcomeWaiting:
-		return nmstate.ProgressWaiting, nmstate.NodeQueued
-	case o == nmstate.OutcomeMissing:
-		return nmstate.ProgressUnknown, nmstate.NodeEnactmentLost
-	}
-	return nmstate.ProgressApplying, ""
-}
-
-// carriedByLabel gives the networks of an uplink's fabric that the labels of a node say it has.
-func (v *View) carriedByLabel(u *render.Uplink, node string) []string {
-	var out []string
-	for _, n := range v.Catalog.HostNetworks() {
-		has := v.labelsOf(node)[v1alpha1.NetworkLabelPrefix+n.Object.Name] == v1alpha1.NetworkLabelValue
-		if has && n.Object.Spec.PhysicalNetwork == u.Object.Spec.PhysicalNetwork {
-			out = append(out, n.Object.Name)
-		}
-	}
-	return out
-}
 
 // marksOf is what a node says about one HostUplink. One that came back without any marks still has what it left with.
 func (v *View) marksOf(node, uplink string) render.Marks {

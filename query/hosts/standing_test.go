@@ -73,7 +73,22 @@ func TestWhereANodeStandsWithThePolicyOfAPipeline(t *testing.T) {
 		"another version of it was proved":                      {[]string{"provenPolicy: {uid: p-1, generation: 3}", "provenPolicy: {uid: p-1, generation: 2}"}, "Applying"},
 		"it was never seen to have it":                          {[]string{`{network.vm.novasphere.dev/piped: "true"}`, "{a: b}"}, "Applying"},
 		"it does not show what was built":                       {[]string{"controller: br-piped}", "controller: br-other}", "port: [{name: eth1}]", "port: []"}, "Applying"},
-		"it failed":                                             {[]string{`{type: Progressing, status: "True"}`, `{type: Failing, status: "True", message: "eth1 is on fire"}`}, "Failing: eth1 is on fire"},
+		"it is not ready, and was never seen to have it": {[]string{`{network.vm.novasphere.dev/piped: "true"}}`, `{a: b}}
+status: {conditions: [{type: Ready, status: "False"}]}`}, "Unknown (NodeNotReady): the node is not ready"},
+		"its policy is another one": {[]string{"externalPolicy: from-git", "externalPolicy: gone"},
+			`LeftOut (ExternalPolicyMissing): there is no policy "gone" of a pipeline: have the pipeline apply it`},
+		"the policy does not select it": {[]string{"spec: {desiredState", "spec: {nodeSelector: {a: b}, desiredState"},
+			`LeftOut (NodeNotSelected): policy "from-git" does not select the node: widen its nodeSelector, or narrow that of the HostUplink`},
+		"it has the label of a HostUplink that it was taken from": {[]string{`{network.vm.novasphere.dev/piped: "true"}`, "{uplink.vm.novasphere.dev/other: abc}", "---\napiVersion: v1\nkind: Node\n", `---
+apiVersion: vm.novasphere.dev/v1alpha1
+kind: HostUplink
+metadata: {name: other}
+spec: {physicalNetwork: piped, nodeSelector: {matchLabels: {c: d}}, interface: eth1}
+---
+apiVersion: v1
+kind: Node
+`}, `LeftOut (UplinkOverlap): HostUplink "other" has not given the node back yet`},
+		"it failed": {[]string{`{type: Progressing, status: "True"}`, `{type: Failing, status: "True", message: "eth1 is on fire"}`}, "Failing: eth1 is on fire"},
 		"the controller found that it shows something else": {[]string{"networks: [piped],", `networks: [piped], problems: [{node: node-a, progress: Applied, reason: NodeDrifted, message: "br-piped is missing"}],`},
 			"Applied (NodeDrifted): br-piped is missing"},
 	} {
