@@ -138,3 +138,21 @@ func TestStepsOfAChangeHaveTheNodesThatJoin(t *testing.T) {
 		t.Errorf("steps (-want +got):\n%s", diff)
 	}
 }
+
+func TestWhatAPipelineIsToApplyIsKnownBeforeTheControllerHasLooked(t *testing.T) {
+	manifests, _, _ := strings.Cut(strings.NewReplacer(
+		"status: {observedGeneration: 1, revision: from-git, networks: [piped], provenPolicy: {uid: p-1, generation: 3}}\n", "",
+		"status: {observedGeneration: 1, provisioned: true, segment: piped, bridge: br-piped}\n", "",
+	).Replace(pipeline), "---\napiVersion: v1\nkind: Node\n")
+	v := hosts.NewView(read(t, manifests))
+	var got []string
+	for _, p := range v.Revisions() {
+		got = append(got, p.Name)
+	}
+	if diff := cmp.Diff([]string{"from-git"}, got); diff != "" {
+		t.Errorf("policies (-want +got):\n%s", diff)
+	}
+	if n := v.Status("piped", time.Time{}).HostNetworks; len(n) != 1 || !n[0].Provisioned {
+		t.Errorf("%+v, want one that hosts shall have", n)
+	}
+}
