@@ -152,6 +152,14 @@ func TestWhatAPipelineIsToApplyIsKnownBeforeTheControllerHasLooked(t *testing.T)
 	if diff := cmp.Diff([]string{"from-git"}, got); diff != "" {
 		t.Errorf("policies (-want +got):\n%s", diff)
 	}
+	plan, err := hosts.NewView(read(t, "")).PlanChange(v, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	if err := plan.Write(&out); err != nil || strings.Contains(out.String(), "wukong-") || !strings.Contains(out.String(), "policy from-git is applied by a pipeline") {
+		t.Errorf("%v\n%s", err, out.String())
+	}
 	if n := v.Status("piped", time.Time{}).HostNetworks; len(n) != 1 || !n[0].Provisioned {
 		t.Errorf("%+v, want one that hosts shall have", n)
 	}
