@@ -47,7 +47,7 @@ func TestAReleaseCanBeInstalledUpgradedAndUninstalled(t *testing.T) {
 			install = append(install, "--force-conflicts")
 		}
 		notes := release(install...)
-		for _, want := range []string{"rollout status deployment/wukong-network", "enforce=restricted", "kubectl wukong"} {
+		for _, want := range []string{"rollout status deployment/wukong-network", "enforce=restricted", "kubectl wukong", "No registry has"} {
 			if !strings.Contains(notes, want) {
 				t.Errorf("%s: the notes do not have %q:\n%s", helm, want, notes)
 			}
@@ -65,7 +65,10 @@ func TestAReleaseCanBeInstalledUpgradedAndUninstalled(t *testing.T) {
 		}
 
 		before := uid(t, admin)
-		release("upgrade", "wukong-network", chart, "--set", "replicas=3")
+		notes = release("upgrade", "wukong-network", chart, "--set", "replicas=3", "--set", "image.repository=registry.example.com/wukong-network")
+		if !strings.Contains(notes, "The controller, registry.example.com/wukong-network:latest, is in") || strings.Contains(notes, "No registry has") {
+			t.Errorf("%s: the notes of an image with a name are\n%s", helm, notes)
+		}
 		if got := replicas(); got != "3" {
 			t.Errorf("%s: %s replicas after the upgrade", helm, got)
 		}
