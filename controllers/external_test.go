@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"testing"
 
-	nmstateapi "github.com/nmstate/kubernetes-nmstate/api/shared"
-	nmstatev1 "github.com/nmstate/kubernetes-nmstate/api/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -37,11 +35,10 @@ func atWork(t *testing.T, w *world.World, policy, node string) func() error {
 func TestAnUplinkStaysReadyWhileTheUnchangedPolicyOfItsPipelineIsCarriedOutOnceMore(t *testing.T) {
 	w := theWorld(t)
 	labNodes(t, w, "piped", 150, 2)
-	policy := &nmstatev1.NodeNetworkConfigurationPolicy{ObjectMeta: metav1.ObjectMeta{Name: "piped-from-git"}}
+	policy := &nmstate.Policy{ObjectMeta: metav1.ObjectMeta{Name: "piped-from-git"}}
 	policy.Spec.NodeSelector = map[string]string{"fabric": "piped"}
-	policy.Spec.DesiredState = nmstateapi.NewState(`interfaces:
-- {name: br-piped, type: linux-bridge, state: up, ipv4: {enabled: false}, ipv6: {enabled: false}, bridge: {options: {stp: {enabled: false}}, port: [{name: eth1, vlan: {}}]}}
-`)
+	policy.Spec.DesiredState.Raw = []byte(`{"interfaces": [{"name": "br-piped", "type": "linux-bridge", "state": "up", "ipv4": {"enabled": false}, "ipv6": {"enabled": false},
+		"bridge": {"options": {"stp": {"enabled": false}}, "port": [{"name": "eth1", "vlan": {}}]}}]}`)
 	uplink := &v1alpha1.HostUplink{ObjectMeta: metav1.ObjectMeta{Name: "piped"}, Spec: v1alpha1.HostUplinkSpec{
 		PhysicalNetwork: "piped", Interface: "eth1", NodeSelector: metav1.LabelSelector{MatchLabels: map[string]string{"fabric": "piped"}},
 		Management: v1alpha1.ManagementExternal, ExternalPolicy: policy.Name}}

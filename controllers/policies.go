@@ -39,7 +39,7 @@ func readForeign(p *nmstate.Policy) nmstate.ForeignPolicy {
 }
 
 // refOf is a policy as enactments are held against it.
-func refOf(p *nmstatev1.NodeNetworkConfigurationPolicy) nmstate.PolicyRef {
+func refOf(p *nmstate.Policy) nmstate.PolicyRef {
 	return nmstate.PolicyRef{Name: p.Name, Generation: p.Generation, Created: p.CreationTimestamp.Time}
 }
 

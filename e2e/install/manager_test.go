@@ -90,7 +90,7 @@ func TestAReplicaThatIsToldToEndHandsOverAtOnce(t *testing.T) {
 	eventually(t, func() error { return isReady(first) })
 	eventually(t, func() error { return isReady(second) })
 	for name, page := range probesOf(t) {
-		if code, body, err := probe(first.Health, page); err != nil || code != http.StatusOK {
+		if body, code, err := manager.Probe(first.Health, page); err != nil || code != http.StatusOK {
 			t.Errorf("the kubelet's %s probe %s: %d %s, %v", name, page, code, body, err)
 		}
 	}
