@@ -4,6 +4,6 @@
 // A page is run from top to bottom. A block that begins with ```yaml FILE is saved to that file. In a block that begins with
 // ```console, lines with a $ are commands, which must succeed; other lines are what they print. Ages and times may be others, a
 // … stands for what is left out: within a line, or for any number of lines. ```console exit=1 means that the last command ends with
-// that code. Blocks of any other kind are not run, and have to be covered elsewhere. Commands within the text are
-// run where a test mentions them.
+// that code. Blocks of any other kind are not run, and have to be covered elsewhere. Commands within
+// sentences are typed as well where a test says so.
 package walkthrough
