@@ -53,7 +53,7 @@ func TestAReleaseIsTheSameBytesWhereverItIsMade(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			unpacked := t.TempDir()
 			command(t, unpacked, nil, "tar", "-xzf", filepath.Join(dirs[0], name+suffix+".tar.gz"))
-			if diff := cmp.Diff([]string{"/LICENSE", "/" + name}, fileNames(t, unpacked)); diff != "" {
+			if diff := cmp.Diff([]string{"/LICENSE", "/" + thirdPartyLicenses, "/" + name}, fileNames(t, unpacked)); diff != "" {
 				t.Errorf("files (-want +got)\n%s", diff)
 			}
 			program := filepath.Join(unpacked, name)
@@ -61,6 +61,7 @@ func TestAReleaseIsTheSameBytesWhereverItIsMade(t *testing.T) {
 			if out := command(t, unpacked, nil, program, args...); !strings.Contains(out, tag+", commit ") {
 				t.Errorf("it says %q", out)
 			}
+			checkThirdPartyLicenses(t, program, filepath.Join(unpacked, thirdPartyLicenses))
 			checkBillOfMaterials(t, program, filepath.Join(dirs[0], name+suffix+".cdx.json"))
 		})
 	}
