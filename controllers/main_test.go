@@ -76,7 +76,7 @@ func theWorld(t *testing.T) *world.World {
 	running.Do(func() {
 		ctx := context.Background()
 		if running.world, running.err = world.Start(ctx, c, lab.Options{}); running.err == nil {
-			running.stop, running.err = running.world.RunController(ctx, fast())
+			running.stop, running.err = running.world.RunController(ctx, fast(), answered.wrap)
 		}
 	})
 	if running.err != nil {
@@ -93,7 +93,7 @@ func restart(t *testing.T, meanwhile func()) {
 	}
 	meanwhile()
 	var err error
-	if running.stop, err = running.world.RunController(context.Background(), fast()); err != nil {
+	if running.stop, err = running.world.RunController(context.Background(), fast(), answered.wrap); err != nil {
 		t.Fatalf("start the controller: %v", err)
 	}
 }

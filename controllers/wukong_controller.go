@@ -32,6 +32,7 @@ type WukongReconciler struct {
 	components *Components
 	ledger     *ledger
 	leaser     *leaser
+	secrets    *secrets
 	fresh      freshness
 	rivals     rivals
 	stopwatch  metrics.Stopwatch
