@@ -58,6 +58,7 @@ func (m tests) Run() int {
 // fast are the settings of the controller in tests: what takes minutes in production takes moments.
 func fast() controllers.Config {
 	cfg := controllers.DefaultConfig()
+	cfg.MachineAfter = 4 * time.Second
 	cfg.Cooldown, cfg.RetryAfter, cfg.SilentAfter, cfg.Sweep = 2*time.Second, 3*time.Second, 10*time.Second, 200*time.Millisecond
 	return cfg
 }
