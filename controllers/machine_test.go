@@ -123,7 +123,9 @@ func TestThePhaseSaysWhatADashboardShows(t *testing.T) {
 	})
 	// A node may come by itself, but not for ever; an image does not.
 	eventually(t, condition(w, wk, v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonMachinePending))
-	kubevirtSays(t, w, vm, func(st *kubevirtv1.VirtualMachineStatus) { st.PrintableStatus = kubevirtv1.VirtualMachineStatusStarting })
+	kubevirtSays(t, w, vm, func(st *kubevirtv1.VirtualMachineStatus) {
+		st.PrintableStatus = kubevirtv1.VirtualMachineStatusStarting
+	})
 	eventually(t, condition(w, wk, v1alpha1.ConditionReconciling, metav1.ConditionTrue, v1alpha1.ReasonMachinePending))
 	kubevirtSays(t, w, vm, func(st *kubevirtv1.VirtualMachineStatus) {
 		st.PrintableStatus = kubevirtv1.VirtualMachineStatusErrImagePull
