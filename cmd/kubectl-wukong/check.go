@@ -34,7 +34,7 @@ to run, and where to read on. Nothing is written.
 node, KubeVirt and Multus, and nobody else who would write the same objects.
 
 √ is as it should be, ‼ is worth a look and in nobody's way, × needs somebody to act, ? could not be found out, mostly for want of
-rights. Every check has a section in docs/checks.md.
+rights: the ClusterRole wukong-network-support has all that it takes. Every check has a section in docs/checks.md.
 
 --wait asks again until nothing has failed any more, and gives up after --timeout.
 
@@ -50,7 +50,7 @@ Exit codes: 0 nothing failed, 1 something failed or could not be found out, 2 wr
 	f := c.Flags()
 	f.BoolVar(&flags.pre, "pre", false, "ask what an installation needs, before there is one")
 	f.BoolVar(&flags.wait, "wait", false, "ask again until nothing has failed any more")
-	f.DurationVar(&flags.timeout, "timeout", 5*time.Minute, "with --wait: how long to ask")
+	f.DurationVar(&flags.timeout, "timeout", 5*time.Minute, "with --wait: how long to ask; 0 is for ever")
 	return c
 }
 
@@ -58,8 +58,11 @@ func (f *checkFlags) run(c *cobra.Command) error {
 	if err := f.check(c); err != nil {
 		return err
 	}
-	if c.Flags().Changed("timeout") && !f.wait {
+	switch {
+	case c.Flags().Changed("timeout") && !f.wait:
 		return usageError(c, "--timeout says how long --wait waits: write both")
+	case f.timeout < 0:
+		return usageError(c, "--timeout %s: write how long to wait, such as 2m; 0 is for ever", f.timeout)
 	}
 	from, err := f.open()
 	if err != nil {
@@ -81,16 +84,21 @@ func (f *checkFlags) run(c *cobra.Command) error {
 	return nil
 }
 
-// report asks, with --wait until nothing has failed any more or the time is over.
+// report asks, with --wait until nothing has failed any more or the time is over. What is waited for is told whenever it changes.
 func (f *checkFlags) report(ctx context.Context, from *cluster.Cluster) (*checks.Report, error) {
+	told := ""
 	for deadline := time.Now().Add(f.timeout); ; {
 		facts, err := gatherChecks(ctx, from, f.pre)
 		if err != nil {
 			return nil, err
 		}
 		report := checks.Decide(facts, answer.ReportVersion)
-		if !f.wait || report.Failed == 0 || time.Now().Add(checkPause).After(deadline) {
+		if !f.wait || report.Failed == 0 || f.timeout > 0 && time.Now().Add(checkPause).After(deadline) {
 			return report, nil
+		}
+		if text := report.Failures(); text != told {
+			f.note("waiting: %s", answer.Printable(text))
+			told = text
 		}
 		select {
 		case <-ctx.Done():

@@ -41,8 +41,8 @@ does a missing right.
 
 What a node would see is worked out by the real nmstatectl where there is one: see kubectl wukong host plan --help.
 
---prune takes the files for all HostUplinks and HostNetworks there are, and for all Wukongs of the namespaces that the files have
-Wukongs in, as a pipeline that prunes does.
+--prune takes the files for all objects there are of each kind that they have any of, and for all Wukongs of the namespaces that
+they have Wukongs in, as a pipeline that prunes does. A kind of which the files have no object stays as it is.
 
 To read needs the rights of ClusterRole wukong-network-host-reader. What else may not be read is told and left out.
 

@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"novasphere.dev/wukong-network/cmd/kubectl-wukong/cluster"
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/manifests"
+	"novasphere.dev/wukong-network/query/answer"
 )
 
 // Exit codes.
@@ -35,7 +35,7 @@ func (f finding) Error() string { return f.text }
 
 // found makes a finding.
 func found(format string, args ...any) error {
-	return finding{manifests.Printable(fmt.Sprintf(format, args...))}
+	return finding{answer.Printable(fmt.Sprintf(format, args...))}
 }
 
 // timedOut is an error that says what did not come in the time that was given.
@@ -68,14 +68,14 @@ func run(args []string, std streams) int {
 }
 
 func exitCode(err error) int {
-	var answer finding
+	var nothing finding
 	var late timedOut
 	switch {
 	case err == nil:
 		return exitClean
 	case errors.As(err, &late):
 		return exitTimeout
-	case errors.Is(err, errFindings), errors.As(err, &answer):
+	case errors.Is(err, errFindings), errors.As(err, &nothing):
 		return exitFindings
 	}
 	switch cluster.CauseOf(err) {

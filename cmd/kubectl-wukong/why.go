@@ -257,14 +257,14 @@ func (f *whyFlags) inCluster(ctx context.Context, what object) (*inspect.Explana
 	if what.kind == wukongKind && what.namespace == "" {
 		what.namespace = f.namespace()
 	}
-	facts := newInspection(from)
-	if err := facts.about(ctx, &what); err != nil {
+	facts := newInspection(ctx, from)
+	if err := facts.about(&what); err != nil {
 		return nil, err
 	}
 	e, err := explainIn(&facts.Facts, what)
 	if err != nil || !f.full || e.Enactment() == "" {
 		return e, err
 	}
-	e.Full, err = from.WholeMessage(ctx, e.Enactment())
-	return e, facts.may(inspect.KindEnactment, err)
+	e.Full = may(facts, inspect.KindEnactment, func(ctx context.Context) (string, error) { return from.WholeMessage(ctx, e.Enactment()) })
+	return e, facts.err
 }

@@ -25,13 +25,14 @@ import (
 
 // TestStageScripts runs commands that look at everything at once on a cluster in which everything has happened: two nodes have a
 // network, a machine runs on one of them, another Wukong holds an address of a pool. Scripts change nothing. They begin as the
-// administrator; as NAME goes on as the reader, whose rights are those of wukong-network-host-reader, nobody, or nowhere (no cluster).
+// administrator; as NAME goes on as the reader, whose rights are those of wukong-network-host-reader, as support, who has
+// wukong-network-support, as nobody, or nowhere (no cluster).
 func TestStageScripts(t *testing.T) {
 	c := cluster.ForTest(t, cluster.Options{})
 	perform(t, c)
 	binary := build(t)
 	configs := t.TempDir()
-	for _, name := range []string{"reader", "nobody"} {
+	for _, name := range []string{"reader", "support", "nobody"} {
 		config, err := c.ServiceAccountConfig(t.Context(), "team-a", name)
 		if err != nil {
 			t.Fatal(err)
@@ -94,25 +95,27 @@ func perform(t *testing.T, c *cluster.Cluster) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	roles, err := os.ReadFile(filepath.Join(repository(t), "config", "rbac", "host_roles.yaml"))
-	if err != nil {
+	var objects []byte
+	for _, file := range []string{filepath.Join(repository(t), "config", "rbac", "host_roles.yaml"), filepath.Join(repository(t), "config", "rbac", "support_role.yaml"), "testdata/stage/objects.yaml"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		objects = append(append(objects, "\n---\n"...), text...)
+	}
+	if err := c.Apply(ctx, objects); err != nil {
 		t.Fatal(err)
 	}
-	objects, err := os.ReadFile("testdata/stage/objects.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := c.Apply(ctx, append(roles, "\n---\n"+string(objects)...)); err != nil {
-		t.Fatal(err)
-	}
-	for _, o := range []client.Object{
-		&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: "team-a", Name: "reader"}},
-		&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: "team-a", Name: "nobody"}},
-		&rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "reader"},
-			RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "wukong-network-host-reader"},
-			Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: "team-a", Name: "reader"}}},
-	} {
-		if err := w.Admin.Create(ctx, o); err != nil {
+	for name, role := range map[string]string{"reader": "wukong-network-host-reader", "support": "wukong-network-support", "nobody": ""} {
+		if err := w.Admin.Create(ctx, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: "team-a", Name: name}}); err != nil {
+			t.Fatal(err)
+		}
+		if role == "" {
+			continue
+		}
+		if err := w.Admin.Create(ctx, &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: name},
+			RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
+			Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: "team-a", Name: name}}}); err != nil {
 			t.Fatal(err)
 		}
 	}

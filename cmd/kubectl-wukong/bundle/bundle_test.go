@@ -226,6 +226,14 @@ func TestWhatIsTooLargeIsCutAndThatIsSaid(t *testing.T) {
 	}
 }
 
+func TestASecretIsNotCutInTwoAndThenOverlooked(t *testing.T) {
+	var b Bundle
+	b.Text("log", append([]byte("password: correct-horse\n"), bytes.Repeat([]byte("y"), MaxFile-6)...))
+	if files, _ := unpack(t, &b); strings.Contains(files["log"], "orse") {
+		t.Errorf("%q", files["log"][:20])
+	}
+}
+
 // FuzzClean plants a secret below a name of a secret in an object of any shape, and looks for it.
 func FuzzClean(f *testing.F) {
 	for _, text := range planted {

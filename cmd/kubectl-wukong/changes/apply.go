@@ -6,28 +6,44 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/sets"
 
-	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/query/hosts"
 	"novasphere.dev/wukong-network/render"
 )
 
-// Apply gives a cluster with manifests applied. With prune, HostUplinks and HostNetworks that they lack are gone, and so are Wukongs of
-// the namespaces that they have Wukongs in.
+// Apply gives a cluster with manifests applied. With prune, the manifests are taken for all objects there are of each of our kinds
+// that they have any of, of Wukongs in each namespace apart: the others are gone.
 func Apply(world hosts.World, given render.Input, prune bool) hosts.World {
-	out := world.Overlay(hosts.World{Input: given}, prune)
-	if !prune {
-		return out
+	out := world.Overlay(hosts.World{Input: given}, false)
+	if prune {
+		out.Wukongs = pruned("Wukong", out.Wukongs, given.Wukongs, given.Sources)
+		out.HostUplinks = pruned("HostUplink", out.HostUplinks, given.HostUplinks, given.Sources)
+		out.HostNetworks = pruned("HostNetwork", out.HostNetworks, given.HostNetworks, given.Sources)
+		out.AddressPools = pruned("AddressPool", out.AddressPools, given.AddressPools, given.Sources)
+		out.AddressReservations = pruned("AddressReservation", out.AddressReservations, given.AddressReservations, given.Sources)
 	}
-	namespaces, names := sets.New[string](), sets.New[render.Object]()
-	for i := range given.Wukongs {
-		w := &given.Wukongs[i]
-		namespaces.Insert(w.Namespace)
-		names.Insert(render.Object{Namespace: w.Namespace, Name: w.Name})
-	}
-	out.Wukongs = slices.DeleteFunc(slices.Clone(out.Wukongs), func(w v1alpha1.Wukong) bool {
-		return namespaces.Has(w.Namespace) && !names.Has(render.Object{Namespace: w.Namespace, Name: w.Name})
-	})
 	return out
+}
+
+// pruned leaves out what was not given, of the namespaces in which something was. What has no namespace is in one of its own. What
+// has a source was given, also where it would be refused.
+func pruned[T any, P object[T]](kind string, all, given []T, sources map[render.Object]string) []T {
+	named := func(o *T) render.Object {
+		return render.Object{Kind: kind, Namespace: P(o).GetNamespace(), Name: P(o).GetName()}
+	}
+	names := sets.KeySet(sources)
+	for i := range given {
+		names.Insert(named(&given[i]))
+	}
+	namespaces := sets.New[string]()
+	for name := range names {
+		if name.Kind == kind {
+			namespaces.Insert(name.Namespace)
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(o T) bool {
+		name := named(&o)
+		return namespaces.Has(name.Namespace) && !names.Has(name)
+	})
 }
 
 // Given are the objects of our kinds among manifests, by what names them.

@@ -23,7 +23,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/manifests"
+	"novasphere.dev/wukong-network/query/answer"
 )
 
 // Options are what a Cluster tells while it works.
@@ -102,7 +102,7 @@ type warnings struct{ out io.Writer }
 // HandleWarningHeader prints one warning.
 func (w warnings) HandleWarningHeader(_ int, _, text string) {
 	if text != "" {
-		fmt.Fprintln(w.out, "warning: "+manifests.Printable(text))
+		fmt.Fprintln(w.out, "warning: "+answer.Printable(text))
 	}
 }
 
