@@ -36,7 +36,8 @@ node, KubeVirt and Multus, and nobody else who would write the same objects.
 √ is as it should be, ‼ is worth a look and in nobody's way, × needs somebody to act, ? could not be found out, mostly for want of
 rights: the ClusterRole wukong-network-support has all that it takes. Every check has a section in docs/checks.md.
 
---wait asks again until nothing has failed any more, and gives up after --timeout.
+--wait asks again until nothing has failed any more, and gives up after --timeout. What it waits for goes to standard error. An API
+server that answered once may be away for a moment.
 
 Exit codes: 0 nothing failed, 1 something failed or could not be found out, 2 wrong usage, 3 the cluster cannot be reached, 124
 --wait gave up.`,
@@ -88,21 +89,28 @@ func (f *checkFlags) run(c *cobra.Command) error {
 func (f *checkFlags) report(ctx context.Context, from *cluster.Cluster) (*checks.Report, error) {
 	told := ""
 	for deadline := time.Now().Add(f.timeout); ; {
+		over := func() bool { return !f.wait || f.timeout > 0 && time.Now().Add(checkPause).After(deadline) }
 		facts, err := gatherChecks(ctx, from, f.pre)
-		if err != nil {
+		// An API server that answered may be away for a moment, as when it is restarted.
+		if err != nil && (told == "" || over() || ctx.Err() != nil || cluster.CauseOf(err) != cluster.Unreachable) {
 			return nil, err
 		}
-		report := checks.Decide(facts, answer.ReportVersion)
-		if !f.wait || report.Failed == 0 || f.timeout > 0 && time.Now().Add(checkPause).After(deadline) {
+		var report *checks.Report
+		text := fmt.Sprint(err)
+		if err == nil {
+			report = checks.Decide(facts, answer.ReportVersion)
+			text = report.Failures()
+		}
+		if report != nil && (report.Failed == 0 || over()) {
 			return report, nil
 		}
-		if text := report.Failures(); text != told {
+		if text != told {
 			f.note("waiting: %s", answer.Printable(text))
 			told = text
 		}
 		select {
 		case <-ctx.Done():
-			return report, ctx.Err()
+			return nil, ctx.Err()
 		case <-time.After(checkPause):
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"novasphere.dev/wukong-network/cmd/kubectl-wukong/cluster"
 	"novasphere.dev/wukong-network/cmd/kubectl-wukong/manifests"
 	"novasphere.dev/wukong-network/cmd/kubectl-wukong/nmstatectl"
+	"novasphere.dev/wukong-network/cmd/kubectl-wukong/style"
 	"novasphere.dev/wukong-network/render"
 )
 
@@ -111,7 +112,7 @@ func (f *diffFlags) run(c *cobra.Command) error {
 	}
 	switch {
 	case trouble > 0:
-		return fmt.Errorf("%d findings about manifests that would be refused: nothing of these objects would change", trouble)
+		return fmt.Errorf("%s about manifests that would be refused: nothing of these objects would change", style.Count(trouble, "finding", "findings"))
 	case differences.Any():
 		return errFindings
 	}

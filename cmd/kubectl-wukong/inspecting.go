@@ -65,6 +65,9 @@ func (i *inspecting) suggestWukongs(ctx context.Context, c *cluster.Cluster) ([]
 // parseWukong reads NAME or NAMESPACE/NAME. The namespace is empty where nothing names one.
 func parseWukong(c *cobra.Command, arg string) (guestArg, error) {
 	namespace, name, qualified := strings.Cut(arg, "/")
+	if arg == "" || strings.Contains(name, "/") {
+		return guestArg{}, usageError(c, "%q is no name of a Wukong: write NAME or NAMESPACE/NAME", arg)
+	}
 	if !qualified {
 		namespace, name = "", arg
 	}

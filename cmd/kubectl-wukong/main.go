@@ -148,12 +148,20 @@ func usageError(c *cobra.Command, format string, args ...any) error {
 	return fmt.Errorf("%w\nsee %s --help", fmt.Errorf(format, args...), c.CommandPath())
 }
 
-// noArgs refuses arguments that are no flags, such as a file without -f.
+// noArgs refuses arguments that are no flags, such as a file without -f, or a command that does not exist.
 func noArgs(c *cobra.Command, args []string) error {
-	if len(args) == 0 {
+	switch {
+	case len(args) == 0:
 		return nil
-	}
-	if c.Flags().Lookup("filename") != nil {
+	case c.HasAvailableSubCommands():
+		var names []string
+		for _, below := range c.Commands() {
+			if below.IsAvailableCommand() {
+				names = append(names, below.Name())
+			}
+		}
+		return usageError(c, "there is no command %q: use %s", c.CommandPath()+" "+args[0], strings.Join(names, ", "))
+	case c.Flags().Lookup("filename") != nil:
 		return usageError(c, "argument %q is not expected: write -f %s", args[0], args[0])
 	}
 	return usageError(c, "argument %q is not expected", args[0])

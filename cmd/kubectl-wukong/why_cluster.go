@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
@@ -52,6 +53,9 @@ func (g *inspection) aboutWukong(what *object) {
 		return wukongOf(ctx, g.from, guestArg{what.namespace, what.name})
 	})
 	if g.err != nil {
+		if nothing := (finding{}); what.noKind != "" && errors.As(g.err, &nothing) {
+			g.err = found("%s. If %q was meant for a kind: write wukong, vm, hostuplink, hostnetwork, addresspool, addressreservation, addresslease, node or nncp", nothing.text, what.noKind)
+		}
 		return
 	}
 	g.Wukongs = []v1alpha1.Wukong{*w}

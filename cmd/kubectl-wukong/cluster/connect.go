@@ -52,6 +52,10 @@ func Connect(flags *genericclioptions.ConfigFlags, options Options) (*Cluster, e
 	if err != nil {
 		return nil, &Error{Cause: Unreachable, Text: "there is no cluster to ask: " + err.Error(), Err: err}
 	}
+	// What the client library falls back to is nobody's cluster.
+	if loaded, err := flags.ToRawKubeConfigLoader().RawConfig(); err == nil && len(loaded.Clusters) == 0 && config.Host == "http://localhost:8080" {
+		return nil, &Error{Cause: Unreachable, Text: "there is no cluster to ask: no kubeconfig was found: name one with --kubeconfig or $KUBECONFIG"}
+	}
 	config.QPS, config.UserAgent = -1, options.Agent
 	config.WarningHandler = warnings{options.Diagnostics}
 	scheme := runtime.NewScheme()

@@ -66,6 +66,7 @@ func explain(doing string, err error) error {
 		Forbidden:    "; ask an administrator" + roleFor(doing),
 		NotInstalled: "the API server does not know this kind: is " + ownerOf(doing) + " installed in this cluster?",
 		Changed:      "; look again and repeat the command",
+		Unreachable:  "; see whether kubectl cluster-info gets an answer",
 	}[cause]
 	text := err.Error()
 	switch {
@@ -73,6 +74,10 @@ func explain(doing string, err error) error {
 		text = ""
 	case apierrors.IsUnauthorized(err):
 		fix = "; the API server does not know you: log in again, and see kubectl auth whoami"
+	case cause == Forbidden && (strings.HasPrefix(doing, "list Wukongs") || strings.HasPrefix(doing, "get Wukong")) && strings.Contains(text, "in the namespace"):
+		fix = "; name a namespace that is yours with -n, or ask an administrator for the ClusterRole view in it"
+	case errors.Is(err, context.Canceled):
+		fix = ""
 	}
 	return &Error{Cause: cause, Text: answer.Printable(fmt.Sprintf("%s: %s%s", doing, text, fix)), Err: err}
 }
