@@ -14,6 +14,7 @@ import (
 	"novasphere.dev/wukong-network/cmd/kubectl-wukong/manifests"
 	"novasphere.dev/wukong-network/cmd/kubectl-wukong/nmstatectl"
 	"novasphere.dev/wukong-network/cmd/kubectl-wukong/style"
+	"novasphere.dev/wukong-network/query/hosts"
 	"novasphere.dev/wukong-network/render"
 )
 
@@ -154,7 +155,7 @@ func (f *diffFlags) compare(ctx context.Context, from *cluster.Cluster, set *man
 		return nil, err
 	}
 	world.ClusterName = f.clusterName
-	in := changes.Input{Before: world, After: changes.Apply(world, set.Input, f.prune), NodesKnown: nodesKnown}
+	in := changes.Input{Before: world, After: world.Overlay(hosts.World{Input: set.Input}, f.prune), NodesKnown: nodesKnown}
 	if nodesKnown {
 		judge, err := nmstatectl.Find(ctx)
 		if err != nil {
@@ -164,6 +165,7 @@ func (f *diffFlags) compare(ctx context.Context, from *cluster.Cluster, set *man
 			in.Judge = judge
 		}
 	}
+	defer from.Working("comparing what %d nodes would see", len(world.Nodes))()
 	return changes.Compare(in)
 }
 

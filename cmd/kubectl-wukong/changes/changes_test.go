@@ -40,7 +40,7 @@ func web(address v1alpha1.CIDR) v1alpha1.Wukong {
 func compare(t *testing.T, given render.Input, prune bool) *Changes {
 	t.Helper()
 	world := cluster()
-	c, err := Compare(Input{Before: world, After: Apply(world, given, prune)})
+	c, err := Compare(Input{Before: world, After: world.Overlay(hosts.World{Input: given}, prune)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,7 +136,7 @@ func TestPruneIsAboutTheKindsAndNamespacesThatTheManifestsHave(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var gone []string
-			for _, d := range declared(world.Input, Apply(world, c.given, true).Input) {
+			for _, d := range declared(world.Input, world.Overlay(hosts.World{Input: c.given}, true).Input) {
 				if d.Operation == Delete {
 					gone = append(gone, d.Kind+" "+d.Name)
 				}
@@ -155,7 +155,7 @@ func TestAFindingThatTheClusterHasAlreadyIsNotToldAgain(t *testing.T) {
 	world.Wukongs = append(world.Wukongs, lost)
 	given := render.Input{AddressPools: []v1alpha1.AddressPool{{ObjectMeta: metav1.ObjectMeta{Name: "office"},
 		Spec: v1alpha1.AddressPoolSpec{Segment: v1alpha1.Segment{PhysicalNetwork: "stand-in"}, Subnet: "198.51.100.0/24"}}}}
-	c, err := Compare(Input{Before: world, After: Apply(world, given, false)})
+	c, err := Compare(Input{Before: world, After: world.Overlay(hosts.World{Input: given}, false)})
 	if err != nil || len(c.Findings) > 0 {
 		t.Errorf("%v, %+v", err, c.Findings)
 	}
