@@ -287,9 +287,26 @@ func (a *Answerer) pool(ctx context.Context, name string) (*answer.Declared, *re
 	}
 	pool, ok := known.Pools.Pool(name)
 	if !ok {
-		return nil, nil, nothing("there is no AddressPool %q", name)
+		return nil, nil, nothing("there is no AddressPool %q%s", name, thereAre(pools))
 	}
 	return known, pool, nil
+}
+
+// thereAre names the pools that there are, at most ten of them.
+func thereAre(pools []v1alpha1.AddressPool) string {
+	const most = 10
+	var names []string
+	for i := range pools {
+		names = append(names, pools[i].Name)
+	}
+	slices.Sort(names)
+	switch {
+	case len(names) == 0:
+		return ", and none at all"
+	case len(names) > most:
+		names = append(names[:most], "…")
+	}
+	return "; there are: " + strings.Join(names, ", ")
 }
 
 // Hosts says where hosts stand, or one HostNetwork or HostUplink of a name.

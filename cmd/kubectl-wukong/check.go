@@ -34,9 +34,10 @@ to run, and where to read on. Nothing is written.
 node, KubeVirt and Multus, and nobody else who would write the same objects.
 
 √ is as it should be, ‼ is worth a look and in nobody's way, × needs somebody to act, ? could not be found out, mostly for want of
-rights. Every check has a section in docs/checks.md.
+rights: the ClusterRole wukong-network-support has all that it takes. Every check has a section in docs/checks.md.
 
---wait asks again until nothing has failed any more, and gives up after --timeout.
+--wait asks again until nothing has failed any more, and gives up after --timeout. What it waits for goes to standard error. An API
+server that answered once may be away for a moment.
 
 Exit codes: 0 nothing failed, 1 something failed or could not be found out, 2 wrong usage, 3 the cluster cannot be reached, 124
 --wait gave up.`,
@@ -50,7 +51,7 @@ Exit codes: 0 nothing failed, 1 something failed or could not be found out, 2 wr
 	f := c.Flags()
 	f.BoolVar(&flags.pre, "pre", false, "ask what an installation needs, before there is one")
 	f.BoolVar(&flags.wait, "wait", false, "ask again until nothing has failed any more")
-	f.DurationVar(&flags.timeout, "timeout", 5*time.Minute, "with --wait: how long to ask")
+	f.DurationVar(&flags.timeout, "timeout", 5*time.Minute, "with --wait: how long to ask; 0 is for ever")
 	return c
 }
 
@@ -58,8 +59,11 @@ func (f *checkFlags) run(c *cobra.Command) error {
 	if err := f.check(c); err != nil {
 		return err
 	}
-	if c.Flags().Changed("timeout") && !f.wait {
+	switch {
+	case c.Flags().Changed("timeout") && !f.wait:
 		return usageError(c, "--timeout says how long --wait waits: write both")
+	case f.timeout < 0:
+		return usageError(c, "--timeout %s: write how long to wait, such as 2m; 0 is for ever", f.timeout)
 	}
 	from, err := f.open()
 	if err != nil {
@@ -81,20 +85,32 @@ func (f *checkFlags) run(c *cobra.Command) error {
 	return nil
 }
 
-// report asks, with --wait until nothing has failed any more or the time is over.
+// report asks, with --wait until nothing has failed any more or the time is over. What is waited for is told whenever it changes.
 func (f *checkFlags) report(ctx context.Context, from *cluster.Cluster) (*checks.Report, error) {
+	told := ""
 	for deadline := time.Now().Add(f.timeout); ; {
+		over := func() bool { return !f.wait || f.timeout > 0 && time.Now().Add(checkPause).After(deadline) }
 		facts, err := gatherChecks(ctx, from, f.pre)
-		if err != nil {
+		// An API server that answered may be away for a moment, as when it is restarted.
+		if err != nil && (told == "" || over() || ctx.Err() != nil || cluster.CauseOf(err) != cluster.Unreachable) {
 			return nil, err
 		}
-		report := checks.Decide(facts, answer.ReportVersion)
-		if !f.wait || report.Failed == 0 || time.Now().Add(checkPause).After(deadline) {
+		var report *checks.Report
+		text := fmt.Sprint(err)
+		if err == nil {
+			report = checks.Decide(facts, answer.ReportVersion)
+			text = report.Failures()
+		}
+		if report != nil && (report.Failed == 0 || over()) {
 			return report, nil
+		}
+		if text != told {
+			f.note("waiting: %s", answer.Printable(text))
+			told = text
 		}
 		select {
 		case <-ctx.Done():
-			return report, ctx.Err()
+			return nil, ctx.Err()
 		case <-time.After(checkPause):
 		}
 	}

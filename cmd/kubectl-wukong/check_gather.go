@@ -72,25 +72,15 @@ func gatherController(g *gathering, from *cluster.Cluster, f *checks.Facts) {
 	})
 }
 
-// gathering reads facts until the cluster does not answer.
-type gathering struct {
-	ctx context.Context
-	err error
-}
-
 // fact reads one.
 func fact[T any](g *gathering, read func(context.Context) (T, error)) checks.Fact[T] {
-	if g.err != nil {
-		return checks.Fact[T]{Unread: g.err.Error()}
-	}
-	value, err := read(g.ctx)
-	switch cluster.CauseOf(err) {
-	case cluster.NotInstalled:
+	value, missing := attempt(g, read)
+	switch {
+	case cluster.CauseOf(missing) == cluster.NotInstalled:
 		return checks.Fact[T]{Absent: true}
-	case cluster.Forbidden:
-		return checks.Fact[T]{Unread: err.Error()}
+	case missing != nil:
+		return checks.Fact[T]{Unread: missing.Error()}
 	}
-	g.err = err
 	return checks.Known(value)
 }
 

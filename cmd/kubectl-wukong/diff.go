@@ -13,6 +13,8 @@ import (
 	"novasphere.dev/wukong-network/cmd/kubectl-wukong/cluster"
 	"novasphere.dev/wukong-network/cmd/kubectl-wukong/manifests"
 	"novasphere.dev/wukong-network/cmd/kubectl-wukong/nmstatectl"
+	"novasphere.dev/wukong-network/cmd/kubectl-wukong/style"
+	"novasphere.dev/wukong-network/query/hosts"
 	"novasphere.dev/wukong-network/render"
 )
 
@@ -41,8 +43,8 @@ does a missing right.
 
 What a node would see is worked out by the real nmstatectl where there is one: see kubectl wukong host plan --help.
 
---prune takes the files for all HostUplinks and HostNetworks there are, and for all Wukongs of the namespaces that the files have
-Wukongs in, as a pipeline that prunes does.
+--prune takes the files for all objects there are of each kind that they have any of, and for all Wukongs of the namespaces that
+they have Wukongs in, as a pipeline that prunes does. A kind of which the files have no object stays as it is.
 
 To read needs the rights of ClusterRole wukong-network-host-reader. What else may not be read is told and left out.
 
@@ -111,7 +113,7 @@ func (f *diffFlags) run(c *cobra.Command) error {
 	}
 	switch {
 	case trouble > 0:
-		return fmt.Errorf("%d findings about manifests that would be refused: nothing of these objects would change", trouble)
+		return fmt.Errorf("%s about manifests that would be refused: nothing of these objects would change", style.Count(trouble, "finding", "findings"))
 	case differences.Any():
 		return errFindings
 	}
@@ -153,7 +155,7 @@ func (f *diffFlags) compare(ctx context.Context, from *cluster.Cluster, set *man
 		return nil, err
 	}
 	world.ClusterName = f.clusterName
-	in := changes.Input{Before: world, After: changes.Apply(world, set.Input, f.prune), NodesKnown: nodesKnown}
+	in := changes.Input{Before: world, After: world.Overlay(hosts.World{Input: set.Input}, f.prune), NodesKnown: nodesKnown}
 	if nodesKnown {
 		judge, err := nmstatectl.Find(ctx)
 		if err != nil {
@@ -163,6 +165,7 @@ func (f *diffFlags) compare(ctx context.Context, from *cluster.Cluster, set *man
 			in.Judge = judge
 		}
 	}
+	defer from.Working("comparing what %d nodes would see", len(world.Nodes))()
 	return changes.Compare(in)
 }
 

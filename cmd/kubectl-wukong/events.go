@@ -192,12 +192,12 @@ func servedBy(facts inspect.Facts, policy string) bool {
 
 // read asks the cluster.
 func (f *eventsFlags) read(ctx context.Context, from *cluster.Cluster, what *object) (*inspect.Timeline, error) {
-	g := newInspection(from)
+	g := newInspection(ctx, from)
 	var err error
 	if what != nil {
-		err = g.history(ctx, what)
+		err = g.history(what)
 	} else {
-		err = g.everything(ctx, f.all, f.namespace())
+		err = g.everything(f.all, f.namespace())
 	}
 	if err != nil {
 		return nil, err
@@ -208,13 +208,18 @@ func (f *eventsFlags) read(ctx context.Context, from *cluster.Cluster, what *obj
 // show prints a timeline. Nothing is an answer that says so.
 func (f *eventsFlags) show(t *inspect.Timeline) error {
 	f.sayUnread(t)
-	if len(t.Entries) == 0 && !f.structured() {
-		if f.since > 0 {
-			return found("nothing is known to have happened within %s", f.since)
-		}
-		return found("nothing is known to have happened")
+	if len(t.Entries) > 0 {
+		return f.print(t)
 	}
-	return f.print(t)
+	if f.structured() {
+		if err := f.print(t); err != nil {
+			return err
+		}
+	}
+	if f.since > 0 {
+		return found("nothing is known to have happened within %s", f.since)
+	}
+	return found("nothing is known to have happened")
 }
 
 func (f *eventsFlags) sayUnread(t *inspect.Timeline) {
@@ -267,10 +272,10 @@ func (f *eventsFlags) goOn(t *inspect.Timeline, begin bool) error {
 	switch {
 	case len(t.Entries) == 0:
 		return nil
-	case f.structured():
-		return f.print(t)
 	case begin:
 		return f.print(t)
+	case f.structured():
+		return f.printNext(t)
 	}
 	s := f.style()
 	s.NoHeaders = true

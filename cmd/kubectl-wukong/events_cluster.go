@@ -3,86 +3,67 @@ package main
 import (
 	"context"
 
+	eventsv1 "k8s.io/api/events/v1"
+
 	"novasphere.dev/wukong-network/api/v1alpha1"
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/cluster"
 	"novasphere.dev/wukong-network/cmd/kubectl-wukong/inspect"
 	"novasphere.dev/wukong-network/nmstate"
 )
 
 // history reads what tells of an object. A lease, a policy and a node that are gone may still be told of.
-func (g *inspection) history(ctx context.Context, what *object) error {
-	if err := g.about(ctx, what); err != nil {
+func (g *inspection) history(what *object) error {
+	if err := g.about(what); err != nil {
 		return err
 	}
 	if what.kind == wukongKind {
 		what.name = g.Wukongs[0].Name
 	}
-	if err := g.told(ctx); err != nil {
-		return err
+	g.told()
+	if g.err != nil {
+		return g.err
 	}
 	if _, err := explainIn(&g.Facts, *what); err != nil { // there is no such object
 		return err
 	}
 	for _, s := range subjectsOf(g.Facts, what, false) {
-		if s.Kind == inspect.KindNode || s.Kind == inspect.KindPolicy {
+		if s.Kind == inspect.KindNode || s.Kind == inspect.KindPolicy || g.Unread.Has(inspect.KindEvent) {
 			continue
 		}
-		found, err := g.from.EventsAbout(ctx, s.Kind, s.Namespace, s.Name)
-		if err := g.may(inspect.KindEvent, err); err != nil {
-			return err
-		}
-		if g.Unread.Has(inspect.KindEvent) {
-			return nil
-		}
-		g.Events = append(g.Events, found...)
+		g.Events = append(g.Events, may(g, inspect.KindEvent, func(ctx context.Context) ([]eventsv1.Event, error) {
+			return g.from.EventsAbout(ctx, s.Kind, s.Namespace, s.Name)
+		})...)
 	}
-	return nil
+	return g.err
 }
 
 // told reads the enactments of revisions that are rolled out, well or not, where none was read yet.
-func (g *inspection) told(ctx context.Context) error {
+func (g *inspection) told() {
 	if len(g.Enactments) > 0 || g.Unread.Has(inspect.KindEnactment) {
-		return nil
+		return
 	}
 	for i := range g.HostUplinks {
-		policy := g.HostUplinks[i].Status.Revision
-		if policy == "" {
-			continue
+		if policy := g.HostUplinks[i].Status.Revision; policy != "" {
+			g.Enactments = append(g.Enactments, may(g, inspect.KindEnactment, g.enactmentsWith(nmstate.PolicyLabel, policy))...)
 		}
-		found, err := g.from.EnactmentsWith(ctx, nmstate.PolicyLabel, policy)
-		if err := g.may(inspect.KindEnactment, err); err != nil {
-			return err
-		}
-		g.Enactments = append(g.Enactments, found...)
 	}
-	return nil
 }
 
 // everything reads what tells of the Wukongs of a namespace, or of all that is ours.
-func (g *inspection) everything(ctx context.Context, all bool, namespace string) error {
+func (g *inspection) everything(all bool, namespace string) error {
 	if all {
 		namespace = ""
 	}
-	var err error
-	if g.Wukongs, err = g.from.WukongsIn(ctx, cluster.Scope{Namespace: namespace}); err != nil {
-		return err
-	}
-	g.Events, err = g.from.EventsOf(ctx, v1alpha1.GroupVersion.String(), namespace)
-	if err := g.may(inspect.KindEvent, err); err != nil {
-		return err
-	}
+	g.Wukongs = require(&g.gathering, g.wukongs(namespace))
+	g.Events = may(g, inspect.KindEvent, func(ctx context.Context) ([]eventsv1.Event, error) {
+		return g.from.EventsOf(ctx, v1alpha1.GroupVersion.String(), namespace)
+	})
 	if !all {
-		return g.leases(ctx, inspect.LeasesOf(g.Wukongs))
+		g.leases(inspect.LeasesOf(g.Wukongs))
+		return g.err
 	}
-	g.Leases, err = g.from.Leases(ctx)
-	if err := g.may(inspect.KindLease, err); err != nil {
-		return err
-	}
-	if err := g.hosts(ctx); err != nil {
-		return err
-	}
-	if err := g.declared(ctx); err != nil {
-		return err
-	}
-	return g.told(ctx)
+	g.Leases = may(g, inspect.KindLease, g.leasesWith())
+	g.hosts()
+	g.declared()
+	g.told()
+	return g.err
 }

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/manifests"
+	"novasphere.dev/wukong-network/query/answer"
 	"novasphere.dev/wukong-network/render"
 )
 
@@ -20,7 +20,7 @@ func printFindings(w io.Writer, findings []render.Finding) {
 			cmp.Compare(a.Path, b.Path), cmp.Compare(a.Message, b.Message))
 	})
 	for _, f := range slices.Compact(findings) {
-		fmt.Fprintln(w, manifests.Printable(f.String()))
+		fmt.Fprintln(w, answer.Printable(f.String()))
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/kio"
 
 	"novasphere.dev/wukong-network/cmd/kubectl-wukong/function"
+	"novasphere.dev/wukong-network/query/answer"
 )
 
 func newFn(std streams) *cobra.Command {
@@ -45,7 +46,7 @@ func runFn(std streams) error {
 	var out bytes.Buffer
 	rw := &kio.ByteReadWriter{Reader: std.in, Writer: &out, KeepReaderAnnotations: true}
 	if err := framework.Execute(framework.ResourceListProcessorFunc(process), rw); err != nil {
-		return fmt.Errorf("standard input: is no ResourceList: %w", err)
+		return fmt.Errorf("standard input: is no ResourceList: %s", answer.Printable(err.Error()))
 	}
 	if rw.WrappingKind != kio.ResourceListKind {
 		return errors.New("standard input: is no ResourceList: have kustomize or kpt run the function, or use render")

@@ -29,7 +29,8 @@ that of $` + nmstatectl.PathVariable + `. Without it (` + nmstatectl.PathVariabl
 and says so.
 Policies with captures are evaluated for each node.
 
---prune takes the files for all HostUplinks and HostNetworks there are, as a pipeline that prunes does.
+--prune takes the files for all objects there are of each kind that they have any of, as a pipeline that prunes does: see kubectl
+wukong diff --help.
 
 Exit codes: 0 every node could get it; 1 a node would be left out or would refuse, a HostUplink cannot be carried out, or there
 are findings about the manifests; 2 wrong usage or input that cannot be read; 3 the cluster cannot be reached, does not have the
@@ -41,7 +42,7 @@ kinds, or refuses the rights.`,
 		RunE: func(c *cobra.Command, _ []string) error { return ask.plan(c, prune) },
 	}
 	ask = newHostAsking(c, std, outputTree, outputJSON, outputYAML)
-	c.Flags().BoolVar(&prune, "prune", false, "HostUplinks and HostNetworks that the files lack would be deleted")
+	c.Flags().BoolVar(&prune, "prune", false, "what the files lack would be deleted")
 	return c
 }
 

@@ -11,7 +11,7 @@ import (
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/cmd/kubectl-wukong/cluster"
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/manifests"
+	"novasphere.dev/wukong-network/query/answer"
 	"novasphere.dev/wukong-network/query/hosts"
 )
 
@@ -42,7 +42,7 @@ func (s *steering) reach(c *cobra.Command, name string) (*cluster.Cluster, *v1al
 }
 
 func (s *steering) say(format string, args ...any) error {
-	_, err := fmt.Fprintln(s.std.out, manifests.Printable(fmt.Sprintf(format, args...)))
+	_, err := fmt.Fprintln(s.std.out, answer.Printable(fmt.Sprintf(format, args...)))
 	return err
 }
 

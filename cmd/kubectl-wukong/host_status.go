@@ -59,11 +59,14 @@ func (h *hostAsking) status(c *cobra.Command, name string) error {
 	case err != nil:
 		return notFound(err)
 	case h.structured():
-		return answer.Structured(h.std.out, h.output, s)
-	case len(s.HostNetworks)+len(s.HostUplinks) == 0:
+		err = answer.Structured(h.std.out, h.output, s)
+	case len(s.HostNetworks)+len(s.HostUplinks) > 0:
+		err = s.Write(h.std.out)
+	}
+	if err == nil && len(s.HostNetworks)+len(s.HostUplinks) == 0 {
 		return found("there is no HostNetwork and no HostUplink: kubectl wukong host suggest prints some to start from")
 	}
-	return s.Write(h.std.out)
+	return err
 }
 
 // stand says where hosts stand, from files where there are any.

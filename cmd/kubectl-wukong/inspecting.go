@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -64,6 +65,9 @@ func (i *inspecting) suggestWukongs(ctx context.Context, c *cluster.Cluster) ([]
 // parseWukong reads NAME or NAMESPACE/NAME. The namespace is empty where nothing names one.
 func parseWukong(c *cobra.Command, arg string) (guestArg, error) {
 	namespace, name, qualified := strings.Cut(arg, "/")
+	if arg == "" || strings.Contains(name, "/") {
+		return guestArg{}, usageError(c, "%q is no name of a Wukong: write NAME or NAMESPACE/NAME", arg)
+	}
 	if !qualified {
 		namespace, name = "", arg
 	}
@@ -108,71 +112,66 @@ func inScope(w *v1alpha1.Wukong, scope cluster.Scope, name string) bool {
 
 // inspection reads facts. What the caller may not read is noted, and is no error.
 type inspection struct {
+	gathering
 	inspect.Facts
 	from *cluster.Cluster
 }
 
-func newInspection(from *cluster.Cluster) *inspection {
-	return &inspection{from: from, Facts: inspect.Facts{Unread: sets.New[string]()}}
+func newInspection(ctx context.Context, from *cluster.Cluster) *inspection {
+	return &inspection{gathering: gathering{ctx: ctx}, from: from, Facts: inspect.Facts{Unread: sets.New[string]()}}
 }
 
-// may takes a missing right, or a missing kind, for an answer.
-func (g *inspection) may(kind string, err error) error {
-	switch cluster.CauseOf(err) {
-	case cluster.Forbidden:
+// may reads objects of a kind that an answer can do without.
+func may[T any](g *inspection, kind string, read func(context.Context) (T, error)) T {
+	value, missing := attempt(&g.gathering, read)
+	if cluster.CauseOf(missing) == cluster.Forbidden {
 		g.Unread.Insert(kind)
-		return nil
-	case cluster.NotInstalled, cluster.NotFound:
-		return nil
 	}
-	return err
+	return value
 }
 
 // forStatus reads what the Wukongs of the facts need.
-func (g *inspection) forStatus(ctx context.Context) error {
-	if err := g.leases(ctx, inspect.LeasesOf(g.Wukongs)); err != nil {
-		return err
-	}
-	return g.hosts(ctx)
+func (g *inspection) forStatus() {
+	g.leases(inspect.LeasesOf(g.Wukongs))
+	g.hosts()
 }
 
 // hosts reads what platform teams declare about hosts, and the labels of nodes.
-func (g *inspection) hosts(ctx context.Context) error {
-	var err error
-	g.HostNetworks, err = g.from.HostNetworks(ctx)
-	if err := g.may(inspect.KindHostNetwork, err); err != nil {
-		return err
+func (g *inspection) hosts() {
+	g.HostNetworks = may(g, inspect.KindHostNetwork, g.from.HostNetworks)
+	g.HostUplinks = may(g, inspect.KindHostUplink, g.from.Uplinks)
+	if len(g.HostUplinks) > 0 {
+		g.Nodes = may(g, inspect.KindNode, g.from.NodeMetadata)
 	}
-	g.HostUplinks, err = g.from.Uplinks(ctx)
-	if err := g.may(inspect.KindHostUplink, err); err != nil {
-		return err
-	}
-	if len(g.HostUplinks) == 0 {
-		return nil
-	}
-	g.Nodes, err = g.from.NodeMetadata(ctx)
-	return g.may(inspect.KindNode, err)
+}
+
+// wukongs are those of a namespace, where "" means all.
+func (g *inspection) wukongs(namespace string) func(context.Context) ([]v1alpha1.Wukong, error) {
+	return func(ctx context.Context) ([]v1alpha1.Wukong, error) { return g.from.Wukongs(ctx, namespace) }
+}
+
+// leasesWith are those that the terms select; none selects all.
+func (g *inspection) leasesWith(terms ...fields.Selector) func(context.Context) ([]v1alpha1.AddressLease, error) {
+	return func(ctx context.Context) ([]v1alpha1.AddressLease, error) { return g.from.Leases(ctx, terms...) }
 }
 
 // leases reads leases by their names, or all of them where that is less work.
-func (g *inspection) leases(ctx context.Context, names []string) error {
+func (g *inspection) leases(names []string) {
 	const each = 20
 	if len(names) > each {
-		all, err := g.from.Leases(ctx)
-		g.Leases = all
-		return g.may(inspect.KindLease, err)
+		g.Leases = may(g, inspect.KindLease, g.leasesWith())
+		return
 	}
 	for _, name := range names {
-		l, err := g.from.Lease(ctx, name)
-		if err := g.may(inspect.KindLease, err); err != nil {
-			return err
-		}
-		if err == nil {
+		l, missing := attempt(&g.gathering, func(ctx context.Context) (*v1alpha1.AddressLease, error) { return g.from.Lease(ctx, name) })
+		switch {
+		case g.err != nil:
+			return
+		case cluster.CauseOf(missing) == cluster.Forbidden:
+			g.Unread.Insert(inspect.KindLease)
+			return
+		case missing == nil:
 			g.Leases = append(g.Leases, *l)
 		}
-		if g.Unread.Has(inspect.KindLease) {
-			return nil
-		}
 	}
-	return nil
 }

@@ -14,7 +14,6 @@ import (
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/cmd/kubectl-wukong/cluster"
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/manifests"
 	"novasphere.dev/wukong-network/query/answer"
 )
 
@@ -106,8 +105,8 @@ func (f *releaseFlags) checkFlags(c *cobra.Command) error {
 	switch {
 	case strings.TrimSpace(f.reason) == "":
 		return usageError(c, "why: write --reason TEXT")
-	case len(f.reason) > maxReason || manifests.Printable(f.reason) != f.reason:
-		return usageError(c, "--reason %q: write one line of at most %d bytes", manifests.Printable(f.reason), maxReason)
+	case len(f.reason) > maxReason || answer.Printable(f.reason) != f.reason:
+		return usageError(c, "--reason %q: write one line of at most %d bytes", answer.Printable(f.reason), maxReason)
 	case f.timeout <= 0:
 		return usageError(c, "--timeout %s: write a positive duration such as 30s, or --wait=false", f.timeout)
 	}
@@ -164,9 +163,9 @@ func had(l *v1alpha1.AddressLease) string {
 // confirm asks a person. Where there is none, the flag --yes has to be given.
 func (f *releaseFlags) confirm(c *cobra.Command, l *v1alpha1.AddressLease) error {
 	if !isTerminal(f.std.in) {
-		return usageError(c, "nobody is there to ask whether to free %s (%s): write --yes", place(l), manifests.Printable(had(l)))
+		return usageError(c, "nobody is there to ask whether to free %s (%s): write --yes", place(l), answer.Printable(had(l)))
 	}
-	fmt.Fprintf(f.std.err, "%s is %s.\nFree it? You answer for it that no machine uses it any more. [y/N] ", place(l), manifests.Printable(had(l)))
+	fmt.Fprintf(f.std.err, "%s is %s.\nFree it? You answer for it that no machine uses it any more. [y/N] ", place(l), answer.Printable(had(l)))
 	line, err := bufio.NewReader(f.std.in).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err
@@ -205,6 +204,6 @@ func (f *releaseFlags) free(ctx context.Context, from *cluster.Cluster, l *v1alp
 }
 
 func (f *releaseFlags) say(format string, args ...any) error {
-	_, err := fmt.Fprintln(f.std.out, manifests.Printable(fmt.Sprintf(format, args...)))
+	_, err := fmt.Fprintln(f.std.out, answer.Printable(fmt.Sprintf(format, args...)))
 	return err
 }

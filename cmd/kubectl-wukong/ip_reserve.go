@@ -185,7 +185,7 @@ func (f *reserveFlags) warn(ctx context.Context, from *cluster.Cluster, r *v1alp
 			continue
 		}
 		if held++; held <= most {
-			f.note("%s", manifests.Printable(fmt.Sprintf("%s is %s for Wukong %s/%s, whose claim to it does not change", l.Spec.Address, l.Spec.Phase, l.Spec.Holder.Namespace, l.Spec.Holder.Name)))
+			f.note("%s", answer.Printable(fmt.Sprintf("%s is %s for Wukong %s/%s, whose claim to it does not change", l.Spec.Address, l.Spec.Phase, l.Spec.Holder.Namespace, l.Spec.Holder.Name)))
 		}
 	}
 	if held > most {

@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"novasphere.dev/wukong-network/cmd/kubectl-wukong/cluster"
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/manifests"
+	"novasphere.dev/wukong-network/query/answer"
 )
 
 // Exit codes.
@@ -35,7 +35,7 @@ func (f finding) Error() string { return f.text }
 
 // found makes a finding.
 func found(format string, args ...any) error {
-	return finding{manifests.Printable(fmt.Sprintf(format, args...))}
+	return finding{answer.Printable(fmt.Sprintf(format, args...))}
 }
 
 // timedOut is an error that says what did not come in the time that was given.
@@ -68,14 +68,14 @@ func run(args []string, std streams) int {
 }
 
 func exitCode(err error) int {
-	var answer finding
+	var nothing finding
 	var late timedOut
 	switch {
 	case err == nil:
 		return exitClean
 	case errors.As(err, &late):
 		return exitTimeout
-	case errors.Is(err, errFindings), errors.As(err, &answer):
+	case errors.Is(err, errFindings), errors.As(err, &nothing):
 		return exitFindings
 	}
 	switch cluster.CauseOf(err) {
@@ -148,12 +148,20 @@ func usageError(c *cobra.Command, format string, args ...any) error {
 	return fmt.Errorf("%w\nsee %s --help", fmt.Errorf(format, args...), c.CommandPath())
 }
 
-// noArgs refuses arguments that are no flags, such as a file without -f.
+// noArgs refuses arguments that are no flags, such as a file without -f, or a command that does not exist.
 func noArgs(c *cobra.Command, args []string) error {
-	if len(args) == 0 {
+	switch {
+	case len(args) == 0:
 		return nil
-	}
-	if c.Flags().Lookup("filename") != nil {
+	case c.HasAvailableSubCommands():
+		var names []string
+		for _, below := range c.Commands() {
+			if below.IsAvailableCommand() {
+				names = append(names, below.Name())
+			}
+		}
+		return usageError(c, "there is no command %q: use %s", c.CommandPath()+" "+args[0], strings.Join(names, ", "))
+	case c.Flags().Lookup("filename") != nil:
 		return usageError(c, "argument %q is not expected: write -f %s", args[0], args[0])
 	}
 	return usageError(c, "argument %q is not expected", args[0])

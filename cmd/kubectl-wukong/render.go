@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"novasphere.dev/wukong-network/cmd/kubectl-wukong/manifests"
+	"novasphere.dev/wukong-network/query/answer"
 	"novasphere.dev/wukong-network/render"
 )
 
@@ -86,7 +87,7 @@ func (f *renderFlags) run(c *cobra.Command, std streams) error {
 	plan = only(plan, f.only)
 	if f.verbose {
 		for _, text := range set.PassedOver {
-			fmt.Fprintln(std.err, "passed over: "+manifests.Printable(text))
+			fmt.Fprintln(std.err, "passed over: "+answer.Printable(text))
 		}
 	}
 	for i := range found {

@@ -27,10 +27,10 @@ import (
 	"novasphere.dev/wukong-network/render"
 )
 
-// Bounds of the logs of a container.
+// Bounds of the log of a container. What exceeds the bundle's own bound is cut off at its beginning, which the API server cannot do.
 const (
 	logLines = 5000
-	logBytes = 2 << 20
+	logBytes = 4 * bundle.MaxFile
 )
 
 // reportGathering reads what a bundle holds.
@@ -46,18 +46,17 @@ type reportGathering struct {
 	machines map[string]bool
 }
 
-// reported are the kinds that are read as they are, by the file that they go into.
+// reported are the kinds without a namespace that are read as they are, by the file that they go into.
 var reported = []struct {
 	file, kinds string
 	kind        schema.GroupVersionKind
-	namespaced  bool
 }{
-	{"objects/hostuplinks.yaml", "HostUplinks", v1alpha1.GroupVersion.WithKind("HostUplink"), false},
-	{"objects/hostnetworks.yaml", "HostNetworks", v1alpha1.GroupVersion.WithKind("HostNetwork"), false},
-	{"objects/addresspools.yaml", "AddressPools", v1alpha1.GroupVersion.WithKind("AddressPool"), false},
-	{"objects/addressreservations.yaml", "AddressReservations", v1alpha1.GroupVersion.WithKind("AddressReservation"), false},
-	{"objects/addressleases.yaml", "AddressLeases", v1alpha1.GroupVersion.WithKind("AddressLease"), false},
-	{"objects/policies.yaml", "NodeNetworkConfigurationPolicies", schema.FromAPIVersionAndKind(render.PolicyAPIVersion, render.PolicyKind), false},
+	{"objects/hostuplinks.yaml", "HostUplinks", v1alpha1.GroupVersion.WithKind("HostUplink")},
+	{"objects/hostnetworks.yaml", "HostNetworks", v1alpha1.GroupVersion.WithKind("HostNetwork")},
+	{"objects/addresspools.yaml", "AddressPools", v1alpha1.GroupVersion.WithKind("AddressPool")},
+	{"objects/addressreservations.yaml", "AddressReservations", v1alpha1.GroupVersion.WithKind("AddressReservation")},
+	{"objects/addressleases.yaml", "AddressLeases", v1alpha1.GroupVersion.WithKind("AddressLease")},
+	{"objects/policies.yaml", "NodeNetworkConfigurationPolicies", schema.FromAPIVersionAndKind(render.PolicyAPIVersion, render.PolicyKind)},
 }
 
 // gather reads everything. Its error says that the cluster does not answer; what may not be read is noted in the bundle.
@@ -72,7 +71,7 @@ func (g *reportGathering) gather() error {
 	}
 	g.concerned(facts)
 	for _, k := range reported {
-		if err := g.objects(k.file, k.kinds, k.kind, k.namespaced, nil); err != nil {
+		if err := g.objects(k.file, k.kinds, k.kind, "", nil); err != nil {
 			return err
 		}
 	}
@@ -123,12 +122,8 @@ func (g *reportGathering) concerned(facts *checks.Facts) {
 	}
 }
 
-// objects adds the objects of a kind that keep lets through; nil keeps all.
-func (g *reportGathering) objects(file, kinds string, kind schema.GroupVersionKind, namespaced bool, keep func(*unstructured.Unstructured) bool) error {
-	namespace := ""
-	if namespaced {
-		namespace = g.namespace
-	}
+// objects adds the objects of a kind that keep lets through, where nil keeps all. The namespace "" means all of them.
+func (g *reportGathering) objects(file, kinds string, kind schema.GroupVersionKind, namespace string, keep func(*unstructured.Unstructured) bool) error {
 	all, err := g.from.Raw(g.ctx, kind, kinds, namespace)
 	return g.add(file, kinds, all, err, keep)
 }
@@ -157,15 +152,15 @@ func (g *reportGathering) hosts() error {
 		unstructured.RemoveNestedField(o.Object, "status", "images")
 		return g.nodes[o.GetName()]
 	}
-	if err := g.objects("objects/nodes.yaml", "Nodes", corev1.SchemeGroupVersion.WithKind("Node"), false, concerned); err != nil {
+	if err := g.objects("objects/nodes.yaml", "Nodes", corev1.SchemeGroupVersion.WithKind("Node"), "", concerned); err != nil {
 		return err
 	}
-	if err := g.objects("objects/nodenetworkstates.yaml", "NodeNetworkStates", nmstate.GroupVersion.WithKind("NodeNetworkState"), false, concerned); err != nil {
+	if err := g.objects("objects/nodenetworkstates.yaml", "NodeNetworkStates", nmstate.GroupVersion.WithKind("NodeNetworkState"), "", concerned); err != nil {
 		return err
 	}
-	return g.objects("objects/enactments.yaml", "NodeNetworkConfigurationEnactments", nmstate.GroupVersion.WithKind("NodeNetworkConfigurationEnactment"), false,
+	return g.objects("objects/enactments.yaml", "NodeNetworkConfigurationEnactments", nmstate.GroupVersion.WithKind("NodeNetworkConfigurationEnactment"), "",
 		func(o *unstructured.Unstructured) bool {
-			return g.nodes[o.GetLabels()["nmstate.io/node"]]
+			return g.nodes[o.GetLabels()[nmstate.NodeLabel]]
 		})
 }
 
@@ -179,24 +174,32 @@ func (g *reportGathering) guests() error {
 	machine := func(o *unstructured.Unstructured) bool {
 		return g.machines[o.GetNamespace()+"/"+o.GetName()] || o.GetLabels()[v1alpha1.WukongLabel] != ""
 	}
-	for _, err := range []error{
-		g.objects("objects/wukongs.yaml", "Wukongs", v1alpha1.GroupVersion.WithKind("Wukong"), true, nil),
-		g.objects("objects/virtualmachines.yaml", "VirtualMachines", kubevirtv1.VirtualMachineGroupVersionKind, true, machine),
-		g.objects("objects/virtualmachineinstances.yaml", "VirtualMachineInstances", kubevirtv1.VirtualMachineInstanceGroupVersionKind, true, machine),
-		g.objects("objects/attachments.yaml", "NetworkAttachmentDefinitions", nadv1.SchemeGroupVersion.WithKind("NetworkAttachmentDefinition"), true,
-			func(o *unstructured.Unstructured) bool { return namespaces[o.GetNamespace()] }),
+	for _, k := range []struct {
+		file, kinds string
+		kind        schema.GroupVersionKind
+		keep        func(*unstructured.Unstructured) bool
+	}{
+		{"objects/wukongs.yaml", "Wukongs", v1alpha1.GroupVersion.WithKind("Wukong"), nil},
+		{"objects/virtualmachines.yaml", "VirtualMachines", kubevirtv1.VirtualMachineGroupVersionKind, machine},
+		{"objects/virtualmachineinstances.yaml", "VirtualMachineInstances", kubevirtv1.VirtualMachineInstanceGroupVersionKind, machine},
+		{"objects/attachments.yaml", "NetworkAttachmentDefinitions", nadv1.SchemeGroupVersion.WithKind("NetworkAttachmentDefinition"),
+			func(o *unstructured.Unstructured) bool { return namespaces[o.GetNamespace()] }},
 	} {
-		if err != nil {
+		if err := g.objects(k.file, k.kinds, k.kind, g.namespace, k.keep); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// events adds the events about our kinds, and about machines.
+// events adds the events about our kinds, and about machines. Those about objects without a namespace are in one of Kubernetes' choice.
 func (g *reportGathering) events() error {
 	for _, kind := range []string{"AddressLease", "AddressPool", "AddressReservation", "HostNetwork", "HostUplink", "VirtualMachine", "VirtualMachineInstance", "Wukong"} {
-		all, err := g.from.RawEvents(g.ctx, kind, g.namespace)
+		namespace := ""
+		if slices.Contains([]string{"VirtualMachine", "VirtualMachineInstance", "Wukong"}, kind) {
+			namespace = g.namespace
+		}
+		all, err := g.from.RawEvents(g.ctx, kind, namespace)
 		if err := g.add("events/"+strings.ToLower(kind)+"s.yaml", "Events about "+kind+"s", all, err, nil); err != nil {
 			return err
 		}
@@ -207,15 +210,16 @@ func (g *reportGathering) events() error {
 // controller adds the controller, its pods and their logs.
 func (g *reportGathering) controller(facts *checks.Facts) error {
 	ours := func(o *unstructured.Unstructured) bool {
-		return o.GetLabels()["app.kubernetes.io/name"] == "wukong-network"
+		return o.GetLabels()[cluster.ControllerLabel] == cluster.ControllerName
 	}
-	if err := g.objects("controller/deployments.yaml", "Deployments", appsv1.SchemeGroupVersion.WithKind("Deployment"), false, ours); err != nil {
+	if err := g.objects("controller/deployments.yaml", "Deployments", appsv1.SchemeGroupVersion.WithKind("Deployment"), "", ours); err != nil {
 		return err
 	}
 	for _, d := range facts.Controllers() {
 		pods, err := g.from.Pods(g.ctx, d.Namespace, selectorOf(d))
 		var all []unstructured.Unstructured
 		for i := range pods {
+			pods[i].APIVersion, pods[i].Kind = "v1", "Pod"
 			content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&pods[i])
 			if err != nil {
 				return err
@@ -257,7 +261,7 @@ func (g *reportGathering) logs(p *corev1.Pod) {
 // selectorOf gives the selector of a Deployment's pods.
 func selectorOf(d *appsv1.Deployment) string {
 	if d.Spec.Selector == nil {
-		return "app.kubernetes.io/name=wukong-network"
+		return cluster.ControllerLabel + "=" + cluster.ControllerName
 	}
 	var out []string
 	for _, key := range slices.Sorted(maps.Keys(d.Spec.Selector.MatchLabels)) {

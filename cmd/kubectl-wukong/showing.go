@@ -74,6 +74,16 @@ func (s *showing) print(a presentable) error {
 	return err
 }
 
+// printNext writes an answer that follows another one. Documents of YAML need a line between them.
+func (s *showing) printNext(a presentable) error {
+	if s.output == outputYAML {
+		if _, err := io.WriteString(s.std.out, "---\n"); err != nil {
+			return err
+		}
+	}
+	return s.print(a)
+}
+
 // text is an answer in the form that was asked for.
 func (s *showing) text(a presentable) (string, error) {
 	var out strings.Builder

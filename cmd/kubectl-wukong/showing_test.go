@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -58,6 +59,18 @@ func TestAnAnswerComesInEveryForm(t *testing.T) {
 		if diff := cmp.Diff(want, got); err != nil || diff != "" {
 			t.Errorf("%s: %v (-want +got)\n%s", args, err, diff)
 		}
+	}
+}
+
+func TestAnswersThatFollowEachOtherAreDocumentsOfTheirOwn(t *testing.T) {
+	const web, db = "apiVersion: cli.vm.novasphere.dev/v1alpha1\nkind: Greeting\nto: web\n", "apiVersion: cli.vm.novasphere.dev/v1alpha1\nkind: Greeting\nto: db\n"
+	var out bytes.Buffer
+	show := newShowing(&cobra.Command{}, streams{strings.NewReader(""), &out, io.Discard}, outputYAML)
+	if err := errors.Join(show.print(&greeting{answer.Report("Greeting"), "web"}), show.printNext(&greeting{answer.Report("Greeting"), "db"})); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(web+"---\n"+db, out.String()); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
 

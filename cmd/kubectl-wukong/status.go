@@ -74,8 +74,11 @@ func (f *statusFlags) run(c *cobra.Command, arg string) error {
 	if err := f.check(c); err != nil {
 		return err
 	}
-	if c.Flags().Changed("timeout") && !f.wait {
-		return usageError(c, "--timeout is for --wait")
+	switch {
+	case c.Flags().Changed("timeout") && !f.wait:
+		return usageError(c, "--timeout says how long --wait waits: write both")
+	case f.timeout < 0:
+		return usageError(c, "--timeout %s: write how long to wait, such as 2m; 0 is for ever", f.timeout)
 	}
 	if len(f.files) > 0 && (f.watch || f.wait) {
 		return usageError(c, "files do not change: leave -w and --wait out")
@@ -143,7 +146,7 @@ func (f *statusFlags) view(facts inspect.Facts) *inspect.Status {
 
 // read asks the cluster. A name may be that of the machine.
 func (f *statusFlags) read(ctx context.Context, from *cluster.Cluster, scope cluster.Scope) (*inspect.Status, error) {
-	facts := newInspection(from)
+	facts := newInspection(ctx, from)
 	wukongs, err := from.WukongsIn(ctx, scope)
 	if err != nil {
 		return nil, err
@@ -156,16 +159,14 @@ func (f *statusFlags) read(ctx context.Context, from *cluster.Cluster, scope clu
 		wukongs = append(wukongs, *w)
 	}
 	facts.Wukongs = wukongs
-	if err := facts.forStatus(ctx); err != nil {
-		return nil, err
-	}
-	return f.view(facts.Facts), nil
+	facts.forStatus()
+	return f.view(facts.Facts), facts.err
 }
 
 // show prints a status. What is not Ready makes the exit code 1.
 func (f *statusFlags) show(s *inspect.Status) error {
 	if s.Total == 0 {
-		return f.nothing()
+		return f.nothing(s)
 	}
 	if err := f.print(s); err != nil {
 		return err
@@ -176,16 +177,21 @@ func (f *statusFlags) show(s *inspect.Status) error {
 	return nil
 }
 
-// nothing says that there is no Wukong, and where else to look.
-func (f *statusFlags) nothing() error {
-	var scope []string
+// nothing says that there is no Wukong, and where else to look. Programs get an empty status.
+func (f *statusFlags) nothing(empty *inspect.Status) error {
+	if f.structured() {
+		if err := f.print(empty); err != nil {
+			return err
+		}
+	}
+	scope := ""
 	if f.selector != "" {
-		scope = append(scope, " with labels "+f.selector)
+		scope = " with labels " + f.selector
 	}
 	if f.all || len(f.files) > 0 {
-		return found("there is no Wukong%s", strings.Join(scope, ""))
+		return found("there is no Wukong%s", scope)
 	}
-	return found("namespace %s has no Wukong%s: kubectl wukong status -A shows those of all namespaces", f.namespace(), strings.Join(scope, ""))
+	return found("namespace %s has no Wukong%s: kubectl wukong status -A shows those of all namespaces", f.namespace(), scope)
 }
 
 // follow shows a status again and again. What it waits for, and the end of the time for that, end it.
@@ -278,7 +284,7 @@ type screen struct {
 // next shows a status, and says whether there is nothing more to wait for.
 func (s *screen) next(status *inspect.Status) (bool, error) {
 	if status.Total == 0 && !s.watch {
-		return true, s.nothing()
+		return true, s.nothing(status)
 	}
 	if s.watch {
 		if err := s.draw(status); err != nil {
@@ -312,9 +318,13 @@ func (s *screen) draw(status *inspect.Status) error {
 		if err != nil || text == s.drawn {
 			return err
 		}
+		first := s.drawn == ""
 		s.drawn = text
-		if terminal && !whole {
+		switch {
+		case terminal && !whole:
 			text = home + text
+		case !first:
+			return s.printNext(status)
 		}
 		_, err = io.WriteString(s.std.out, text)
 		return err

@@ -3,12 +3,14 @@ package main
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	kubevirtv1 "kubevirt.io/api/core/v1"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/cmd/kubectl-wukong/cluster"
@@ -94,9 +96,11 @@ func (f *whyFlags) reason(word string) error {
 	if e := inspect.WhyReason(word); e != nil {
 		return f.print(e)
 	}
+	// What begins alike is meant, or what has the word within.
 	var near []string
+	plain := strings.ToLower(word)
 	for _, known := range inspect.Words() {
-		if strings.Contains(strings.ToLower(known), strings.ToLower(word)) {
+		if k := strings.ToLower(known); strings.Contains(k, plain) || strings.HasPrefix(k, plain[:max(min(4, len(plain)), len(plain)*3/4)]) {
 			near = append(near, known)
 		}
 	}
@@ -113,6 +117,8 @@ type object struct {
 	// namespace is empty for what has none, and where none was named.
 	namespace, name string
 	addr            netip.Addr
+	// noKind stands before a slash and was taken for a namespace; a kind may have been meant.
+	noKind string
 }
 
 const wukongKind = "Wukong"
@@ -120,6 +126,7 @@ const wukongKind = "Wukong"
 // objectKinds are the kinds by the names that may stand before a slash.
 var objectKinds = map[string]string{
 	"wukong": wukongKind, "wukongs": wukongKind, "wk": wukongKind,
+	"virtualmachine": wukongKind, "virtualmachines": wukongKind, "vm": wukongKind, "vms": wukongKind,
 	"hostuplink": inspect.KindHostUplink, "hostuplinks": inspect.KindHostUplink,
 	"hostnetwork": inspect.KindHostNetwork, "hostnetworks": inspect.KindHostNetwork,
 	"addresspool": inspect.KindPool, "addresspools": inspect.KindPool, "wkpool": inspect.KindPool,
@@ -137,11 +144,14 @@ func parseObject(c *cobra.Command, arg string) (object, error) {
 		return object{addr: addr}, err
 	}
 	before, name, qualified := strings.Cut(arg, "/")
-	group := "." + v1alpha1.GroupVersion.Group
-	kind, known := objectKinds[strings.ToLower(strings.TrimSuffix(before, group))]
-	if !qualified || !known {
+	// kubectl get -o name writes KIND.GROUP/NAME.
+	kind, known := objectKinds[strings.ToLower(trimGroup(before))]
+	switch {
+	case !qualified && strings.Contains(arg, ".") && strings.Trim(arg, "0123456789.") == "":
+		return object{}, usageError(c, "%q is no IP address", arg)
+	case !qualified || !known:
 		of, err := parseWukong(c, arg)
-		return object{kind: wukongKind, namespace: of.namespace, name: of.name}, err
+		return object{kind: wukongKind, namespace: of.namespace, name: of.name, noKind: of.namespace}, err
 	}
 	if kind == wukongKind {
 		of, err := parseWukong(c, name)
@@ -151,6 +161,14 @@ func parseObject(c *cobra.Command, arg string) (object, error) {
 		return object{}, usageError(c, "%q: write %s/NAME", arg, before)
 	}
 	return object{kind: kind, name: name}, nil
+}
+
+// trimGroup leaves the API group of a kind out.
+func trimGroup(kind string) string {
+	for _, group := range []string{v1alpha1.GroupVersion.Group, nmstate.GroupVersion.Group, kubevirtv1.GroupVersion.Group} {
+		kind = strings.TrimSuffix(kind, "."+group)
+	}
+	return kind
 }
 
 // missing says that there is no such object, and which there are.
@@ -241,6 +259,9 @@ func (f *whyFlags) inFiles(what object) (*inspect.Explanation, error) {
 	if err != nil {
 		return nil, err
 	}
+	if what.kind == wukongKind && len(facts.Wukongs) > 1 {
+		return nil, fmt.Errorf("the files have Wukongs %q of several namespaces: write NAMESPACE/%s, or name one with -n", what.name, what.name)
+	}
 	e, err := explainIn(&facts, what)
 	if err == nil && f.full {
 		e.Full = facts.Message(e.Enactment())
@@ -257,14 +278,14 @@ func (f *whyFlags) inCluster(ctx context.Context, what object) (*inspect.Explana
 	if what.kind == wukongKind && what.namespace == "" {
 		what.namespace = f.namespace()
 	}
-	facts := newInspection(from)
-	if err := facts.about(ctx, &what); err != nil {
+	facts := newInspection(ctx, from)
+	if err := facts.about(&what); err != nil {
 		return nil, err
 	}
 	e, err := explainIn(&facts.Facts, what)
 	if err != nil || !f.full || e.Enactment() == "" {
 		return e, err
 	}
-	e.Full, err = from.WholeMessage(ctx, e.Enactment())
-	return e, facts.may(inspect.KindEnactment, err)
+	e.Full = may(facts, inspect.KindEnactment, func(ctx context.Context) (string, error) { return from.WholeMessage(ctx, e.Enactment()) })
+	return e, facts.err
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
@@ -12,58 +13,54 @@ import (
 
 // about reads what explains an object. Without the right to read the object itself there is no answer; what else may not be
 // read is missing from it.
-func (g *inspection) about(ctx context.Context, what *object) error {
-	var err error
+func (g *inspection) about(what *object) error {
 	switch what.kind {
 	case "":
-		return g.aboutAddress(ctx, what.addr.String())
+		g.aboutAddress(what.addr.String())
 	case inspect.KindLease:
-		return g.aboutLease(ctx, what.name)
+		g.aboutLease(what.name)
 	case inspect.KindHostUplink:
-		if g.HostUplinks, err = g.from.Uplinks(ctx); err != nil {
-			return err
-		}
-		return g.enactments(ctx, func(u *v1alpha1.HostUplink) bool { return u.Name == what.name })
+		g.HostUplinks = require(&g.gathering, g.from.Uplinks)
+		g.enactmentsOf(func(u *v1alpha1.HostUplink) bool { return u.Name == what.name })
 	case inspect.KindHostNetwork:
-		if g.HostNetworks, err = g.from.HostNetworks(ctx); err != nil {
-			return err
-		}
-		return g.aboutNetworks(ctx, what.name)
+		g.HostNetworks = require(&g.gathering, g.from.HostNetworks)
+		g.HostUplinks = may(g, inspect.KindHostUplink, g.from.Uplinks)
+		o := among(g.HostNetworks, "", what.name)
+		g.enactmentsOf(func(u *v1alpha1.HostUplink) bool { return o != nil && slices.Contains(o.Status.Uplinks, u.Name) })
 	case inspect.KindPool:
-		if g.AddressPools, err = g.from.Pools(ctx); err != nil {
-			return err
-		}
-		g.Wukongs, err = g.from.Wukongs(ctx, "")
-		return g.may(wukongKind, err)
+		g.AddressPools = require(&g.gathering, g.from.Pools)
+		g.Wukongs = may(g, wukongKind, g.wukongs(""))
 	case inspect.KindReservation:
-		if g.AddressReservations, err = g.from.Reservations(ctx); err != nil {
-			return err
-		}
+		g.AddressReservations = require(&g.gathering, g.from.Reservations)
 		if r := among(g.AddressReservations, "", what.name); r != nil {
-			return g.leases(ctx, r.Status.Held)
+			g.leases(r.Status.Held)
 		}
-		return nil
 	case inspect.KindNode:
-		return g.aboutNode(ctx, what.name)
+		g.Nodes = require(&g.gathering, g.from.NodeMetadata)
+		g.HostUplinks = may(g, inspect.KindHostUplink, g.from.Uplinks)
+		g.Enactments = may(g, inspect.KindEnactment, g.enactmentsWith(nmstate.NodeLabel, what.name))
 	case inspect.KindPolicy:
-		return g.aboutPolicy(ctx, what.name)
+		g.aboutPolicy(what.name)
+	default:
+		g.aboutWukong(what)
 	}
-	return g.aboutWukong(ctx, what)
+	return g.err
 }
 
-func (g *inspection) aboutWukong(ctx context.Context, what *object) error {
-	w, err := wukongOf(ctx, g.from, guestArg{what.namespace, what.name})
-	if err != nil {
-		return err
+func (g *inspection) aboutWukong(what *object) {
+	w := require(&g.gathering, func(ctx context.Context) (*v1alpha1.Wukong, error) {
+		return wukongOf(ctx, g.from, guestArg{what.namespace, what.name})
+	})
+	if g.err != nil {
+		if nothing := (finding{}); what.noKind != "" && errors.As(g.err, &nothing) {
+			g.err = found("%s. If %q was meant for a kind: write wukong, vm, hostuplink, hostnetwork, addresspool, addressreservation, addresslease, node or nncp", nothing.text, what.noKind)
+		}
+		return
 	}
 	g.Wukongs = []v1alpha1.Wukong{*w}
-	if err := g.forStatus(ctx); err != nil {
-		return err
-	}
-	if err := g.declared(ctx); err != nil {
-		return err
-	}
-	return g.enactments(ctx, func(u *v1alpha1.HostUplink) bool {
+	g.forStatus()
+	g.declared()
+	g.enactmentsOf(func(u *v1alpha1.HostUplink) bool {
 		return slices.ContainsFunc(w.Status.Networks, func(n v1alpha1.WukongNetworkStatus) bool {
 			o := among(g.HostNetworks, "", n.HostNetwork)
 			return o != nil && slices.Contains(o.Status.Uplinks, u.Name)
@@ -72,94 +69,57 @@ func (g *inspection) aboutWukong(ctx context.Context, what *object) error {
 }
 
 // declared reads pools and reservations.
-func (g *inspection) declared(ctx context.Context) error {
-	var err error
-	g.AddressPools, err = g.from.Pools(ctx)
-	if err := g.may(inspect.KindPool, err); err != nil {
-		return err
-	}
-	g.AddressReservations, err = g.from.Reservations(ctx)
-	return g.may(inspect.KindReservation, err)
+func (g *inspection) declared() {
+	g.AddressPools = may(g, inspect.KindPool, g.from.Pools)
+	g.AddressReservations = may(g, inspect.KindReservation, g.from.Reservations)
 }
 
-func (g *inspection) aboutAddress(ctx context.Context, addr string) error {
-	var err error
-	g.Leases, err = g.from.Leases(ctx, cluster.Is(cluster.FieldAddress, addr))
-	if err != nil {
-		return err
-	}
-	if err := g.declared(ctx); err != nil {
-		return err
-	}
-	g.HostUplinks, err = g.from.Uplinks(ctx)
-	if err := g.may(inspect.KindHostUplink, err); err != nil {
-		return err
-	}
-	g.Wukongs, err = g.from.Wukongs(ctx, "")
-	return g.may(wukongKind, err)
+func (g *inspection) aboutAddress(addr string) {
+	g.Leases = require(&g.gathering, g.leasesWith(cluster.Is(cluster.FieldAddress, addr)))
+	g.declared()
+	g.HostUplinks = may(g, inspect.KindHostUplink, g.from.Uplinks)
+	g.Wukongs = may(g, wukongKind, g.wukongs(""))
 }
 
-func (g *inspection) aboutLease(ctx context.Context, name string) error {
-	l, err := g.from.Lease(ctx, name)
-	if cluster.CauseOf(err) == cluster.NotFound {
-		return found("there is no AddressLease %q", name)
+func (g *inspection) aboutLease(name string) {
+	l := require(&g.gathering, func(ctx context.Context) (*v1alpha1.AddressLease, error) { return g.from.Lease(ctx, name) })
+	switch {
+	case cluster.CauseOf(g.err) == cluster.NotFound:
+		g.err = found("there is no AddressLease %q", name)
+	case g.err == nil:
+		g.aboutAddress(l.Spec.Address)
 	}
-	if err != nil {
-		return err
-	}
-	return g.aboutAddress(ctx, l.Spec.Address)
 }
 
-func (g *inspection) aboutNetworks(ctx context.Context, name string) error {
-	var err error
-	g.HostUplinks, err = g.from.Uplinks(ctx)
-	if err := g.may(inspect.KindHostUplink, err); err != nil {
-		return err
-	}
-	o := among(g.HostNetworks, "", name)
-	return g.enactments(ctx, func(u *v1alpha1.HostUplink) bool { return o != nil && slices.Contains(o.Status.Uplinks, u.Name) })
-}
-
-func (g *inspection) aboutNode(ctx context.Context, name string) error {
-	var err error
-	if g.Nodes, err = g.from.NodeMetadata(ctx); err != nil {
-		return err
-	}
-	g.HostUplinks, err = g.from.Uplinks(ctx)
-	if err := g.may(inspect.KindHostUplink, err); err != nil {
-		return err
-	}
-	g.Enactments, err = g.from.EnactmentsWith(ctx, nmstate.NodeLabel, name)
-	return g.may(inspect.KindEnactment, err)
-}
-
-func (g *inspection) aboutPolicy(ctx context.Context, name string) error {
-	p, err := g.from.Policy(ctx, name)
-	if err == nil {
+// aboutPolicy reads a policy, and how it fares on nodes, which outlives it there.
+func (g *inspection) aboutPolicy(name string) {
+	p := require(&g.gathering, func(ctx context.Context) (*nmstate.Policy, error) { return g.from.Policy(ctx, name) })
+	switch {
+	case g.err == nil:
 		g.Policies = append(g.Policies, *p)
-	} else if cluster.CauseOf(err) != cluster.NotFound {
-		return err
+	case cluster.CauseOf(g.err) == cluster.NotFound:
+		g.err = nil
 	}
-	g.Enactments, err = g.from.EnactmentsWith(ctx, nmstate.PolicyLabel, name)
-	return g.may(inspect.KindEnactment, err)
+	g.Enactments = may(g, inspect.KindEnactment, g.enactmentsWith(nmstate.PolicyLabel, name))
 }
 
-// enactments reads how the revisions of some HostUplinks fare, of those with problems.
-func (g *inspection) enactments(ctx context.Context, wanted func(*v1alpha1.HostUplink) bool) error {
+// enactmentsOf reads how the revisions of some HostUplinks fare, of those with problems.
+func (g *inspection) enactmentsOf(wanted func(*v1alpha1.HostUplink) bool) {
 	for i := range g.HostUplinks {
 		u := &g.HostUplinks[i]
 		policy := u.Status.Revision
 		if policy == "" {
 			policy = u.Spec.ExternalPolicy
 		}
-		if !wanted(u) || policy == "" || len(u.Status.Problems) == 0 {
-			continue
+		if wanted(u) && policy != "" && len(u.Status.Problems) > 0 {
+			g.Enactments = append(g.Enactments, may(g, inspect.KindEnactment, g.enactmentsWith(nmstate.PolicyLabel, policy))...)
 		}
-		found, err := g.from.EnactmentsWith(ctx, nmstate.PolicyLabel, policy)
-		if err := g.may(inspect.KindEnactment, err); err != nil {
-			return err
-		}
-		g.Enactments = append(g.Enactments, found...)
 	}
-	return nil
+}
+
+// enactmentsWith are those that have a label of kubernetes-nmstate.
+func (g *inspection) enactmentsWith(label, value string) func(context.Context) ([]nmstate.Enactment, error) {
+	return func(ctx context.Context) ([]nmstate.Enactment, error) {
+		return g.from.EnactmentsWith(ctx, label, value)
+	}
 }

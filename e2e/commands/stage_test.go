@@ -21,12 +21,13 @@ import (
 
 // TestStageScripts runs commands that look at everything at once on a cluster in which everything has happened: two nodes have a
 // network, a machine runs on one of them, another Wukong holds an address of a pool. Scripts change nothing. They begin as the
-// administrator; as NAME goes on as the reader, whose rights are those of wukong-network-host-reader, nobody, or nowhere (no cluster).
+// administrator; as NAME goes on as the reader, whose rights are those of wukong-network-host-reader, as support, who has
+// wukong-network-support, as nobody, or nowhere (no cluster).
 func TestStageScripts(t *testing.T) {
 	c := cluster.ForTest(t, cluster.Options{})
 	perform(t, c)
 	play{
-		folder: "testdata/stage/script", begin: "admin", accounts: []string{"reader", "nobody"},
+		folder: "testdata/stage/script", begin: "admin", accounts: []string{"reader", "support", "nobody"},
 		setup: func(e *testscript.Env) error {
 			e.Setenv("WUKONG_NMSTATECTL", "none")
 			objects, err := filepath.Abs("testdata/stage/objects.yaml")
@@ -72,7 +73,7 @@ func perform(t *testing.T, c *cluster.Cluster) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	roles(t, c, "host_roles.yaml")
+	roles(t, c, "host_roles.yaml", "support_role.yaml")
 	objects, err := os.ReadFile("testdata/stage/objects.yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -80,7 +81,7 @@ func perform(t *testing.T, c *cluster.Cluster) {
 	if err := c.Apply(ctx, objects); err != nil {
 		t.Fatal(err)
 	}
-	for account, bound := range map[string][]string{"reader": {"wukong-network-host-reader"}, "nobody": nil} {
+	for account, bound := range map[string][]string{"reader": {"wukong-network-host-reader"}, "support": {"wukong-network-support"}, "nobody": nil} {
 		if err := c.Account(ctx, "team-a", account, bound...); err != nil {
 			t.Fatal(err)
 		}

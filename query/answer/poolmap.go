@@ -285,7 +285,11 @@ func (m *Map) legend(palette Palette) string {
 	} else {
 		text += fmt.Sprintf("each sign is a block of 2^%d addresses, and shows the first of these that is true of one of them\n", m.BlockBits)
 	}
-	if m.Beside > 0 {
+	switch m.Beside {
+	case 0:
+	case 1:
+		text += "1 lease of the subnet is beside this map\n"
+	default:
 		text += fmt.Sprintf("%d leases of the subnet are beside this map\n", m.Beside)
 	}
 	return text

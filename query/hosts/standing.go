@@ -41,11 +41,6 @@ type Standing struct {
 	Machines []Machine `json:"machines,omitempty"`
 }
 
-// trouble says whether an engineer should look at the node.
-func (s Standing) trouble() bool {
-	return s.Progress == nmstate.ProgressFailing || s.Progress == nmstate.ProgressUnknown || s.Progress == nmstate.ProgressRetrying
-}
-
 // standings gives where every node stands that a HostUplink selects, or that still has something of it, by name. It is planned
 // as the controller plans, from what nodes, enactments and node states say now.
 func (v *View) standings(u *render.Uplink, now time.Time) ([]Standing, *nmstate.Stop) {

@@ -314,17 +314,6 @@ func (s Standing) words() string {
 	return out
 }
 
-// Troubled gives the names of the nodes of an uplink that failed, or do not answer.
-func (u *UplinkStatus) Troubled() []string {
-	var out []string
-	for _, n := range u.Nodes {
-		if n.trouble() {
-			out = append(out, n.Node)
-		}
-	}
-	return out
-}
-
 // failed says whether a node gave up, so that it can be asked to try again.
 func (s Standing) failed() bool { return s.Progress == nmstate.ProgressFailing }
 

@@ -1,6 +1,7 @@
 package hosts
 
 import (
+	"slices"
 	"time"
 
 	nadv1 "github.com/k8snetworkplumbingwg/network-attachment-definition-client/pkg/apis/k8s.cni.cncf.io/v1"
@@ -31,7 +32,8 @@ type Hosts struct {
 }
 
 // Overlay gives a world with the objects of another one laid over it, as if they had been applied: what an object of a cluster
-// has beyond its spec stays. With prune, the HostUplinks and HostNetworks that the other world lacks are gone.
+// has beyond its spec stays. With prune, the other world is taken for all objects there are of each of our kinds that it has any of, of
+// Wukongs in each namespace apart: the others are gone.
 func (w World) Overlay(other World, prune bool) World {
 	out := w
 	out.HostUplinks = overlay(w.HostUplinks, other.HostUplinks, func(live, new v1alpha1.HostUplink) v1alpha1.HostUplink {
@@ -72,8 +74,11 @@ func (w World) Overlay(other World, prune bool) World {
 	}
 	out.Sources = other.Sources
 	if prune {
-		out.HostUplinks = only(out.HostUplinks, other.HostUplinks)
-		out.HostNetworks = only(out.HostNetworks, other.HostNetworks)
+		out.HostUplinks = pruned("HostUplink", out.HostUplinks, other.HostUplinks, other.Sources)
+		out.HostNetworks = pruned("HostNetwork", out.HostNetworks, other.HostNetworks, other.Sources)
+		out.AddressPools = pruned("AddressPool", out.AddressPools, other.AddressPools, other.Sources)
+		out.AddressReservations = pruned("AddressReservation", out.AddressReservations, other.AddressReservations, other.Sources)
+		out.Wukongs = pruned("Wukong", out.Wukongs, other.Wukongs, other.Sources)
 	}
 	return out
 }
@@ -113,19 +118,25 @@ func overlay[T any, P object[T]](live, given []T, join func(live, given T) T) []
 	return out
 }
 
-// only keeps the objects whose name the others have.
-func only[T any, P object[T]](all, kept []T) []T {
-	names := map[objectKey]bool{}
-	for i := range kept {
-		names[keyOf[T, P](&kept[i])] = true
+// pruned leaves out what was not given, of the namespaces in which something was. What has no namespace is in one of its own. What
+// has a source was given, also where it would be refused.
+func pruned[T any, P object[T]](kind string, all, given []T, sources map[render.Object]string) []T {
+	names, namespaces := map[objectKey]bool{}, map[string]bool{}
+	for i := range given {
+		names[keyOf[T, P](&given[i])] = true
 	}
-	var out []T
-	for i := range all {
-		if names[keyOf[T, P](&all[i])] {
-			out = append(out, all[i])
+	for o := range sources {
+		if o.Kind == kind {
+			names[objectKey{o.Namespace, o.Name}] = true
 		}
 	}
-	return out
+	for name := range names {
+		namespaces[name.namespace] = true
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(o T) bool {
+		name := keyOf[T, P](&o)
+		return namespaces[name.namespace] && !names[name]
+	})
 }
 
 // youngest gives objects that are in no cluster yet a time of creation after all others, as if they were created now: older

@@ -103,8 +103,10 @@ func TestWhatWouldBecomeOfNodes(t *testing.T) {
 				"node-a Unchanged", "node-b Changes", "node-c LeftOut UplinkCarriesNodeAddress", "node-d Changes"}},
 		"a network in use that cannot be built any more leaves nodes as they are": {declared("lab-100", ", vlan: 100, mtu: 9000") + "\n---\n" + uplink("workers", "mtu: 1500, nodeSelector: {}"), false,
 			[]string{"workers: InvalidSpec", "node-a Unaffected", "node-b Unaffected", "node-c Unaffected", "node-d Unaffected"}},
-		"everything goes": {declared("other", ", vlan: 5"), true,
+		"everything goes": {uplink("other", "nodeSelector: {matchLabels: {of: nobody}}"), true,
 			[]string{"node-a Changes", "node-b Changes", "node-d Changes"}},
+		"files without a HostUplink leave those there are": {declared("lab-100", ", vlan: 100"), true,
+			[]string{"node-a Changes", "node-b Changes", "node-c Changes", "node-d Changes"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

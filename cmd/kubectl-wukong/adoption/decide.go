@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/manifests"
 	"novasphere.dev/wukong-network/conflicts"
 	"novasphere.dev/wukong-network/ipam"
 	"novasphere.dev/wukong-network/query/answer"
@@ -141,7 +140,7 @@ func (g *group) reserved(holder *v1alpha1.ReservedFor) *v1alpha1.AddressReservat
 const maxReason = 256
 
 func clipped(text string) string {
-	runes := []rune(manifests.Printable(text))
+	runes := []rune(answer.Printable(text))
 	return string(runes[:min(len(runes), maxReason)])
 }
 

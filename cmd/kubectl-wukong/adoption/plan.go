@@ -12,7 +12,6 @@ import (
 	kubevirtv1 "kubevirt.io/api/core/v1"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/manifests"
 	"novasphere.dev/wukong-network/conflicts"
 	"novasphere.dev/wukong-network/ipam"
 	"novasphere.dev/wukong-network/query/answer"
@@ -368,5 +367,5 @@ func (e Entry) String() string {
 	if e.Owner != "" {
 		out += " of " + e.Owner
 	}
-	return manifests.Printable(out + ": " + string(e.Action) + ": " + e.Note)
+	return answer.Printable(out + ": " + string(e.Action) + ": " + e.Note)
 }

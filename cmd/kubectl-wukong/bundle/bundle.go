@@ -99,12 +99,12 @@ func (b *Bundle) Objects(name string, objects []map[string]any) {
 
 // Text adds a file with a text, such as a log. Its end is what is kept of one that is too long.
 func (b *Bundle) Text(name string, text []byte) {
-	f := &file{text: text}
-	if len(text) > MaxFile {
-		f.text = text[len(text)-MaxFile:]
-		f.cut = fmt.Sprintf("the first %d bytes left out: the file would be larger than %d MiB", len(text)-MaxFile, MaxFile>>20)
+	f := &file{text: []byte(Scrub(strings.ToValidUTF8(string(text), "\ufffd")))}
+	// A secret that is cut in two would not be recognised, so this comes second.
+	if more := len(f.text) - MaxFile; more > 0 {
+		f.text = f.text[more:]
+		f.cut = fmt.Sprintf("the first %d bytes left out: the file would be larger than %d MiB", more, MaxFile>>20)
 	}
-	f.text = []byte(Scrub(strings.ToValidUTF8(string(f.text), "\ufffd")))
 	b.put(name, f)
 }
 

@@ -227,6 +227,14 @@ func TestWhatIsTooLargeIsCutAndThatIsSaid(t *testing.T) {
 	}
 }
 
+func TestASecretIsNotCutInTwoAndThenOverlooked(t *testing.T) {
+	var b Bundle
+	b.Text("log", append([]byte("password: correct-horse\n"), bytes.Repeat([]byte("y"), MaxFile-6)...))
+	if files, _ := unpack(t, &b); strings.Contains(files["log"], "orse") {
+		t.Errorf("%q", files["log"][:20])
+	}
+}
+
 // FuzzClean plants a secret below a name of a secret in an object of any shape, and looks for it in what a bundle would have. Run it
 // with -fuzzminimizetime=1x: maps are walked in another order each time, so that the engine would stand still for long looking for a
 // smaller input that covers the same.

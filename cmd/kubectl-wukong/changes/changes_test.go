@@ -40,7 +40,7 @@ func web(address v1alpha1.CIDR) v1alpha1.Wukong {
 func compare(t *testing.T, given render.Input, prune bool) *Changes {
 	t.Helper()
 	world := cluster()
-	c, err := Compare(Input{Before: world, After: Apply(world, given, prune)})
+	c, err := Compare(Input{Before: world, After: world.Overlay(hosts.World{Input: given}, prune)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,15 +97,54 @@ func TestWithPruneWhatTheManifestsLackGoes(t *testing.T) {
 	if c := compare(t, given, false); len(c.Declared) != 1 || c.Declared[0].Operation != Create {
 		t.Errorf("%+v", c.Declared)
 	}
-	// The files have no HostUplink, so that it would go, too.
+	// The files of a team have no HostUplink: those of the platform stay.
 	c := compare(t, given, true)
-	want := []Declared{{Kind: "HostNetwork", Name: "stand-in", Operation: Delete}, {Kind: "HostNetwork", Name: "stand-in-macvlan", Operation: Delete}, {Kind: "HostUplink", Name: "stand-in", Operation: Delete},
-		{Kind: "Wukong", Namespace: "team-a", Name: "other", Operation: Create}, {Kind: "Wukong", Namespace: "team-a", Name: "web", Operation: Delete}}
+	want := []Declared{{Kind: "Wukong", Namespace: "team-a", Name: "other", Operation: Create}, {Kind: "Wukong", Namespace: "team-a", Name: "web", Operation: Delete}}
 	if diff := cmp.Diff(want, c.Declared); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 	if diff := cmp.Diff([]Machine{{Namespace: "team-a", Name: "web-vm", Deleted: true}}, c.Machines); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+func TestPruneIsAboutTheKindsAndNamespacesThatTheManifestsHave(t *testing.T) {
+	pool := func(name string) v1alpha1.AddressPool {
+		return v1alpha1.AddressPool{ObjectMeta: metav1.ObjectMeta{Name: name}}
+	}
+	reservation := func(name string) v1alpha1.AddressReservation {
+		return v1alpha1.AddressReservation{ObjectMeta: metav1.ObjectMeta{Name: name}}
+	}
+	world := cluster()
+	elsewhere := web("192.0.2.30/24")
+	elsewhere.Namespace = "team-b"
+	world.Wukongs = append(world.Wukongs, elsewhere)
+	world.AddressPools = []v1alpha1.AddressPool{pool("office"), pool("old")}
+	world.AddressReservations = []v1alpha1.AddressReservation{reservation("gateway"), reservation("printer")}
+	stand, networks := render.StandIn("eth1")
+	for name, c := range map[string]struct {
+		given render.Input
+		gone  []string
+	}{
+		"no objects, so nothing goes":  {render.Input{}, nil},
+		"one of two pools":             {render.Input{AddressPools: world.AddressPools[:1]}, []string{"AddressPool old"}},
+		"one of two reservations":      {render.Input{AddressReservations: world.AddressReservations[1:]}, []string{"AddressReservation gateway"}},
+		"one of two networks":          {render.Input{HostNetworks: networks[:1], HostUplinks: []v1alpha1.HostUplink{stand}}, []string{"HostNetwork " + networks[1].Name}},
+		"all Wukongs of one namespace": {render.Input{Wukongs: []v1alpha1.Wukong{elsewhere}}, nil},
+		"a manifest that would be refused": {render.Input{AddressPools: world.AddressPools[:1],
+			Sources: map[render.Object]string{{Kind: "AddressPool", Name: "old"}: "pools.yaml:7"}}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var gone []string
+			for _, d := range declared(world.Input, world.Overlay(hosts.World{Input: c.given}, true).Input) {
+				if d.Operation == Delete {
+					gone = append(gone, d.Kind+" "+d.Name)
+				}
+			}
+			if diff := cmp.Diff(c.gone, gone); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+		})
 	}
 }
 
@@ -116,7 +155,7 @@ func TestAFindingThatTheClusterHasAlreadyIsNotToldAgain(t *testing.T) {
 	world.Wukongs = append(world.Wukongs, lost)
 	given := render.Input{AddressPools: []v1alpha1.AddressPool{{ObjectMeta: metav1.ObjectMeta{Name: "office"},
 		Spec: v1alpha1.AddressPoolSpec{Segment: v1alpha1.Segment{PhysicalNetwork: "stand-in"}, Subnet: "198.51.100.0/24"}}}}
-	c, err := Compare(Input{Before: world, After: Apply(world, given, false)})
+	c, err := Compare(Input{Before: world, After: world.Overlay(hosts.World{Input: given}, false)})
 	if err != nil || len(c.Findings) > 0 {
 		t.Errorf("%v, %+v", err, c.Findings)
 	}

@@ -101,7 +101,7 @@ func (p *printer) rollouts(all []Rollout) {
 		if more := len(steps) - maxNodes; more > 0 {
 			steps = append(steps[:maxNodes], fmt.Sprintf("%d more steps", more))
 		}
-		fmt.Fprintf(&p.out, "HostUplink %s moves in %s: %s\n", p.style.Paint(style.Plain, r.HostUplink), some(len(r.Steps), "step", "steps"), p.style.Paint(style.Plain, strings.Join(steps, "; ")))
+		fmt.Fprintf(&p.out, "HostUplink %s moves in %s: %s\n", p.style.Paint(style.Plain, r.HostUplink), style.Count(len(r.Steps), "step", "steps"), p.style.Paint(style.Plain, strings.Join(steps, "; ")))
 	}
 	if len(all) > 0 {
 		p.out.WriteString("\n")
@@ -160,8 +160,8 @@ func (c *Changes) Summary() string {
 		}
 	}
 	return fmt.Sprintf("%s declared, %s written, %s to move, %s to restart or go, %s to change hands, %s",
-		some(len(c.Declared), "object", "objects"), some(len(c.Written), "object", "objects"), some(nodes, "node", "nodes"),
-		some(len(c.Machines), "machine", "machines"), some(len(c.Addresses), "address", "addresses"), some(len(c.Findings), "finding", "findings"))
+		style.Count(len(c.Declared), "object", "objects"), style.Count(len(c.Written), "object", "objects"), style.Count(nodes, "node", "nodes"),
+		style.Count(len(c.Machines), "machine", "machines"), style.Count(len(c.Addresses), "address", "addresses"), style.Count(len(c.Findings), "finding", "findings"))
 }
 
 // Names gives the objects that would change, as kubectl names them.
@@ -179,11 +179,4 @@ func (c *Changes) Names() []string {
 		out = append(out, kind+"/"+w.Name)
 	}
 	return out
-}
-
-func some(count int, one, many string) string {
-	if count == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", count, many)
 }

@@ -176,6 +176,16 @@ var trouble = map[string]struct {
 	"a rule that only warns": {id: "admission", level: Warning, says: "does not deny", change: func(f *Facts) {
 		f.Bindings.Value[0].Spec.ValidationActions = []admissionv1.ValidationAction{admissionv1.Warn}
 	}},
+	"a rule that says something else": {id: "admission", level: Warning, says: "says something else in spec.failurePolicy, spec.validations", change: func(f *Facts) {
+		r := f.changeRule()
+		r.Spec.FailurePolicy, r.Spec.Validations = new(admissionv1.Ignore), r.Spec.Validations[1:]
+	}},
+	"a rule that leaves namespaces out": {id: "admission", level: Warning, says: "says something else in spec.matchConstraints", change: func(f *Facts) {
+		f.changeRule().Spec.MatchConstraints.NamespaceSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"held": "yes"}}
+	}},
+	"rules about the account of another controller": {id: "admission", level: Warning, says: "says something else in spec.matchConditions", change: func(f *Facts) {
+		f.Deployments.Value[0].Namespace = "elsewhere"
+	}},
 	"a rule that does not exist":  {id: "admission", level: Warning, says: "does not exist", change: func(f *Facts) { f.Rules.Value = f.Rules.Value[1:] }},
 	"a server without such rules": {id: "admission", level: Warning, says: "serves no ValidatingAdmissionPolicies", change: func(f *Facts) { f.Rules = Fact[[]admissionv1.ValidatingAdmissionPolicy]{Absent: true} }},
 	"a node that reports nothing": {id: "node-states", level: Failed, says: "node node-a has no NodeNetworkState", change: func(f *Facts) { f.NodeStates.Value = f.NodeStates.Value[1:] }},
@@ -266,6 +276,31 @@ func TestEveryTroubleIsToldByItsCheck(t *testing.T) {
 	}
 }
 
+// changeRule gives a rule of admission to change. Those that the program is built with stay as they are.
+func (f *Facts) changeRule() *admissionv1.ValidatingAdmissionPolicy {
+	f.Rules.Value = slices.Clone(f.Rules.Value)
+	f.Rules.Value[0] = *f.Rules.Value[0].DeepCopy()
+	return &f.Rules.Value[0]
+}
+
+// TestRulesAreThoseOfTheProgramHoweverTheyWereApplied has them as kustomize and the API server give them, for a controller in another
+// namespace.
+func TestRulesAreThoseOfTheProgramHoweverTheyWereApplied(t *testing.T) {
+	f := well(t)
+	f.Deployments.Value[0].Namespace = "elsewhere"
+	f.Rules.Value = slices.Clone(f.Rules.Value)
+	for i := range f.Rules.Value {
+		r := about(&f.Rules.Value[i], "elsewhere:wukong-network")
+		r.Spec.MatchConstraints.MatchPolicy = new(admissionv1.Equivalent)
+		r.Spec.MatchConstraints.NamespaceSelector, r.Spec.MatchConstraints.ObjectSelector = &metav1.LabelSelector{}, &metav1.LabelSelector{}
+		r.Spec.Validations[0].Expression = strings.ReplaceAll(r.Spec.Validations[0].Expression, " ", "\n\n") + "\n"
+		f.Rules.Value[i] = *r
+	}
+	if got := find(Decide(f, "v1"), "admission"); got.Level != Passed {
+		t.Errorf("%+v", got)
+	}
+}
+
 // TestWhatMayNotBeReadIsNotPassed takes every fact away, and what is not served.
 func TestWhatMayNotBeReadIsNotPassed(t *testing.T) {
 	const why = "list things: forbidden"
@@ -331,6 +366,14 @@ func TestLongListsAreCutAndSaySo(t *testing.T) {
 	var out strings.Builder
 	if err := Decide(f, "v1").Write(&out, style.Style{}); err != nil || !strings.Contains(out.String(), "    and 13 more\n") {
 		t.Errorf("%v:\n%s", err, out.String())
+	}
+}
+
+func TestWhatFailedIsSaidInALine(t *testing.T) {
+	f := well(t)
+	f.Deployments.Value[0].Spec.Replicas, f.Pools.Value[0].Status.Free, f.Leader.Value = new(int32(0)), "10", nil
+	if got, want := Decide(f, "v1").Failures(), "Deployment wukong-network/wukong-network has no replicas: nothing is acted on"; got != want {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/util/version"
+
+	"novasphere.dev/wukong-network/cmd/kubectl-wukong/style"
 )
 
 // oldestServer is the first release whose rules can speak of addresses (ip() and cidr() of CEL).
@@ -34,7 +36,7 @@ func installRights(f *Facts) *answer {
 		return unknown("your rights to install", f.Rights.Unread)
 	}
 	if missing := denied(f.Rights.Value); len(missing) > 0 {
-		return tell(Failed, missing, "ask an administrator of the cluster to install it", "you lack %s that an installation needs", some(len(missing), "right", "rights"))
+		return tell(Failed, missing, "ask an administrator of the cluster to install it", "you lack %s that an installation needs", style.Count(len(missing), "right", "rights"))
 	}
 	return pass("you have the rights to install")
 }
@@ -215,9 +217,9 @@ func nmstateHandler(f *Facts) *answer {
 		}
 	}
 	if len(bad) > 0 {
-		return tell(level, bad, fix, "%s of %d without a working handler of kubernetes-nmstate", some(len(bad), "node", "nodes"), len(f.Nodes.Value))
+		return tell(level, bad, fix, "%s of %d without a working handler of kubernetes-nmstate", style.Count(len(bad), "node", "nodes"), len(f.Nodes.Value))
 	}
-	return pass("kubernetes-nmstate works on %s", some(len(f.Nodes.Value), "node", "nodes"))
+	return pass("kubernetes-nmstate works on %s", style.Count(len(f.Nodes.Value), "node", "nodes"))
 }
 
 // handlerTrouble says what is wrong with the handler of a node, or nothing.

@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/version"
 	"sigs.k8s.io/yaml"
 
+	"novasphere.dev/wukong-network/cmd/kubectl-wukong/style"
 	"novasphere.dev/wukong-network/config/crd"
 	"novasphere.dev/wukong-network/config/policies"
 )
@@ -70,10 +71,10 @@ func kinds(f *Facts) *answer {
 		return a
 	case len(missing) > 0:
 		return tell(Failed, missing, "install wukong-network, or apply its definitions: kubectl apply --server-side -k config/crd",
-			"%s not served", some(len(missing), "kind of wukong-network is", "kinds of wukong-network are"))
+			"%s not served", style.Count(len(missing), "kind of wukong-network is", "kinds of wukong-network are"))
 	case len(other) > 0:
 		return tell(Failed, other, "apply the definitions of the version that the controller has, and use kubectl wukong of the same version",
-			"%s other than this program knows: fields may be refused or dropped", some(len(other), "kind is", "kinds are"))
+			"%s other than this program knows: fields may be refused or dropped", style.Count(len(other), "kind is", "kinds are"))
 	}
 	return pass("the kinds are those of this program")
 }
@@ -86,7 +87,7 @@ func kindsBefore(f *Facts) *answer {
 		return a
 	case len(other) > 0:
 		return tell(Warning, other, "keep a copy before: kubectl get wukongs -A -o yaml > wukongs.yaml",
-			"%s there already and would be replaced; objects stay", some(len(other), "definition is", "definitions are"))
+			"%s there already and would be replaced; objects stay", style.Count(len(other), "definition is", "definitions are"))
 	case len(missing) == 0:
 		return pass("the kinds are there already, as this program has them")
 	}
@@ -259,7 +260,7 @@ func permissions(f *Facts) *answer {
 	}
 	if missing := denied(f.Permissions.Value); len(missing) > 0 {
 		return tell(Failed, missing, "kubectl apply -k config/rbac, and look at the ClusterRoleBinding wukong-network",
-			"ServiceAccount %s lacks %s", Account(d), some(len(missing), "right", "rights"))
+			"ServiceAccount %s lacks %s", Account(d), style.Count(len(missing), "right", "rights"))
 	}
 	return pass("ServiceAccount %s has all %d rights that it needs", Account(d), len(f.Permissions.Value))
 }
@@ -271,52 +272,4 @@ func Account(d *appsv1.Deployment) string {
 		name = "default"
 	}
 	return d.Namespace + "/" + name
-}
-
-func admission(f *Facts) *answer {
-	const what = "rules of admission"
-	if d, a := f.controller(); d == nil && a == nil {
-		return nil
-	}
-	switch {
-	case f.Rules.Absent || f.Bindings.Absent:
-		return tell(Warning, nil, "read docs/security.md", "the API server serves no ValidatingAdmissionPolicies, so nothing but the controller's own checks holds tenants")
-	case !f.Rules.known():
-		return unknown(what, f.Rules.Unread)
-	case !f.Bindings.known():
-		return unknown(what, f.Bindings.Unread)
-	}
-	known, err := ourRules()
-	if err != nil {
-		return unknown(what, err.Error())
-	}
-	var open []string
-	for i := range known {
-		if trouble := f.ruleTrouble(known[i].Name); trouble != "" {
-			open = append(open, known[i].Name+": "+trouble)
-		}
-	}
-	if len(open) > 0 {
-		return tell(Warning, open, "kubectl apply -k config/policies, unless it is meant so", "%s not in force", some(len(open), "rule of admission is", "rules of admission are"))
-	}
-	return pass("all %d rules of admission are in force", len(known))
-}
-
-// ruleTrouble says why a rule is not in force, or nothing.
-func (f *Facts) ruleTrouble(name string) string {
-	if !slices.ContainsFunc(f.Rules.Value, func(r admissionv1.ValidatingAdmissionPolicy) bool { return r.Name == name }) {
-		return "does not exist"
-	}
-	trouble := "has no binding"
-	for i := range f.Bindings.Value {
-		b := &f.Bindings.Value[i]
-		if b.Spec.PolicyName != name {
-			continue
-		}
-		if slices.Contains(b.Spec.ValidationActions, admissionv1.Deny) {
-			return ""
-		}
-		trouble = "binding " + b.Name + " does not deny"
-	}
-	return trouble
 }

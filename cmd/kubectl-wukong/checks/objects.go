@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
+	"novasphere.dev/wukong-network/cmd/kubectl-wukong/style"
 	"novasphere.dev/wukong-network/render"
 )
 
@@ -61,9 +62,9 @@ func nodeStates(f *Facts) *answer {
 		}
 	}
 	if len(bad) > 0 {
-		return tell(level, bad, "kubectl get nodes; kubectl get pods -A -l "+HandlerLabel+" -o wide", "%s missing or old: nothing is decided about these nodes on old evidence", some(len(bad), "report of a node is", "reports of nodes are"))
+		return tell(level, bad, "kubectl get nodes; kubectl get pods -A -l "+HandlerLabel+" -o wide", "%s missing or old: nothing is decided about these nodes on old evidence", style.Count(len(bad), "report of a node is", "reports of nodes are"))
 	}
-	return pass("%s up to date", some(len(f.Nodes.Value), "report of a node is", "reports of nodes are"))
+	return pass("%s up to date", style.Count(len(f.Nodes.Value), "report of a node is", "reports of nodes are"))
 }
 
 // ownerlessPolicies asks whether policies with our labels belong to a HostUplink that exists: whatever else carries them is left
@@ -89,7 +90,7 @@ func ownerlessPolicies(f *Facts) *answer {
 	}
 	if len(lost) > 0 {
 		return tell(Failed, lost, "look at each, then kubectl delete nncp NAME: that removes nothing from hosts",
-			"%s labelled as ours without a HostUplink that owns it", some(len(lost), "policy is", "policies are"))
+			"%s labelled as ours without a HostUplink that owns it", style.Count(len(lost), "policy is", "policies are"))
 	}
 	return pass("every policy with our labels has its HostUplink")
 }
@@ -133,11 +134,11 @@ func readiness(all []status, worst Level, one, many, fix string) *answer {
 	}
 	switch {
 	case len(bad) > 0:
-		return tell(worst, append(bad, waiting...), fix, "%s of %d not Ready, of which %d wait for a person", some(len(bad)+len(waiting), one, many), len(all), len(bad))
+		return tell(worst, append(bad, waiting...), fix, "%s of %d not Ready, of which %d wait for a person", style.Count(len(bad)+len(waiting), one, many), len(all), len(bad))
 	case len(waiting) > 0:
-		return tell(Warning, waiting, fix, "%s of %d not Ready yet", some(len(waiting), one, many), len(all))
+		return tell(Warning, waiting, fix, "%s of %d not Ready yet", style.Count(len(waiting), one, many), len(all))
 	}
-	return pass("%s, all Ready", some(len(all), one, many))
+	return pass("%s, all Ready", style.Count(len(all), one, many))
 }
 
 func uplinks(f *Facts) *answer {
@@ -224,9 +225,9 @@ func poolSpace(f *Facts) *answer {
 	const fix = "kubectl wukong pool list, then add ranges, or release what nobody needs"
 	switch {
 	case len(full) > 0:
-		return tell(Failed, append(full, nearly...), fix, "%s exhausted", some(len(full), "AddressPool is", "AddressPools are"))
+		return tell(Failed, append(full, nearly...), fix, "%s exhausted", style.Count(len(full), "AddressPool is", "AddressPools are"))
 	case len(nearly) > 0:
-		return tell(Warning, nearly, fix, "%s more than %d%% full", some(len(nearly), "AddressPool is", "AddressPools are"), nearlyFull)
+		return tell(Warning, nearly, fix, "%s more than %d%% full", style.Count(len(nearly), "AddressPool is", "AddressPools are"), nearlyFull)
 	}
 	return pass("no AddressPool is more than %d%% full", nearlyFull)
 }
@@ -245,9 +246,9 @@ func collisions(f *Facts) *answer {
 		}
 	}
 	if len(found) > 0 {
-		return tell(Failed, found, "kubectl wukong ip who ADDRESS", "%s with somebody else", some(len(found), "leased address collides", "leased addresses collide"))
+		return tell(Failed, found, "kubectl wukong ip who ADDRESS", "%s with somebody else", style.Count(len(found), "leased address collides", "leased addresses collide"))
 	}
-	return pass("%s, none known to collide", some(len(f.Leases.Value), "lease", "leases"))
+	return pass("%s, none known to collide", style.Count(len(f.Leases.Value), "lease", "leases"))
 }
 
 // ownerlessLeases asks whether the holder of every allocated lease exists. The controller gives such a lease up by itself, once
@@ -273,7 +274,7 @@ func ownerlessLeases(f *Facts) *answer {
 		}
 	}
 	if len(lost) > 0 {
-		return tell(Warning, lost, "wait: the controller gives them up; if they stay, kubectl wukong ip who ADDRESS", "%s a holder that does not exist", some(len(lost), "lease has", "leases have"))
+		return tell(Warning, lost, "wait: the controller gives them up; if they stay, kubectl wukong ip who ADDRESS", "%s a holder that does not exist", style.Count(len(lost), "lease has", "leases have"))
 	}
 	return pass("every allocated lease has its holder")
 }
@@ -305,9 +306,9 @@ func attachments(f *Facts) *answer {
 		}
 	}
 	if len(taken) > 0 {
-		return tell(Failed, taken, "rename or delete it: kubectl -n NAMESPACE get network-attachment-definition NAME -o yaml", "%s in the way of the controller's", some(len(taken), "attachment is", "attachments are"))
+		return tell(Failed, taken, "rename or delete it: kubectl -n NAMESPACE get network-attachment-definition NAME -o yaml", "%s in the way of the controller's", style.Count(len(taken), "attachment is", "attachments are"))
 	}
-	return pass("%s of the controller, none in its way", some(count, "attachment", "attachments"))
+	return pass("%s of the controller, none in its way", style.Count(count, "attachment", "attachments"))
 }
 
 // wukongs is a warning at most: they are in the hands of application teams.

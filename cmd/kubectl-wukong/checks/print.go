@@ -53,5 +53,16 @@ func (r *Result) write(out *strings.Builder, s style.Style) {
 
 // Summary counts the results in a line.
 func (r *Report) Summary() string {
-	return fmt.Sprintf("%d failed, %s, %d not found out, %d passed", r.Failed, some(r.Warnings, "warning", "warnings"), r.Unknown, r.Passed)
+	return fmt.Sprintf("%d failed, %s, %d not found out, %d passed", r.Failed, style.Count(r.Warnings, "warning", "warnings"), r.Unknown, r.Passed)
+}
+
+// Failures says in a line what has failed.
+func (r *Report) Failures() string {
+	var out []string
+	for i := range r.Results {
+		if r.Results[i].Level == Failed {
+			out = append(out, r.Results[i].Summary)
+		}
+	}
+	return strings.Join(out, "; ")
 }

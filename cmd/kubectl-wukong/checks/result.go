@@ -92,11 +92,3 @@ func (a *answer) result(c check) Result {
 	}
 	return r
 }
-
-// some gives "1 thing" or "3 things".
-func some(count int, one, many string) string {
-	if count == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", count, many)
-}

@@ -34,12 +34,7 @@ func (c *Cluster) Attachments(ctx context.Context) ([]nadv1.NetworkAttachmentDef
 
 // Namespaces gives the metadata of all namespaces.
 func (c *Cluster) Namespaces(ctx context.Context) ([]metav1.PartialObjectMetadata, error) {
-	list := func() *metav1.PartialObjectMetadataList {
-		l := &metav1.PartialObjectMetadataList{}
-		l.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("NamespaceList"))
-		return l
-	}
-	return pages(ctx, c, "Namespaces", list, func(l *metav1.PartialObjectMetadataList) []metav1.PartialObjectMetadata { return l.Items })
+	return c.metadata(ctx, corev1.SchemeGroupVersion.WithKind("Namespace"), "Namespaces")
 }
 
 // Adopt creates a Wukong. One that exists is an Error with the cause Changed.

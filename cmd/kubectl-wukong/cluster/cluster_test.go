@@ -6,11 +6,15 @@ import (
 	"errors"
 	"net"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/yaml"
 )
 
 func TestCauses(t *testing.T) {
@@ -48,16 +52,13 @@ func TestCauses(t *testing.T) {
 func TestAnErrorNamesTheRoleOrTheComponentThatIsMissing(t *testing.T) {
 	forbidden := apierrors.NewForbidden(schema.GroupResource{Resource: "x"}, "", errors.New("no"))
 	unknown := apierrors.NewGenericServerResponse(404, "GET", schema.GroupResource{Resource: "x"}, "", "404 page not found", 0, true)
-	for doing, want := range map[string]string{
-		"list AddressLeases":      "wukong-network-address-reader",
-		"list Nodes":              "wukong-network-host-reader",
-		"list NodeNetworkStates":  "wukong-network-host-reader",
-		"patch HostUplink worker": "wukong-network-host-operator",
-		"get VirtualMachine web":  "kubevirt.io:view",
-	} {
-		if err := explain(doing, forbidden); !strings.HasSuffix(err.Error(), "; ask an administrator for the ClusterRole "+want) {
+	for doing, want := range map[string]string{"list AddressLeases": " for the ClusterRole wukong-network-address-reader", "get the version of the API server": ""} {
+		if err := explain(doing, forbidden); !strings.HasSuffix(err.Error(), "; ask an administrator"+want) {
 			t.Errorf("%s: %v", doing, err)
 		}
+	}
+	if err := explain("list Nodes", apierrors.NewUnauthorized("no")); CauseOf(err) != Forbidden || !strings.Contains(err.Error(), "log in again") {
+		t.Errorf("nobody that the API server knows: %v", err)
 	}
 	for doing, want := range map[string]string{
 		"list NodeNetworkStates": "kubernetes-nmstate", "list VirtualMachineInstances": "KubeVirt",
@@ -67,6 +68,79 @@ func TestAnErrorNamesTheRoleOrTheComponentThatIsMissing(t *testing.T) {
 			t.Errorf("%s: %v", doing, err)
 		}
 	}
+}
+
+// TestTheRoleThatAnErrorNamesAllowsWhatWasTried holds the names against what config/rbac grants. Kubernetes' and KubeVirt's own roles
+// are not there.
+func TestTheRoleThatAnErrorNamesAllowsWhatWasTried(t *testing.T) {
+	granted := grants(t)
+	for doing, right := range map[string]string{
+		"list AddressLeases":                                 "list addressleases.vm.novasphere.dev",
+		"get AddressLease ip-192-0-2-10.lab":                 "get addressleases.vm.novasphere.dev",
+		"annotate AddressLease ip-192-0-2-10.lab":            "patch addressleases.vm.novasphere.dev",
+		"create AddressReservation printer":                  "create addressreservations.vm.novasphere.dev",
+		"create Wukong team-a/web":                           "create wukongs.vm.novasphere.dev",
+		"watch Wukongs":                                      "watch wukongs.vm.novasphere.dev",
+		"patch HostUplink workers":                           "patch hostuplinks.vm.novasphere.dev",
+		"list Nodes":                                         "list nodes.",
+		"list Namespaces":                                    "list namespaces.",
+		"list NodeNetworkStates":                             "list nodenetworkstates.nmstate.io",
+		"get NodeNetworkConfigurationEnactment node-a.x":     "get nodenetworkconfigurationenactments.nmstate.io",
+		"list NodeNetworkConfigurationPolicies":              "list nodenetworkconfigurationpolicies.nmstate.io",
+		"list VirtualMachineInstances":                       "list virtualmachineinstances.kubevirt.io",
+		"list NetworkAttachmentDefinitions":                  "list network-attachment-definitions.k8s.cni.cncf.io",
+		"list Events":                                        "list events.events.k8s.io",
+		"list Events about Wukongs":                          "list events.",
+		"list Pods":                                          "list pods.",
+		"list Deployments":                                   "list deployments.apps",
+		"list CustomResourceDefinitions":                     "list customresourcedefinitions.apiextensions.k8s.io",
+		"list ValidatingAdmissionPolicies":                   "list validatingadmissionpolicies.admissionregistration.k8s.io",
+		"list ValidatingAdmissionPolicyBindings":             "list validatingadmissionpolicybindings.admissionregistration.k8s.io",
+		"get Lease wukong-network.vm.novasphere.dev":         "get leases.coordination.k8s.io",
+		"create SubjectAccessReview":                         "create subjectaccessreviews.authorization.k8s.io",
+		"get VirtualMachine web":                             "kubevirt.io:view",
+		"get VirtualMachineInstance web":                     "kubevirt.io:view",
+		"list VirtualMachines":                               "kubevirt.io:view",
+		"get log of Pod wukong-network/x, container manager": "view",
+		"get Secret web-net-x":                               "edit",
+	} {
+		role := strings.TrimPrefix(roleFor(doing), " for the ClusterRole ")
+		if role != right && !granted[role+": "+right] {
+			t.Errorf("%s: the ClusterRole %q does not allow to %s", doing, role, right)
+		}
+	}
+}
+
+// grants are what the roles of config/rbac allow, as "ROLE: VERB RESOURCE.GROUP".
+func grants(t *testing.T) map[string]bool {
+	t.Helper()
+	files, err := filepath.Glob("../../../config/rbac/*.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	out := map[string]bool{}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, document := range strings.Split("\n"+string(text), "\n---") {
+			var role rbacv1.ClusterRole
+			if err := yaml.Unmarshal([]byte(document), &role); err != nil {
+				t.Fatalf("%s: %v", file, err)
+			}
+			for _, rule := range role.Rules {
+				for _, group := range rule.APIGroups {
+					for _, resource := range rule.Resources {
+						for _, verb := range rule.Verbs {
+							out[role.Name+": "+verb+" "+resource+"."+group] = true
+						}
+					}
+				}
+			}
+		}
+	}
+	return out
 }
 
 func TestWhatAnAnswerCanDoWithoutIsSaidOnce(t *testing.T) {

@@ -23,7 +23,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/manifests"
+	"novasphere.dev/wukong-network/query/answer"
 )
 
 // Options are what a Cluster tells while it works.
@@ -51,6 +51,10 @@ func Connect(flags *genericclioptions.ConfigFlags, options Options) (*Cluster, e
 	config, err := flags.ToRESTConfig()
 	if err != nil {
 		return nil, &Error{Cause: Unreachable, Text: "there is no cluster to ask: " + err.Error(), Err: err}
+	}
+	// What the client library falls back to is nobody's cluster.
+	if loaded, err := flags.ToRawKubeConfigLoader().RawConfig(); err == nil && len(loaded.Clusters) == 0 && config.Host == "http://localhost:8080" {
+		return nil, &Error{Cause: Unreachable, Text: "there is no cluster to ask: no kubeconfig was found: name one with --kubeconfig or $KUBECONFIG"}
 	}
 	config.QPS, config.UserAgent = -1, options.Agent
 	config.WarningHandler = warnings{options.Diagnostics}
@@ -102,7 +106,7 @@ type warnings struct{ out io.Writer }
 // HandleWarningHeader prints one warning.
 func (w warnings) HandleWarningHeader(_ int, _, text string) {
 	if text != "" {
-		fmt.Fprintln(w.out, "warning: "+manifests.Printable(text))
+		fmt.Fprintln(w.out, "warning: "+answer.Printable(text))
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/manifests"
+	"novasphere.dev/wukong-network/query/answer"
 )
 
 // Cause says why there is no answer.
@@ -66,38 +66,49 @@ func explain(doing string, err error) error {
 		Forbidden:    "; ask an administrator" + roleFor(doing),
 		NotInstalled: "the API server does not know this kind: is " + ownerOf(doing) + " installed in this cluster?",
 		Changed:      "; look again and repeat the command",
+		Unreachable:  "; see whether kubectl cluster-info gets an answer",
 	}[cause]
 	text := err.Error()
-	if cause == NotInstalled {
+	switch {
+	case cause == NotInstalled:
 		text = ""
+	case apierrors.IsUnauthorized(err):
+		fix = "; the API server does not know you: log in again, and see kubectl auth whoami"
+	case cause == Forbidden && (strings.HasPrefix(doing, "list Wukongs") || strings.HasPrefix(doing, "get Wukong")) && strings.Contains(text, "in the namespace"):
+		fix = "; name a namespace that is yours with -n, or ask an administrator for the ClusterRole view in it"
+	case errors.Is(err, context.Canceled):
+		fix = ""
 	}
-	return &Error{Cause: cause, Text: manifests.Printable(fmt.Sprintf("%s: %s%s", doing, text, fix)), Err: err}
+	return &Error{Cause: cause, Text: answer.Printable(fmt.Sprintf("%s: %s%s", doing, text, fix)), Err: err}
 }
 
-// platformKinds are kinds of Kubernetes itself that no role of config/rbac allows to people.
-var platformKinds = []string{"CustomResourceDefinition", "Lease", "ValidatingAdmission", "SelfSubjectAccessReview", "SubjectAccessReview"}
+// roles are the ClusterRoles of config/rbac, KubeVirt and Kubernetes that allow what is tried, by how that begins. The first that
+// fits counts; an empty one stands for what no role is about.
+var roles = []struct{ doing, role string }{
+	{"get the version", ""}, {"create SelfSubjectAccessReview", ""},
+	{"create SubjectAccessReview", "wukong-network-support"},
+	{"get Lease", "wukong-network-support"},
+	{"list CustomResourceDefinitions", "wukong-network-support"}, {"list ValidatingAdmission", "wukong-network-support"},
+	{"list Deployments", "wukong-network-support"}, {"list Pods", "wukong-network-support"}, {"list Events about", "wukong-network-support"},
+	{"get log", "view"},
+	{"get Secret", "edit"},
+	{"patch HostUplink", "wukong-network-host-operator"},
+	{"annotate AddressLease", "wukong-network-platform"}, {"create AddressReservation", "wukong-network-platform"},
+	{"create Wukong", "wukong-network-importer"},
+	{"list VirtualMachineInstances", "wukong-network-host-reader"},
+	{"get VirtualMachine", "kubevirt.io:view"}, {"list VirtualMachines", "kubevirt.io:view"},
+	{"get Node", "wukong-network-host-reader"}, {"list Node", "wukong-network-host-reader"},
+	{"list Namespaces", "wukong-network-host-reader"}, {"list NetworkAttachmentDefinitions", "wukong-network-host-reader"},
+	{"", "wukong-network-address-reader"},
+}
 
 // roleFor names the role that allows what was tried, where there is one.
 func roleFor(doing string) string {
-	verb, kind, _ := strings.Cut(doing, " ")
-	if slices.ContainsFunc(platformKinds, func(k string) bool { return strings.HasPrefix(kind, k) }) {
+	at := slices.IndexFunc(roles, func(r struct{ doing, role string }) bool { return strings.HasPrefix(doing, r.doing) })
+	if roles[at].role == "" {
 		return ""
 	}
-	return " for the ClusterRole " + clusterRole(verb, kind)
-}
-
-func clusterRole(verb, kind string) string {
-	switch {
-	case verb == "patch" && strings.HasPrefix(kind, "HostUplink"):
-		return "wukong-network-host-operator"
-	case verb == "get" && strings.HasPrefix(kind, "VirtualMachine"):
-		return "kubevirt.io:view"
-	case strings.HasPrefix(kind, "Node"):
-		return "wukong-network-host-reader"
-	case slices.ContainsFunc([]string{"Deployment", "Pod", "Event"}, func(k string) bool { return strings.HasPrefix(kind, k) }):
-		return "view"
-	}
-	return "wukong-network-address-reader"
+	return " for the ClusterRole " + roles[at].role
 }
 
 // ownerOf is the component whose kind was asked for.

@@ -37,7 +37,7 @@ func (c *Cluster) Nodes(ctx context.Context) ([]corev1.Node, error) {
 
 // NodeStates gives what all nodes report, and the reports themselves by node, as JSON.
 func (c *Cluster) NodeStates(ctx context.Context) ([]nmstate.NodeNetworkState, map[string][]byte, error) {
-	raw, err := c.raw(ctx, nodeStateKind, "NodeNetworkStates")
+	raw, err := c.Raw(ctx, nodeStateKind, "NodeNetworkStates", "")
 	if err != nil {
 		return nil, nil, err
 	}
@@ -57,7 +57,7 @@ func (c *Cluster) NodeStates(ctx context.Context) ([]nmstate.NodeNetworkState, m
 
 // Enactments gives how all policies fare on all nodes.
 func (c *Cluster) Enactments(ctx context.Context) ([]nmstate.Enactment, error) {
-	raw, err := c.raw(ctx, enactmentKind, "NodeNetworkConfigurationEnactments")
+	raw, err := c.Raw(ctx, enactmentKind, "NodeNetworkConfigurationEnactments", "")
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +66,7 @@ func (c *Cluster) Enactments(ctx context.Context) ([]nmstate.Enactment, error) {
 
 // EnactmentsWith gives the enactments that have a label of kubernetes-nmstate, such as those of one policy or of one node.
 func (c *Cluster) EnactmentsWith(ctx context.Context, label, value string) ([]nmstate.Enactment, error) {
-	raw, err := c.raw(ctx, enactmentKind, "NodeNetworkConfigurationEnactments", client.MatchingLabels{label: value})
+	raw, err := c.Raw(ctx, enactmentKind, "NodeNetworkConfigurationEnactments", "", client.MatchingLabels{label: value})
 	if err != nil {
 		return nil, err
 	}
@@ -103,21 +103,11 @@ func (c *Cluster) Policy(ctx context.Context, name string) (*nmstate.Policy, err
 
 // Policies gives all NodeNetworkConfigurationPolicies, whoever made them.
 func (c *Cluster) Policies(ctx context.Context) ([]nmstate.Policy, error) {
-	raw, err := c.raw(ctx, policyKind, "NodeNetworkConfigurationPolicies")
+	raw, err := c.Raw(ctx, policyKind, "NodeNetworkConfigurationPolicies", "")
 	if err != nil {
 		return nil, err
 	}
 	return decodeAll[nmstate.Policy](raw)
-}
-
-// raw lists objects of a kind that has no type here that keeps all of it.
-func (c *Cluster) raw(ctx context.Context, kind schema.GroupVersionKind, kinds string, options ...client.ListOption) ([]unstructured.Unstructured, error) {
-	list := func() *unstructured.UnstructuredList {
-		l := &unstructured.UnstructuredList{}
-		l.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
-		return l
-	}
-	return pages(ctx, c, kinds, list, func(l *unstructured.UnstructuredList) []unstructured.Unstructured { return l.Items }, options...)
 }
 
 func decodeAll[T any](raw []unstructured.Unstructured) ([]T, error) {

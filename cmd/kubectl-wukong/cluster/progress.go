@@ -24,6 +24,12 @@ type Progress struct {
 // NewProgress writes to a terminal.
 func NewProgress(terminal io.Writer) *Progress { return &Progress{out: terminal} }
 
+// Working shows what goes on beside reading, until the function that it gives is called.
+func (c *Cluster) Working(format string, args ...any) func() {
+	c.options.Progress.Say(format, args...)
+	return c.options.Progress.Done
+}
+
 // Say sets the line. The first one shows after a second.
 func (p *Progress) Say(format string, args ...any) {
 	if p == nil {

@@ -29,15 +29,15 @@ const (
 
 // The label that the Deployment of the controller is known by, whatever its name and namespace.
 const (
-	controllerLabel = "app.kubernetes.io/name"
-	controllerName  = "wukong-network"
+	ControllerLabel = "app.kubernetes.io/name"
+	ControllerName  = "wukong-network"
 )
 
 // Controllers gives the Deployments of the controller, in whatever namespace.
 func (c *Cluster) Controllers(ctx context.Context) ([]appsv1.Deployment, error) {
 	list := func() *appsv1.DeploymentList { return &appsv1.DeploymentList{} }
 	return pages(ctx, c, "Deployments", list, func(l *appsv1.DeploymentList) []appsv1.Deployment { return l.Items },
-		client.MatchingLabels{controllerLabel: controllerName})
+		client.MatchingLabels{ControllerLabel: ControllerName})
 }
 
 // Lease gives one AddressLease.

@@ -17,7 +17,6 @@ import (
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/client-go/rest"
 
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/manifests"
 	"novasphere.dev/wukong-network/query"
 	"novasphere.dev/wukong-network/query/answer"
 	"novasphere.dev/wukong-network/query/hosts"
@@ -205,7 +204,7 @@ func readAnswer[T any](r *Remote, body []byte) (*T, error) {
 
 // strange says that what answers is not a query server, or another version of one.
 func (r *Remote) strange(what string) error {
-	return &Error{Cause: Unreachable, Text: manifests.Printable(r.base.String() + " gave " + what + ": is it the query server of wukong-network?")}
+	return &Error{Cause: Unreachable, Text: answer.Printable(r.base.String() + " gave " + what + ": is it the query server of wukong-network?")}
 }
 
 // get sends one request. With an error, wait is how long to wait before it is sent again; 0 means that this is of no use.
@@ -218,11 +217,11 @@ func (r *Remote) get(ctx context.Context, target *url.URL) (body []byte, wait ti
 	request.Header.Set("User-Agent", r.options.Agent)
 	response, err := r.client.Do(request)
 	if err != nil {
-		return nil, 0, &Error{Cause: Unreachable, Text: manifests.Printable(err.Error()), Err: err}
+		return nil, 0, &Error{Cause: Unreachable, Text: answer.Printable(err.Error()), Err: err}
 	}
 	defer response.Body.Close()
 	if body, err = io.ReadAll(io.LimitReader(response.Body, remoteBytes)); err != nil {
-		return nil, 0, &Error{Cause: Unreachable, Text: manifests.Printable("the answer of " + r.base.Host + " broke off: " + err.Error()), Err: err}
+		return nil, 0, &Error{Cause: Unreachable, Text: answer.Printable("the answer of " + r.base.Host + " broke off: " + err.Error()), Err: err}
 	}
 	if response.StatusCode == http.StatusOK {
 		r.tell(response.Header.Values("Warning"))
@@ -244,10 +243,10 @@ func (r *Remote) refused(response *http.Response, body []byte) error {
 		return r.strange("HTTP " + response.Status)
 	}
 	if status.Reason == "NotInstalled" {
-		return &Error{Cause: NotInstalled, Text: manifests.Printable(status.Message)}
+		return &Error{Cause: NotInstalled, Text: answer.Printable(status.Message)}
 	}
 	if status.Reason == metav1.StatusReasonNotFound {
-		return &query.NothingError{Text: manifests.Printable(status.Message)}
+		return &query.NothingError{Text: answer.Printable(status.Message)}
 	}
 	refusal := &apierrors.StatusError{ErrStatus: status}
 	text := r.base.Host + ": " + status.Message
@@ -255,14 +254,14 @@ func (r *Remote) refused(response *http.Response, body []byte) error {
 		text = status.Message + "; ask about a namespace that is yours with -n, or ask an administrator for the ClusterRole " +
 			"wukong-network-address-reader or wukong-network-host-reader"
 	}
-	return &Error{Cause: causeOf(refusal), Text: manifests.Printable(text), Err: refusal}
+	return &Error{Cause: causeOf(refusal), Text: answer.Printable(text), Err: refusal}
 }
 
 // tell prints, once each, what is missing from answers.
 func (r *Remote) tell(headers []string) {
 	warnings, _ := utilnet.ParseWarningHeaders(headers) // what cannot be read is no warning
 	for _, w := range warnings {
-		if text := manifests.Printable(w.Text); !r.told[text] {
+		if text := answer.Printable(w.Text); !r.told[text] {
 			r.told[text] = true
 			fmt.Fprintf(r.options.Diagnostics, "note: %s\n", text)
 		}

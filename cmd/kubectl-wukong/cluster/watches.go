@@ -42,12 +42,7 @@ func (c *Cluster) WukongsIn(ctx context.Context, scope Scope) ([]v1alpha1.Wukong
 
 // NodeMetadata gives all nodes, with their metadata alone.
 func (c *Cluster) NodeMetadata(ctx context.Context) ([]corev1.Node, error) {
-	list := func() *metav1.PartialObjectMetadataList {
-		l := &metav1.PartialObjectMetadataList{}
-		l.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("NodeList"))
-		return l
-	}
-	found, err := pages(ctx, c, "Nodes", list, func(l *metav1.PartialObjectMetadataList) []metav1.PartialObjectMetadata { return l.Items })
+	found, err := c.metadata(ctx, corev1.SchemeGroupVersion.WithKind("Node"), "Nodes")
 	var out []corev1.Node
 	for _, node := range found {
 		out = append(out, corev1.Node{ObjectMeta: node.ObjectMeta})
@@ -56,9 +51,9 @@ func (c *Cluster) NodeMetadata(ctx context.Context) ([]corev1.Node, error) {
 }
 
 // Changes watches the Wukongs of a scope, and what it may of HostNetworks, HostUplinks, AddressLeases and the events of the
-// namespace. The channel gets a
-// value when something may have changed since the last one was taken, and first of all when the watches are there; what is read
-// then misses nothing. It is closed when ctx ends, and when the cluster stops answering: then the function gives the error.
+// namespace. The channel gets a value when something may have changed since the last one was taken, and first of all when the
+// watches are there; what is read then misses nothing. It is closed when ctx ends, and when the cluster stops answering: then the
+// function gives the error.
 func (c *Cluster) Changes(ctx context.Context, scope Scope) (<-chan struct{}, func() error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	changed := make(chan struct{}, 1)

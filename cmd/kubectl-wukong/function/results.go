@@ -9,7 +9,7 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/manifests"
+	"novasphere.dev/wukong-network/query/answer"
 	"novasphere.dev/wukong-network/render"
 )
 
@@ -74,5 +74,5 @@ func Line(r *framework.Result) string {
 	if reason := r.Tags[reasonTag]; reason != "" {
 		line += " (" + reason + ")"
 	}
-	return manifests.Printable(line)
+	return answer.Printable(line)
 }

@@ -11,7 +11,6 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/manifests"
 	"novasphere.dev/wukong-network/query/answer"
 	"novasphere.dev/wukong-network/render"
 )
@@ -231,14 +230,14 @@ func (d *Documents) heading(what string) string {
 	if d.Origin == Delivered {
 		origin = "delivered in Secret " + d.Secret
 	}
-	return manifests.Printable(fmt.Sprintf("# Wukong %s/%s, VirtualMachine %s: %s, %s", d.Namespace, d.Wukong, d.VirtualMachine, what, origin)) + "\n"
+	return answer.Printable(fmt.Sprintf("# Wukong %s/%s, VirtualMachine %s: %s, %s", d.Namespace, d.Wukong, d.VirtualMachine, what, origin)) + "\n"
 }
 
 // comments are the notes as comments of YAML.
 func (d *Documents) comments() string {
 	var out strings.Builder
 	for _, note := range d.Notes {
-		out.WriteString("# " + manifests.Printable(note) + "\n")
+		out.WriteString("# " + answer.Printable(note) + "\n")
 	}
 	return out.String()
 }

@@ -5,7 +5,6 @@ import (
 	"io"
 	"strings"
 
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/manifests"
 	"novasphere.dev/wukong-network/query/answer"
 )
 
@@ -24,7 +23,7 @@ func (v *Verification) Write(w io.Writer) error {
 		}
 	}
 	for _, line := range v.lines() {
-		if _, err := fmt.Fprintln(w, manifests.Printable(line)); err != nil {
+		if _, err := fmt.Fprintln(w, answer.Printable(line)); err != nil {
 			return err
 		}
 	}

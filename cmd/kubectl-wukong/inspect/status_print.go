@@ -11,8 +11,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/manifests"
 	"novasphere.dev/wukong-network/cmd/kubectl-wukong/style"
+	"novasphere.dev/wukong-network/query/answer"
 )
 
 // Write prints a tree, and below it how many are Ready and which command to go on with.
@@ -38,7 +38,7 @@ func (st *Status) Write(w io.Writer, s style.Style) error {
 	}
 	line := fmt.Sprintf("%d of %d ready.", st.Ready, st.Total)
 	if st.Next != "" {
-		line += "  next: " + manifests.Printable(st.Next)
+		line += "  next: " + answer.Printable(st.Next)
 	}
 	_, err := fmt.Fprintln(w, line)
 	return err

@@ -5,8 +5,8 @@ import (
 	"io"
 	"strings"
 
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/manifests"
 	"novasphere.dev/wukong-network/cmd/kubectl-wukong/style"
+	"novasphere.dev/wukong-network/query/answer"
 )
 
 // Write prints the explanation: the headline, and below it a line per part. Long lines are not cut: they are what was asked for.
@@ -55,7 +55,7 @@ func (e *Explanation) writeFull(w io.Writer) error {
 	var out strings.Builder
 	out.WriteString("\nthe whole message of kubernetes-nmstate:\n")
 	for _, line := range strings.Split(strings.TrimSpace(e.Full), "\n") {
-		out.WriteString(strings.TrimRight("  "+manifests.Printable(line), " ") + "\n")
+		out.WriteString(strings.TrimRight("  "+answer.Printable(line), " ") + "\n")
 	}
 	_, err := io.WriteString(w, out.String())
 	return err

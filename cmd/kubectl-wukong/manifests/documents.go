@@ -11,6 +11,8 @@ import (
 	"sigs.k8s.io/yaml"
 
 	utiljson "k8s.io/apimachinery/pkg/util/json"
+
+	"novasphere.dev/wukong-network/query/answer"
 )
 
 // document is one YAML document of a source.
@@ -112,5 +114,5 @@ func (d *document) fail(err error) error {
 			text = strings.Replace(text, found[0], "", 1)
 		}
 	}
-	return fmt.Errorf("%s:%d: is no YAML: %s", d.source.Name, line, Printable(text))
+	return fmt.Errorf("%s:%d: is no YAML: %s", d.source.Name, line, answer.Printable(text))
 }

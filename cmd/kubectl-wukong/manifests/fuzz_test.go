@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"novasphere.dev/wukong-network/query/answer"
 	"novasphere.dev/wukong-network/render"
 )
 
@@ -33,7 +34,7 @@ func FuzzRead(f *testing.F) {
 			if found.Source == "" && !strings.HasPrefix(found.Object.Name, uplink.Name) {
 				t.Errorf("no source: %s", found)
 			}
-			Printable(found.String())
+			answer.Printable(found.String())
 		}
 	})
 }

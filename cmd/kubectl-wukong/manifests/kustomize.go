@@ -7,8 +7,8 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 )
 
-// Kustomize builds a folder with a kustomization, as kubectl kustomize does: nothing is run and nothing outside the folder is loaded
-// but its bases.
+// Kustomize builds a folder with a kustomization, as kubectl kustomize does: without plugins, and with no file from outside but
+// those of its bases.
 func Kustomize(dir string) (Source, error) {
 	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), dir)
 	if err != nil {

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/manifests"
+	"novasphere.dev/wukong-network/query/answer"
 )
 
 // Style says how an answer is written. The zero value is plain text without colours, of any width.
@@ -74,7 +74,7 @@ var sgr = map[Tone]int{Good: 32, Busy: 33, Bad: 31, Faint: 2, Strong: 1}
 
 // Paint gives a text in the colour of a tone, as one printable line.
 func (s Style) Paint(tone Tone, text string) string {
-	text = manifests.Printable(text)
+	text = answer.Printable(text)
 	code, known := sgr[tone]
 	if !s.Color || !known || text == "" {
 		return text

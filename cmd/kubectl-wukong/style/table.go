@@ -4,7 +4,7 @@ import (
 	"io"
 	"strings"
 
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/manifests"
+	"novasphere.dev/wukong-network/query/answer"
 )
 
 // Cell is a text with its tone.
@@ -43,7 +43,7 @@ func (t Table) Write(w io.Writer, s Style) error {
 	plain := make([][]Cell, len(rows))
 	for i, row := range rows {
 		for _, cell := range row {
-			if cell.Text = manifests.Printable(cell.Text); cell.Text == "" {
+			if cell.Text = answer.Printable(cell.Text); cell.Text == "" {
 				cell.Text = none
 			}
 			plain[i] = append(plain[i], cell)

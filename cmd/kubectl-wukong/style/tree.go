@@ -4,7 +4,7 @@ import (
 	"io"
 	"strings"
 
-	"novasphere.dev/wukong-network/cmd/kubectl-wukong/manifests"
+	"novasphere.dev/wukong-network/query/answer"
 )
 
 // Tree is a row of a table with rows below it. The zero value is a root without a row.
@@ -58,7 +58,7 @@ func (t *Tree) row(lines string) []Cell {
 	}
 	out := make([]Cell, 0, end)
 	for i, cell := range t.Row[:end] {
-		cell.Text = manifests.Printable(cell.Text)
+		cell.Text = answer.Printable(cell.Text)
 		if i == 0 {
 			cell.Text = lines + cell.Text
 		}
