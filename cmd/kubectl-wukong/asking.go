@@ -16,6 +16,7 @@ import (
 	"novasphere.dev/wukong-network/cmd/kubectl-wukong/cluster"
 	"novasphere.dev/wukong-network/cmd/version"
 	"novasphere.dev/wukong-network/query"
+	"novasphere.dev/wukong-network/query/answer"
 )
 
 // Forms of output beside JSON and YAML.
@@ -33,6 +34,8 @@ type asking struct {
 	config  *genericclioptions.ConfigFlags
 	output  string
 	formats []string
+	// noHeaders leaves the heads of tables out.
+	noHeaders bool
 	// manager is where a manager answers instead; its URL is empty where the command reads the cluster itself.
 	manager cluster.QueryServer
 }
@@ -52,6 +55,16 @@ func newAsking(c *cobra.Command, std streams, formats ...string) *asking {
 		_ = c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp))
 	}
 	return a
+}
+
+// withTables adds the flag about tables, to a command whose answer has some.
+func (a *asking) withTables(c *cobra.Command) {
+	c.Flags().BoolVar(&a.noHeaders, "no-headers", false, "leave the heads of tables out")
+}
+
+// form is how tables are written.
+func (a *asking) form() answer.Form {
+	return answer.Form{Wide: a.output == outputWide, NoHeaders: a.noHeaders}
 }
 
 // viaManager adds the flags by which a manager answers, to a command whose answer it has.

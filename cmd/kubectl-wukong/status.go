@@ -59,6 +59,7 @@ reached, does not have the kinds, or refuses the rights; 124 --wait has waited f
 		RunE: func(c *cobra.Command, args []string) error { return f.run(c, strings.Join(args, "")) },
 	}
 	f = &statusFlags{inspecting: newInspecting(c, std, outputTable, outputWide, outputJSON, outputYAML, outputName)}
+	f.withTables(c)
 	flags := c.Flags()
 	flags.BoolVarP(&f.all, "all-namespaces", "A", false, "Wukongs of all namespaces")
 	flags.StringVarP(&f.selector, "selector", "l", "", "Wukongs with these labels, such as app=web")
