@@ -96,11 +96,7 @@ func (a *asking) structured() bool { return a.output == outputJSON || a.output =
 func (a *asking) open() (*cluster.Cluster, error) { return cluster.Connect(a.config, a.options()) }
 
 func (a *asking) options() cluster.Options {
-	options := cluster.Options{Diagnostics: a.std.err, Agent: "kubectl-wukong/" + version.Read().Version}
-	if isTerminal(a.std.err) {
-		options.Progress = cluster.NewProgress(a.std.err)
-	}
-	return options
+	return cluster.Options{Diagnostics: a.std.err, Agent: "kubectl-wukong/" + version.Read().Version, Progress: a.std.progress()}
 }
 
 // answering gives who answers. withoutNodes says that nobody would see on which nodes machines run.

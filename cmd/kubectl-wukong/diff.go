@@ -124,6 +124,7 @@ func (f *diffFlags) read() (*manifests.Set, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer f.std.reading(slices.Concat(f.files, f.kustomize))()
 	sources, err := manifests.Finder{Recursive: f.recursive, Stdin: f.std.in}.Find(f.files)
 	if err != nil {
 		return nil, err
@@ -160,9 +161,11 @@ func (f *diffFlags) compare(ctx context.Context, from *cluster.Cluster, set *man
 			return nil, err
 		}
 		if judge != nil {
-			in.Judge = judge
+			in.Judge = &tellingJudge{Judge: judge, progress: f.std.progress()}
 		}
 	}
+	f.std.progress().Say("comparing")
+	defer f.std.progress().Done()
 	return changes.Compare(in)
 }
 
