@@ -16,6 +16,7 @@ import (
 	"novasphere.dev/wukong-network/cmd/kubectl-wukong/cluster"
 	"novasphere.dev/wukong-network/cmd/version"
 	"novasphere.dev/wukong-network/query"
+	"novasphere.dev/wukong-network/query/answer"
 )
 
 // Forms of output beside JSON and YAML.
@@ -33,6 +34,8 @@ type asking struct {
 	config  *genericclioptions.ConfigFlags
 	output  string
 	formats []string
+	// noHeaders leaves the heads of tables out.
+	noHeaders bool
 	// manager is where a manager answers instead; its URL is empty where the command reads the cluster itself.
 	manager cluster.QueryServer
 }
@@ -52,6 +55,16 @@ func newAsking(c *cobra.Command, std streams, formats ...string) *asking {
 		_ = c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp))
 	}
 	return a
+}
+
+// withTables adds the flag about tables, to a command whose answer has some.
+func (a *asking) withTables(c *cobra.Command) {
+	c.Flags().BoolVar(&a.noHeaders, "no-headers", false, "leave the heads of tables out")
+}
+
+// form is how tables are written.
+func (a *asking) form() answer.Form {
+	return answer.Form{Wide: a.output == outputWide, NoHeaders: a.noHeaders}
 }
 
 // viaManager adds the flags by which a manager answers, to a command whose answer it has.
@@ -83,11 +96,7 @@ func (a *asking) structured() bool { return a.output == outputJSON || a.output =
 func (a *asking) open() (*cluster.Cluster, error) { return cluster.Connect(a.config, a.options()) }
 
 func (a *asking) options() cluster.Options {
-	options := cluster.Options{Diagnostics: a.std.err, Agent: "kubectl-wukong/" + version.Read().Version}
-	if isTerminal(a.std.err) {
-		options.Progress = cluster.NewProgress(a.std.err)
-	}
-	return options
+	return cluster.Options{Diagnostics: a.std.err, Agent: "kubectl-wukong/" + version.Read().Version, Progress: a.std.progress()}
 }
 
 // answering gives who answers. withoutNodes says that nobody would see on which nodes machines run.

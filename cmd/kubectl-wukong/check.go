@@ -69,7 +69,11 @@ func (f *checkFlags) run(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	if f.wait {
+		f.std.progress().Hold("waiting until nothing fails")
+	}
 	report, err := f.report(c.Context(), from)
+	f.std.progress().Release()
 	if err != nil {
 		return err
 	}

@@ -52,7 +52,7 @@ func reference(root *cobra.Command) []byte {
 	for _, e := range exitCodes {
 		fmt.Fprintf(&out, "| %d | %s |\n", e.code, e.meaning)
 	}
-	out.WriteString("\nAnswers go to standard output, everything else to standard error.\n\n## All commands\n\n| command | what it does |\n|---|---|\n")
+	out.WriteString("\nAnswers go to standard output, everything else to standard error. Where that is a terminal, a line on it\nsays what takes more than a second, and is gone with the answer.\n\n## All commands\n\n| command | what it does |\n|---|---|\n")
 	all := commandsBelow(root)
 	for _, c := range all {
 		fmt.Fprintf(&out, "| [%s](#%s) | %s |\n", c.CommandPath(), strings.ReplaceAll(c.CommandPath(), " ", "-"), cell(c.Short))

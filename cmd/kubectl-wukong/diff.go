@@ -126,6 +126,7 @@ func (f *diffFlags) read() (*manifests.Set, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer f.std.reading(slices.Concat(f.files, f.kustomize))()
 	sources, err := manifests.Finder{Recursive: f.recursive, Stdin: f.std.in}.Find(f.files)
 	if err != nil {
 		return nil, err
@@ -162,10 +163,11 @@ func (f *diffFlags) compare(ctx context.Context, from *cluster.Cluster, set *man
 			return nil, err
 		}
 		if judge != nil {
-			in.Judge = judge
+			in.Judge = &tellingJudge{Judge: judge, progress: f.std.progress()}
 		}
 	}
-	defer from.Working("comparing what %d nodes would see", len(world.Nodes))()
+	f.std.progress().Say("comparing")
+	defer f.std.progress().Done()
 	return changes.Compare(in)
 }
 

@@ -48,6 +48,7 @@ cannot be reached, does not have the kinds, or refuses the rights.`,
 		RunE: func(c *cobra.Command, args []string) error { return f.run(c, strings.Join(args, "")) },
 	}
 	f = &eventsFlags{inspecting: newInspecting(c, std, outputTable, outputWide, outputJSON, outputYAML)}
+	f.withTables(c)
 	flags := c.Flags()
 	flags.BoolVarP(&f.all, "all-namespaces", "A", false, "what happened in all namespaces, and to hosts")
 	flags.BoolVarP(&f.watch, "watch", "w", false, "go on and print what happens")

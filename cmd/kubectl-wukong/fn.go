@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/kio"
 
 	"novasphere.dev/wukong-network/cmd/kubectl-wukong/function"
+	"novasphere.dev/wukong-network/cmd/kubectl-wukong/manifests"
 	"novasphere.dev/wukong-network/query/answer"
 )
 
@@ -39,10 +40,12 @@ Exit codes: 0 done, also with warnings; 1 a finding is an error; 2 the input is 
 func runFn(std streams) error {
 	var results framework.Results
 	process := func(list *framework.ResourceList) error {
+		std.progress().Say("rendering")
 		function.Process(list)
 		results = list.Results
 		return nil
 	}
+	defer std.reading([]string{manifests.StandardInput})()
 	var out bytes.Buffer
 	rw := &kio.ByteReadWriter{Reader: std.in, Writer: &out, KeepReaderAnnotations: true}
 	if err := framework.Execute(framework.ResourceListProcessorFunc(process), rw); err != nil {
@@ -51,6 +54,7 @@ func runFn(std streams) error {
 	if rw.WrappingKind != kio.ResourceListKind {
 		return errors.New("standard input: is no ResourceList: have kustomize or kpt run the function, or use render")
 	}
+	std.progress().Done()
 	if _, err := std.out.Write(out.Bytes()); err != nil {
 		return err
 	}

@@ -51,6 +51,7 @@ func (g *guestAsking) fileFacts(c *cobra.Command, of guestArg, uplink string) (g
 }
 
 func (g *guestAsking) readFiles(of guestArg, uplink string) (*manifests.Set, error) {
+	defer g.std.reading(g.files)()
 	sources, err := manifests.Finder{Recursive: g.recursive, Stdin: g.std.in}.Find(g.files)
 	if err != nil {
 		return nil, err

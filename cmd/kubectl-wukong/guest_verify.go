@@ -31,6 +31,7 @@ or there is no such guest; 2 wrong usage or input that cannot be read; 3 the clu
 		RunE:        func(c *cobra.Command, args []string) error { return ask.verify(c, args[0]) },
 	}
 	ask = newGuestAsking(c, std, outputTable, outputJSON, outputYAML)
+	ask.withTables(c)
 	ask.instance = true
 	return c
 }
@@ -50,7 +51,7 @@ func (g *guestAsking) verify(c *cobra.Command, arg string) error {
 	if g.structured() {
 		err = answer.Structured(g.std.out, g.output, verification)
 	} else {
-		err = verification.Write(g.std.out)
+		err = verification.Write(g.std.out, g.form())
 	}
 	if err == nil && !verification.InSync() {
 		return errFindings

@@ -52,6 +52,7 @@ func newHostAsking(c *cobra.Command, std streams, formats ...string) *hostAsking
 
 // readFiles reads manifests with what hosts report. Its findings are about objects that the API server would refuse.
 func (h *hostAsking) readFiles() (hosts.World, *manifests.Set, error) {
+	defer h.std.reading(h.files)()
 	sources, err := manifests.Finder{Recursive: h.recursive, Stdin: h.std.in}.Find(h.files)
 	if err != nil {
 		return hosts.World{}, nil, err

@@ -65,7 +65,9 @@ func (h *hostAsking) plan(c *cobra.Command, prune bool) error {
 	if err != nil {
 		return err
 	}
+	h.std.progress().Say("comparing")
 	plan, err := before.PlanChange(after, judge)
+	h.std.progress().Done()
 	if err != nil {
 		return err
 	}
@@ -98,7 +100,7 @@ func (h *hostAsking) judge(ctx context.Context) (hosts.Judge, error) {
 		h.note("there is no nmstatectl of version 2.2.51 or newer on the PATH, or in $%s: nodes are compared by kubectl wukong itself, which knows fewer properties", nmstatectl.PathVariable)
 		return nil, nil
 	}
-	return found, nil
+	return &tellingJudge{Judge: found, progress: h.std.progress()}, nil
 }
 
 // beforeAndAfter gives the world without the manifests and with them.

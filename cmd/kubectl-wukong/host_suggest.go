@@ -29,6 +29,7 @@ cluster cannot be reached, does not have the kinds, or refuses the rights.`,
 		RunE: func(c *cobra.Command, _ []string) error { return ask.suggest(c) },
 	}
 	ask = newHostAsking(c, std, outputYAML, outputJSON, outputTable)
+	ask.withTables(c)
 	return c
 }
 
@@ -45,7 +46,7 @@ func (h *hostAsking) suggest(c *cobra.Command) error {
 	case outputJSON:
 		err = answer.Structured(h.std.out, h.output, s)
 	case outputTable:
-		err = s.Table().Write(h.std.out)
+		err = s.Table().Write(h.std.out, h.form())
 	default:
 		err = s.WriteManifests(h.std.out)
 	}

@@ -71,6 +71,7 @@ usage or a file that cannot be read; 3 the cluster cannot be reached, or refuses
 		RunE:        func(c *cobra.Command, _ []string) error { return flags.run(c) },
 	}
 	flags.asking = newAsking(c, std, outputTable, outputYAML)
+	flags.withTables(c)
 	f := c.Flags()
 	f.BoolVarP(&flags.all, "all-namespaces", "A", false, "owners in every namespace, which is the default")
 	f.StringVarP(&flags.selector, "selector", "l", "", "Wukongs and VirtualMachineInstances with these labels")
@@ -219,7 +220,7 @@ func (f *importFlags) print(plan *adoption.Plan) error {
 		if len(plan.Entries) == 0 {
 			return nil
 		}
-		return plan.Table().Write(f.std.out)
+		return plan.Table().Write(f.std.out, f.form())
 	}
 	for _, e := range plan.Entries {
 		if e.Action == adoption.ActionConflict || e.Action == adoption.ActionUndecided {

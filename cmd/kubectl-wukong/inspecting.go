@@ -82,6 +82,7 @@ func parseWukong(c *cobra.Command, arg string) (guestArg, error) {
 
 // fromFiles gives the facts that files have, with the Wukongs of a scope.
 func (i *inspecting) fromFiles(scope cluster.Scope) (inspect.Facts, error) {
+	defer i.std.reading(i.files)()
 	sources, err := manifests.Finder{Recursive: i.recursive, Stdin: i.std.in}.Find(i.files)
 	if err != nil {
 		return inspect.Facts{}, err

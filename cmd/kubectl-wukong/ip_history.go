@@ -41,6 +41,7 @@ Exit codes: 0 done; 1 nothing found; 2 wrong usage; 3 the cluster cannot be reac
 		},
 	}
 	ask = newAsking(c, std, outputTable, outputJSON, outputYAML)
+	ask.withTables(c)
 	ask.viaManager(c)
 	c.Flags().StringVar(&segment, "segment", "", "on this segment alone")
 	_ = c.RegisterFlagCompletionFunc("segment", ask.completing(suggestSegments))
@@ -61,7 +62,7 @@ func (a *asking) history(c *cobra.Command, addr netip.Addr, segment string) erro
 	case a.structured():
 		err = answer.Structured(a.std.out, a.output, history)
 	case len(history.Holdings) > 0:
-		err = history.Write(a.std.out)
+		err = history.Write(a.std.out, a.form())
 	}
 	if err == nil && len(history.Holdings) == 0 {
 		return found("no lease of %s remembers a holder", addr)

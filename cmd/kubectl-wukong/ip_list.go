@@ -42,6 +42,7 @@ Exit codes: 0 done; 1 nothing found; 2 wrong usage; 3 the cluster cannot be reac
 		RunE:        func(c *cobra.Command, _ []string) error { return flags.run(c) },
 	}
 	flags.asking = newAsking(c, std, outputTable, outputWide, outputJSON, outputYAML, outputName, outputCSV, outputHosts)
+	flags.withTables(c)
 	flags.viaManager(c)
 	f := c.Flags()
 	f.BoolVarP(&flags.all, "all-namespaces", "A", false, "of holders in every namespace, which is the default")
@@ -120,5 +121,5 @@ func (f *listFlags) print(list *answer.List) error {
 	if len(list.Items) == 0 {
 		return nil
 	}
-	return list.Table(f.output == outputWide).Write(f.std.out)
+	return list.Table(f.form().Wide).Write(f.std.out, f.form())
 }

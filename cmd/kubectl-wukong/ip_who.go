@@ -35,6 +35,7 @@ the rights.`,
 		RunE:        func(c *cobra.Command, args []string) error { return ask.who(c, args[0]) },
 	}
 	ask = newAsking(c, std, outputTable, outputWide, outputJSON, outputYAML, outputName)
+	ask.withTables(c)
 	ask.viaManager(c)
 	c.ValidArgsFunction = first(ask.completing(suggestHolders))
 	return c
@@ -62,7 +63,7 @@ func (a *asking) who(c *cobra.Command, query string) error {
 	case a.output == outputName:
 		err = owners.WriteNames(a.std.out)
 	default:
-		err = owners.Write(a.std.out, a.output == outputWide)
+		err = owners.Write(a.std.out, a.form())
 	}
 	if err == nil && !owners.Found() {
 		return errFindings

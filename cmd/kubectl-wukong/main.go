@@ -56,11 +56,15 @@ type streams struct {
 
 // run executes a command line and gives its exit code.
 func run(args []string, std streams) int {
+	if isTerminal(std.err) && os.Getenv("TERM") != "dumb" {
+		std.err = cluster.NewProgress(std.err)
+	}
 	root := newRoot(std)
 	root.SetArgs(args)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	err := root.ExecuteContext(ctx)
+	std.progress().Release()
 	if err != nil && !errors.Is(err, errFindings) {
 		printErrors(std.err, err)
 	}

@@ -21,6 +21,7 @@ Exit codes: 0 done; 1 nothing found; 2 wrong usage; 3 the cluster cannot be reac
 		RunE: func(c *cobra.Command, _ []string) error { return ask.pools(c) },
 	}
 	ask = newAsking(c, std, outputTable, outputWide, outputJSON, outputYAML, outputName)
+	ask.withTables(c)
 	ask.viaManager(c)
 	return c
 }
@@ -43,7 +44,7 @@ func (a *asking) pools(c *cobra.Command) error {
 	case a.output == outputName:
 		err = pools.WriteNames(a.std.out)
 	case len(pools.Items) > 0:
-		err = pools.Table(a.output == outputWide).Write(a.std.out)
+		err = pools.Table(a.form().Wide).Write(a.std.out, a.form())
 	}
 	if err == nil && len(pools.Items) == 0 {
 		return found("there is no AddressPool")

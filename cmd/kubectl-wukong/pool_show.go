@@ -19,42 +19,40 @@ const (
 )
 
 func newPoolShow(std streams) *cobra.Command {
-	var ask *asking
+	var show *showing
 	c := &cobra.Command{
 		Use:   "show POOL",
 		Short: "Show how full a pool is, and a map of it",
 		Long: `Shows how many addresses of a pool are used, are kept for somebody or out of use, rest and are free, counted from the leases;
 what its status says is wrong; and a map with one sign per address, or per block of addresses where there are many.
 
-The map is coloured on a terminal, unless NO_COLOR is set.
-
 Exit codes: 0 done; 1 there is no such pool; 2 wrong usage; 3 the cluster cannot be reached, or refuses the rights.`,
 		Example: `  kubectl wukong pool show office`,
 		Args:    oneArg("the name of an AddressPool"),
-		RunE:    func(c *cobra.Command, args []string) error { return ask.pool(c, args[0]) },
+		RunE:    func(c *cobra.Command, args []string) error { return show.pool(c, args[0]) },
 	}
-	ask = newAsking(c, std, outputTable, outputJSON, outputYAML)
-	ask.viaManager(c)
-	c.ValidArgsFunction = first(ask.completing(suggestPools))
+	show = newShowing(c, std, outputTable, outputJSON, outputYAML)
+	show.viaManager(c)
+	c.ValidArgsFunction = first(show.completing(suggestPools))
 	return c
 }
 
-func (a *asking) pool(c *cobra.Command, name string) error {
-	if err := a.check(c); err != nil {
+func (s *showing) pool(c *cobra.Command, name string) error {
+	if err := s.check(c); err != nil {
 		return err
 	}
-	from, err := a.answering(true)
+	from, err := s.answering(true)
 	if err != nil {
 		return err
 	}
-	report, err := from.Pool(c.Context(), name, sizeOf(a.std.out))
+	report, err := from.Pool(c.Context(), name, sizeOf(s.std.out))
 	if err != nil {
 		return notFound(err)
 	}
-	if a.structured() {
-		return answer.Structured(a.std.out, a.output, report)
+	if s.structured() {
+		return answer.Structured(s.std.out, s.output, report)
 	}
-	return report.Write(a.std.out, paletteFor(a.std.out))
+	return report.Write(s.std.out, paletteFor(s.style()))
 }
 
 // sizeOf is the room for a map.
@@ -67,9 +65,9 @@ func sizeOf(out io.Writer) answer.Size {
 	return answer.Size{Columns: usualColumns, Rows: usualRows - aroundMap}
 }
 
-// paletteFor gives colours to a terminal.
-func paletteFor(out io.Writer) answer.Palette {
-	if style.Detect(style.Choices()[0], isTerminal(out), 0, os.Getenv).Color {
+// paletteFor colours a map where the rest would be coloured.
+func paletteFor(s style.Style) answer.Palette {
+	if s.Color {
 		return answer.Colours()
 	}
 	return nil

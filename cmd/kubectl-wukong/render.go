@@ -83,6 +83,8 @@ func (f *renderFlags) run(c *cobra.Command, std streams) error {
 	if err != nil {
 		return err
 	}
+	std.progress().Say("rendering")
+	defer std.progress().Done()
 	plan, found := render.Plan(set.Input)
 	plan = only(plan, f.only)
 	if f.verbose {
@@ -115,6 +117,7 @@ func (f *renderFlags) write(std streams, plan render.Output) error {
 	if err != nil {
 		return err
 	}
+	std.progress().Done()
 	_, err = std.out.Write(printed)
 	return err
 }
@@ -135,6 +138,7 @@ func (f *renderFlags) writeFolder(std streams, folder renderedFolder, plan rende
 	if err != nil || len(changes) == 0 {
 		return err
 	}
+	std.progress().Done()
 	if _, err := std.out.Write(changes); err != nil {
 		return err
 	}
@@ -183,6 +187,7 @@ func (f *renderFlags) checkOutput(c *cobra.Command) error {
 }
 
 func (f *renderFlags) read(std streams) (*manifests.Set, error) {
+	defer std.reading(f.files)()
 	sources, err := manifests.Finder{Recursive: f.recursive, Stdin: std.in}.Find(f.files)
 	if err != nil {
 		return nil, err

@@ -18,20 +18,15 @@ import (
 // terminal.
 type showing struct {
 	*asking
-	color     string
-	noHeaders bool
+	color string
 }
 
-// newShowing adds the flags to a command. formats are those of its answer, the first one the usual one. A command whose answer
-// has a form table has --no-headers, too.
+// newShowing adds the flags to a command. formats are those of its answer, the first one the usual one.
 func newShowing(c *cobra.Command, std streams, formats ...string) *showing {
 	s := &showing{asking: newAsking(c, std, formats...)}
 	f := c.Flags()
 	f.StringVar(&s.color, "color", style.Choices()[0], "colours: "+strings.Join(style.Choices(), ", ")+"; auto means on a terminal, unless NO_COLOR is set")
 	_ = c.RegisterFlagCompletionFunc("color", cobra.FixedCompletions(style.Choices(), cobra.ShellCompDirectiveNoFileComp))
-	if slices.Contains(formats, outputTable) {
-		f.BoolVar(&s.noHeaders, "no-headers", false, "leave the heads of tables out")
-	}
 	return s
 }
 

@@ -34,6 +34,7 @@ func greet(t *testing.T, args ...string) (string, error) {
 	var out bytes.Buffer
 	c := &cobra.Command{Use: "greet", SilenceErrors: true, SilenceUsage: true}
 	show := newShowing(c, streams{strings.NewReader(""), &out, io.Discard}, outputTable, outputWide, outputJSON, outputYAML, outputName)
+	show.withTables(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if err := show.check(c); err != nil {
 			return err

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
 	"novasphere.dev/wukong-network/cmd/kubectl-wukong/cluster"
@@ -59,6 +58,7 @@ reached, does not have the kinds, or refuses the rights; 124 --wait has waited f
 		RunE: func(c *cobra.Command, args []string) error { return f.run(c, strings.Join(args, "")) },
 	}
 	f = &statusFlags{inspecting: newInspecting(c, std, outputTable, outputWide, outputJSON, outputYAML, outputName)}
+	f.withTables(c)
 	flags := c.Flags()
 	flags.BoolVarP(&f.all, "all-namespaces", "A", false, "Wukongs of all namespaces")
 	flags.StringVarP(&f.selector, "selector", "l", "", "Wukongs with these labels, such as app=web")
@@ -223,6 +223,7 @@ func (f *statusFlags) follow(ctx context.Context, from *cluster.Cluster, scope c
 		}
 		settle(ctx, began)
 	}
+	f.std.progress().Release()
 	if err := failure(); err != nil && ctx.Err() == nil {
 		return err
 	}
@@ -264,10 +265,8 @@ func (f *statusFlags) late(last *inspect.Status) error {
 			return err
 		}
 	}
-	for _, w := range last.Wukongs {
-		if w.Ready != metav1.ConditionTrue {
-			return timedOut{text + ": " + w.Sentence()}
-		}
+	if w := last.NotReady(); w != nil {
+		text += ": " + w.Sentence()
 	}
 	return timedOut{text}
 }
@@ -287,6 +286,7 @@ func (s *screen) next(status *inspect.Status) (bool, error) {
 		return true, s.nothing(status)
 	}
 	if s.watch {
+		s.std.progress().Hold("") // what is drawn says it
 		if err := s.draw(status); err != nil {
 			return true, err
 		}
@@ -296,8 +296,12 @@ func (s *screen) next(status *inspect.Status) (bool, error) {
 	}
 	bad := status.Stalled()
 	if bad == nil && !status.AllReady() {
+		if !s.watch {
+			s.std.progress().Hold("waiting for %s", status.NotReady().Sentence())
+		}
 		return false, nil
 	}
+	s.std.progress().Release()
 	if !s.watch {
 		if err := s.print(status); err != nil {
 			return true, err

@@ -196,16 +196,22 @@ func TestWhatIsPrintedIsHarmless(t *testing.T) {
 	owners := WhoHasAddress(netip.MustParseAddr("192.0.2.10"), Facts{Leases: []v1alpha1.AddressLease{l}, Declared: d})
 	report := d.Pool(d.Pools.All()[0], nil, Size{80, 16})
 	write := map[string]func(w *bytes.Buffer) error{
-		"a table":            func(w *bytes.Buffer) error { return NewList([]v1alpha1.AddressLease{l}, nil).Table(true).Write(w) },
-		"a CSV file":         func(w *bytes.Buffer) error { return NewList([]v1alpha1.AddressLease{l}, nil).WriteCSV(w) },
-		"an answer":          func(w *bytes.Buffer) error { return owners.Write(w, true) },
-		"an answer in JSON":  func(w *bytes.Buffer) error { return Structured(w, "json", owners) },
-		"an answer in YAML":  func(w *bytes.Buffer) error { return Structured(w, "yaml", owners) },
-		"a history":          func(w *bytes.Buffer) error { return NewHistory("192.0.2.10", []v1alpha1.AddressLease{l}).Write(w) },
+		"a table": func(w *bytes.Buffer) error {
+			return NewList([]v1alpha1.AddressLease{l}, nil).Table(true).Write(w, Form{})
+		},
+		"a CSV file":        func(w *bytes.Buffer) error { return NewList([]v1alpha1.AddressLease{l}, nil).WriteCSV(w) },
+		"an answer":         func(w *bytes.Buffer) error { return owners.Write(w, Form{Wide: true}) },
+		"an answer in JSON": func(w *bytes.Buffer) error { return Structured(w, "json", owners) },
+		"an answer in YAML": func(w *bytes.Buffer) error { return Structured(w, "yaml", owners) },
+		"a history": func(w *bytes.Buffer) error {
+			return NewHistory("192.0.2.10", []v1alpha1.AddressLease{l}).Write(w, Form{})
+		},
 		"a list in JSON":     func(w *bytes.Buffer) error { return Structured(w, "json", listOf(l)) },
 		"a list in YAML":     func(w *bytes.Buffer) error { return Structured(w, "yaml", listOf(l)) },
 		"a report on a pool": func(w *bytes.Buffer) error { return report.Write(w, nil) },
-		"a table of pools":   func(w *bytes.Buffer) error { return NewPoolList([]v1alpha1.AddressPool{pool}).Table(true).Write(w) },
+		"a table of pools": func(w *bytes.Buffer) error {
+			return NewPoolList([]v1alpha1.AddressPool{pool}).Table(true).Write(w, Form{})
+		},
 	}
 	for name, f := range write {
 		t.Run(name, func(t *testing.T) {

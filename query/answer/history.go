@@ -34,10 +34,10 @@ func NewHistory(address string, leases []v1alpha1.AddressLease) *History {
 }
 
 // Write prints one line per holding.
-func (h *History) Write(w io.Writer) error {
+func (h *History) Write(w io.Writer, form Form) error {
 	t := Table{Header: []string{"SEGMENT", "HOLDER", "FROM", "UNTIL", "REASON", "MAC"}}
 	for _, c := range h.Holdings {
 		t.Rows = append(t.Rows, []string{c.Segment, c.Holder, c.From, c.Until, c.Reason, c.MAC})
 	}
-	return t.Write(w)
+	return t.Write(w, form)
 }

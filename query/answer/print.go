@@ -24,6 +24,14 @@ const ReportVersion = "cli.vm.novasphere.dev/v1alpha1"
 // none stands for an empty cell.
 const none = "-"
 
+// Form is how an answer is written for people.
+type Form struct {
+	// Wide asks for more columns.
+	Wide bool
+	// NoHeaders leaves the heads of tables out.
+	NoHeaders bool
+}
+
 // Table is a header and rows of as many cells.
 type Table struct {
 	Header []string
@@ -31,9 +39,13 @@ type Table struct {
 }
 
 // Write prints the table with aligned columns, as kubectl does.
-func (t Table) Write(w io.Writer) error {
+func (t Table) Write(w io.Writer, form Form) error {
 	out := printers.GetNewTabWriter(w)
-	for _, row := range append([][]string{t.Header}, t.Rows...) {
+	rows := t.Rows
+	if !form.NoHeaders {
+		rows = append([][]string{t.Header}, rows...)
+	}
+	for _, row := range rows {
 		cells := make([]string, len(row))
 		for i, cell := range row {
 			if cells[i] = Printable(cell); cells[i] == "" {

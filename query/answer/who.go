@@ -264,11 +264,11 @@ func (o *Owners) Found() bool {
 }
 
 // Write prints a table of leases, and a line per note.
-func (o *Owners) Write(w io.Writer, wide bool) error {
+func (o *Owners) Write(w io.Writer, form Form) error {
 	var out bytes.Buffer
 	switch {
 	case len(o.Leases) > 0:
-		if err := leaseTable(o.Leases, wide).Write(&out); err != nil {
+		if err := leaseTable(o.Leases, form.Wide).Write(&out, form); err != nil {
 			return err
 		}
 	case o.Message != "":

@@ -186,4 +186,35 @@ func TestProgressShowsOnlyWhatTakesLongAndLeavesNothing(t *testing.T) {
 	var none *Progress
 	none.Say("nothing")
 	none.Done()
+	none.Hold("nothing")
+	none.Release()
+}
+
+func TestManyShortStepsShowOnceTheyHaveTakenLongTogether(t *testing.T) {
+	var out bytes.Buffer
+	p := NewProgress(&out)
+	p.Say("reading Wukongs")
+	p.Done()
+	p.show() // the second is over
+	p.Say("reading \x1bHostUplinks")
+	p.Done()
+	if want := "\r\033[Kreading \ufffdHostUplinks…\r\033[K"; out.String() != want {
+		t.Errorf("shown %q, want %q", out.String(), want)
+	}
+}
+
+func TestALineThatIsHeldStaysBelowWhatIsWritten(t *testing.T) {
+	var out bytes.Buffer
+	p := NewProgress(&out)
+	p.Hold("waiting")
+	p.show() // the second is over
+	p.Say("reading Wukongs")
+	p.Done()
+	if _, err := p.Write([]byte("note: no rights\n")); err != nil {
+		t.Fatal(err)
+	}
+	p.Release()
+	if want := "\r\033[Kwaiting…\r\033[Knote: no rights\n\r\033[Kwaiting…\r\033[K"; out.String() != want {
+		t.Errorf("shown %q, want %q", out.String(), want)
+	}
 }

@@ -12,13 +12,13 @@ import (
 const notKnown = "?"
 
 // Write prints a table with a row per address, and below it whether the guest is in sync, or the first difference.
-func (v *Verification) Write(w io.Writer) error {
+func (v *Verification) Write(w io.Writer, form answer.Form) error {
 	table := answer.Table{Header: []string{"NETWORK", "INTERFACE", "MAC", "REQUESTED", "DELIVERED", "OBSERVED", "VERDICT"}}
 	for _, n := range v.Networks {
 		table.Rows = append(table.Rows, n.rows()...)
 	}
 	if len(table.Rows) > 0 {
-		if err := table.Write(w); err != nil {
+		if err := table.Write(w, form); err != nil {
 			return err
 		}
 	}

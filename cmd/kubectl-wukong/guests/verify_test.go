@@ -10,6 +10,7 @@ import (
 	kubevirtv1 "kubevirt.io/api/core/v1"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
+	"novasphere.dev/wukong-network/query/answer"
 )
 
 // rowsOf writes each address with what is said of it: requested, delivered, observed, verdict.
@@ -181,7 +182,7 @@ func TestVerify(t *testing.T) {
 				t.Fatal(err)
 			}
 			var text strings.Builder
-			if err := got.Write(&text); err != nil {
+			if err := got.Write(&text, answer.Form{}); err != nil {
 				t.Fatal(err)
 			}
 			if got.Reason != tc.reason || !strings.Contains(text.String(), tc.says) {

@@ -106,6 +106,14 @@ func (st *Status) worst() *Item {
 // AllReady says whether every Wukong is Ready.
 func (st *Status) AllReady() bool { return st.Ready == st.Total }
 
+// NotReady gives the first Wukong that is not Ready, or nil.
+func (st *Status) NotReady() *Item {
+	if at := slices.IndexFunc(st.Wukongs, func(w *Item) bool { return w.Ready != metav1.ConditionTrue }); at >= 0 {
+		return st.Wukongs[at]
+	}
+	return nil
+}
+
 // Stalled gives the first Wukong that needs a person, or nil.
 func (st *Status) Stalled() *Item {
 	if worst := st.worst(); worst != nil && worst.Stalled {
