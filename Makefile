@@ -71,8 +71,8 @@ vulncheck: ## Look for known vulnerabilities, where their database can be reache
 ##@ For developers
 
 .PHONY: unit
-unit: ## Run the fast tests: the pure packages and the command line
-	$(GO) test -short $(PURE) ./query/... ./cmd/...
+unit: ## Run the fast tests: the pure packages, the command line, and whether all of the documentation is run
+	$(GO) test -short $(PURE) ./query/... ./cmd/... ./e2e/walkthrough
 
 .PHONY: test
 test: controlplane judges check-generated lint ## Run all that CI runs

@@ -22,32 +22,6 @@ func TestEveryCheckHasItsSection(t *testing.T) {
 	}
 }
 
-// answered matches an example of the documentation: a command after a prompt, and what it prints.
-var answered = regexp.MustCompile("(?ms)^\\$ kubectl wukong (check|diff|report)[^\n]*\n(.*?)^```$")
-
-// TestTheExamplesAboutClustersAreAnswersOfScripts: what needs a cluster is printed in the scripts of e2e/commands, and examples are
-// parts of that.
-func TestTheExamplesAboutClustersAreAnswersOfScripts(t *testing.T) {
-	scripts := map[string]string{
-		"check": read(t, "../../e2e/commands/testdata/check/script/check.txtar"),
-		"diff":  read(t, "../../e2e/commands/testdata/stage/script/diff.txtar"),
-	}
-	count := map[string]int{}
-	for path, page := range pages(t) {
-		for _, example := range answered.FindAllStringSubmatch(page, -1) {
-			count[example[1]]++
-			if !strings.Contains(scripts[example[1]], "\n"+example[2]) {
-				t.Errorf("%s: no script has the answer\n%s", path, example[2])
-			}
-		}
-	}
-	for name := range scripts {
-		if count[name] == 0 {
-			t.Errorf("no page has an example of %s", name)
-		}
-	}
-}
-
 // TestTheInstallationIsAskedForItsRights: a kind that an installation makes is one that check --pre asks about.
 func TestTheInstallationIsAskedForItsRights(t *testing.T) {
 	asked := slices.Concat(installed[""], installed["admissionregistration.k8s.io"], installed["apiextensions.k8s.io"], installed["apps"],

@@ -7,13 +7,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	kubevirtv1 "kubevirt.io/api/core/v1"
@@ -34,6 +33,8 @@ type reader struct {
 	t *testing.T
 	// dir is the reader's clone; what is saved there does not reach the repository.
 	dir string
+	// bin is a folder on the PATH.
+	bin string
 	env []string
 }
 
@@ -68,65 +69,19 @@ func (r *reader) clone() {
 	for _, e := range entries {
 		must(r.t, os.Symlink(filepath.Join(root, e.Name()), filepath.Join(r.dir, e.Name())))
 	}
-	bin := r.t.TempDir()
-	build := exec.CommandContext(r.t.Context(), "go", "build", "-o", filepath.Join(bin, "kubectl-wukong"), "./cmd/kubectl-wukong")
-	build.Dir = root
-	out, err := build.CombinedOutput()
-	if err != nil {
-		r.t.Fatalf("go build: %v\n%s", err, out)
-	}
-	path := strings.Join([]string{bin, filepath.Dir(r.Cluster.KubectlPath()), os.Getenv("PATH")}, string(os.PathListSeparator))
+	r.bin = r.t.TempDir()
+	r.builds(".", "./cmd/kubectl-wukong", "kubectl-wukong")
+	path := strings.Join([]string{r.bin, filepath.Dir(r.Cluster.KubectlPath()), os.Getenv("PATH")}, string(os.PathListSeparator))
 	r.env = append(os.Environ(), "PATH="+path, "KUBECONFIG="+r.Cluster.Kubeconfig(), "NO_COLOR=1", "COLUMNS=200")
 }
 
-// deployments plays kubelets: once the reader has deployed the controller, it runs, and the Deployment says so.
-func (r *reader) deployments() {
-	ctx, cancel := context.WithCancel(r.t.Context())
-	done := make(chan error, 1)
-	r.t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
-			r.t.Errorf("the controller: %v", err)
-		}
-	})
-	go func() { done <- r.deploy(ctx) }()
-}
-
-func (r *reader) deploy(ctx context.Context) error {
-	d := &appsv1.Deployment{}
-	key := types.NamespacedName{Namespace: world.Namespace, Name: "wukong-network"}
-	for {
-		err := r.Admin.Get(ctx, key, d)
-		if err == nil {
-			break
-		}
-		if !apierrors.IsNotFound(err) {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(50 * time.Millisecond):
-		}
+// builds puts a program of a module of the repository on the PATH.
+func (r *reader) builds(module, program, name string) {
+	r.t.Helper()
+	build := exec.CommandContext(r.t.Context(), "go", "build", "-C", filepath.Join("../..", module), "-o", filepath.Join(r.bin, name), program)
+	if out, err := build.CombinedOutput(); err != nil {
+		r.t.Fatalf("go build %s: %v\n%s", program, err, out)
 	}
-	cfg := controllers.DefaultConfig()
-	cfg.Cooldown, cfg.RetryAfter, cfg.Sweep = time.Second, 2*time.Second, time.Second
-	stop, err := r.RunController(context.WithoutCancel(ctx), cfg)
-	if err != nil {
-		return err
-	}
-	for ctx.Err() == nil { // the reader may change the Deployment
-		if err := r.Admin.Get(ctx, key, d); err == nil && d.Status.ObservedGeneration != d.Generation {
-			n := *d.Spec.Replicas
-			d.Status = appsv1.DeploymentStatus{ObservedGeneration: d.Generation, Replicas: n, UpdatedReplicas: n, ReadyReplicas: n, AvailableReplicas: n}
-			_ = r.Admin.Status().Update(ctx, d) // or the next time
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
-	return stop()
 }
 
 // prepares types what a page leaves to its reader.
@@ -173,22 +128,50 @@ type script struct {
 	left []block
 }
 
+// opens begins with a page, which has to be read to its end.
 func (r *reader) opens(page string) *script {
 	r.t.Helper()
+	if !slices.Contains(typed, page) {
+		r.t.Fatalf("%s is not among the pages that are typed along, in pages_test.go", page)
+	}
 	text, err := os.ReadFile(filepath.Join(r.dir, page))
 	must(r.t, err)
 	blocks, err := parse(string(text))
 	must(r.t, err)
-	return &script{page, blocks}
+	s := &script{page, blocks}
+	r.t.Cleanup(func() {
+		if len(s.left) > 0 && !r.t.Failed() {
+			r.t.Errorf("%s was read as far as line %d", page, s.left[0].line)
+		}
+	})
+	return s
 }
 
 // reads follows a page of the documentation to its end.
 func (r *reader) reads(page string) {
 	r.t.Helper()
-	s := r.opens(page)
+	r.finishes(r.opens(page))
+}
+
+// finishes reads on to the end of a page.
+func (r *reader) finishes(s *script) {
+	r.t.Helper()
 	for typed := 0; len(s.left) > 0 || typed == 0; typed++ {
 		r.follows(s)
 	}
+}
+
+// mentions types commands that a page names within its text, whatever they print.
+func (r *reader) mentions(page string, lines ...string) {
+	r.t.Helper()
+	text, err := os.ReadFile(filepath.Join(r.dir, page))
+	must(r.t, err)
+	for _, line := range lines {
+		if !strings.Contains(string(text), "`"+line+"`") {
+			r.t.Errorf("%s does not name `%s`", page, line)
+		}
+	}
+	r.prepares(lines...)
 }
 
 // follows reads on until the next block of commands has been typed.
@@ -198,7 +181,9 @@ func (r *reader) follows(s *script) {
 		b := s.left[0]
 		s.left = s.left[1:]
 		if b.file != "" {
-			must(r.t, os.WriteFile(filepath.Join(r.dir, b.file), []byte(b.text), 0o600))
+			file := filepath.Join(r.dir, b.file)
+			must(r.t, os.MkdirAll(filepath.Dir(file), 0o700))
+			must(r.t, os.WriteFile(file, []byte(b.text), 0o600))
 			continue
 		}
 		commands, err := b.commands()
@@ -232,15 +217,8 @@ func (r *reader) types(c command) error {
 	if err != nil {
 		return err
 	}
-	if !p.Match(out) {
+	if !p.MatchString(strings.TrimSuffix(string(out), "\n")+"\n") && !p.Match(out) {
 		return fmt.Errorf("printed:\n%s\nand the page says:\n%s", out, c.output)
 	}
 	return nil
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }

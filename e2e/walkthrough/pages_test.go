@@ -1,0 +1,67 @@
+package walkthrough
+
+import "slices"
+
+// documentation says how each block of the documentation that has a command or a manifest is covered.
+var documentation = covering{typed: typed, ranBy: elsewhere, exceptions: slices.Concat(exceptions, becoming)}
+
+// typed are the pages that tests of this package type along, to their end.
+var typed = []string{
+	"CONTRIBUTING.md",
+	"README.md",
+	"docs/addresses-for-platform.md",
+	"docs/addresses-for-teams.md",
+	"docs/from-novasphere.md",
+	"docs/install.md",
+	"docs/migration.md",
+	"docs/observability.md",
+	"docs/quickstart.md",
+	"docs/security.md",
+	"docs/uninstall.md",
+	"docs/upgrade.md",
+}
+
+// elsewhere are blocks that are run, but not by typing a page along.
+var elsewhere = []ranBy{
+	{"README.zh-CN.md", "", "e2e/walkthrough/front_test.go:TestTheChineseREADMEHasTheBlocksOfTheOther"},
+	{"README.md", `^\$ make demo ARGS=--once`, "e2e/walkthrough/front_test.go:TestTheREADMEShowsTheBeginningOfTheDemo"},
+	{"docs/runbooks/*.md", `^kubectl (auth|describe|get|wukong|-n \S+ (describe|get|logs)) `, "e2e/walkthrough/runbooks_test.go:TestWhoIsOnCallFollowsThePageAboutObservingAndTheRunbooks"},
+	{"docs/install.md", "^curl ", "e2e/install/pages_test.go:TestThePageScrapesTheMetricsOfAManager"},
+	{"docs/observability.md", "^(groups|scrape_configs):", "e2e/monitoring/pages_test.go:TestTheConfigurationOnThePageIsWhatPrometheusTakes"},
+	{"docs/release.md", "", "e2e/release/archives_test.go:TestAReleaseIsTheSameBytesWhereverItIsMade"},
+	{"docs/commands.md", "", "cmd/kubectl-wukong/commands_docs_test.go:TestTheReferenceOfCommandsIsThatOfTheProgram"},
+}
+
+// exceptions are not run, for want of what the control plane of tests has not, or because something else runs them as they are.
+var exceptions = []exception{
+	{"README.md", "^make demo", "the targets themselves: make test is what CI runs, and runs the demo at its end"},
+	{"docs/install.md", "^make image IMAGE=", "pushes to a registry; e2e/release pushes to one of its own with the same target"},
+	{"docs/*.md", "^kubectl -n wukong-network port-forward ", "ends in a kubelet, which carries the connection into a Pod"},
+	{"docs/runbooks/*.md", "^kubectl -n wukong-network port-forward ", "the same"},
+	{"docs/upgrade.md", "rollout undo", "goes back to a ReplicaSet, which the Deployment controller makes; it is not among those of the tests' control plane"},
+	{"docs/guest-boot.md", "^(make e2e-guest|updates:)", "boots a guest on an emulated processor for minutes, so it is run by hand, and the page is the record"},
+}
+
+// becoming are pages whose commands are about to be typed along.
+var becoming = []exception{
+	{"docs/adoption.md", "", ""},
+	{"docs/backup.md", "", ""},
+	{"docs/demo.md", "", ""},
+	{"docs/guests*.md", "", ""},
+	{"docs/host*.md", "", ""},
+	{"docs/limits.md", "", ""},
+	{"docs/rollout.md", "", ""},
+	{"docs/troubleshooting.md", "", ""},
+
+	{"docs/addresses-for-platform.md", "", ""},
+	{"docs/checks.md", "", ""},
+	{"docs/completion.md", "", ""},
+	{"docs/diff.md", "", ""},
+	{"docs/from-novasphere.md", "", ""},
+	{"docs/gitops.md", "", ""},
+	{"docs/query.md", "", ""},
+	{"docs/quickstart.md", "", ""},
+	{"docs/render.md", "", ""},
+	{"docs/report.md", "", ""},
+	{"docs/status-commands.md", "", ""},
+}
