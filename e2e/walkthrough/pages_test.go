@@ -29,7 +29,7 @@ var elsewhere = []ranBy{
 	{"docs/install.md", "^curl ", "e2e/install/pages_test.go:TestThePageScrapesTheMetricsOfAManager"},
 	{"docs/observability.md", "^(groups|scrape_configs):", "e2e/monitoring/pages_test.go:TestTheConfigurationOnThePageIsWhatPrometheusTakes"},
 	{"docs/release.md", "", "e2e/release/archives_test.go:TestAReleaseIsTheSameBytesWhereverItIsMade"},
-	{"docs/commands.md", "", "cmd/kubectl-wukong/commands_docs_test.go:TestTheReferenceOfCommandsIsThatOfTheProgram"},
+	{"docs/commands.md", "", "e2e/walkthrough/reference_test.go:TestTheExamplesOfTheReferenceOfCommandsAreAnswered"},
 }
 
 // exceptions are not run, for want of what the control plane of tests has not, or because something else runs them as they are.
