@@ -15,6 +15,8 @@ MODULES := e2e/gitops e2e/monitoring e2e/release
 ARGS ?=
 NODES ?= 5000
 WUKONGS ?= 10000
+FUZZTIME ?= 1m
+FUZZ ?=
 
 # A commit is built to the same bytes wherever and whenever it is built, and tests share what was compiled for them.
 export CGO_ENABLED := 0
@@ -80,11 +82,21 @@ test: controlplane judges check-generated lint ## Run all that CI runs
 	$(GO) test -timeout 30m $$($(GO) list ./... | grep -v '/e2e/demo$$') 2>&1 | tee "$$log" || { \
 	  echo; echo "What failed, from the output above:"; \
 	  grep -aE '^ *--- FAIL|^ *[a-z0-9_]+_test\.go:[0-9]+: |^(FAIL|panic:)|^[^ ]+\.go:[0-9]+:[0-9]+: ' "$$log" | cut -c -400 | tail -n 100; exit 1; }
-	@$(MAKE) --no-print-directory modules throughput rollout demo ARGS=--once
+	@$(MAKE) --no-print-directory modules throughput rollout demo vulncheck ARGS=--once
 
 .PHONY: modules
 modules: ## Run the tests of the modules beside the root's
 	@for module in $(MODULES); do echo "$$module"; $(GO) -C "$$module" test -timeout 30m ./...; done
+
+# Seeds are run by every test. This looks for new ones, and keeps those that fail in testdata/fuzz beside the test.
+.PHONY: fuzz
+fuzz: ## Fuzz all that parses, one function after the other (FUZZTIME=1m for each, FUZZ=Parse: those whose names match)
+	@grep -rlE '^func Fuzz' --include='*_test.go' . | sort | while read -r file; do \
+	  grep -oE '^func Fuzz[A-Za-z0-9]+' "$$file" | cut -c 6- | { grep -E '$(FUZZ)' || :; } | while read -r name; do \
+	    echo "$$name in $$(dirname "$$file")"; \
+	    $(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime '$(FUZZTIME)' "$$(dirname "$$file")" </dev/null; \
+	  done; \
+	done
 
 # Alone, because it compares rates that whatever else the machine does would distort.
 .PHONY: throughput

@@ -8,7 +8,6 @@ require (
 	github.com/google/go-cmp v0.7.0 // tests: differences that people can read
 	github.com/google/uuid v1.6.0 // machine identities, version 5
 	github.com/k8snetworkplumbingwg/network-attachment-definition-client v1.7.7 // Multus: the type of attachments
-	github.com/nmstate/kubernetes-nmstate/api v0.0.0-20240605150941-df565dd7bf35 // nmstate: the types of policies
 	github.com/prometheus/client_golang v1.24.0 // what the manager measures, and the lint of its names
 	github.com/rogpeppe/go-internal v1.16.0 // differences of texts; tests: the command line as a user sees it (testscript)
 	github.com/spf13/cobra v1.10.2 // the command line, as kubectl has it

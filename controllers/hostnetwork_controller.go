@@ -6,7 +6,6 @@ import (
 	"time"
 
 	netattach "github.com/k8snetworkplumbingwg/network-attachment-definition-client/pkg/apis/k8s.cni.cncf.io/v1"
-	nmstatev1 "github.com/nmstate/kubernetes-nmstate/api/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
@@ -53,7 +52,7 @@ type hostNetworkScope struct {
 	vlans       string   // of a trunk, those that they have picked
 	uplinks     []*v1alpha1.HostUplink
 	nodes       []corev1.Node
-	policies    map[string]nmstatev1.NodeNetworkConfigurationPolicy
+	policies    map[string]nmstate.Policy
 	enactments  enactments
 	states      map[string]*nmstate.NodeNetworkState
 	nmstateGone bool
@@ -116,11 +115,11 @@ func (r *HostNetworkReconciler) gather(ctx context.Context, s *hostNetworkScope)
 	if s.nmstateGone = !r.components.Has(Nmstate); s.nmstateGone {
 		return nil
 	}
-	policies := &nmstatev1.NodeNetworkConfigurationPolicyList{}
+	policies := &nmstate.PolicyList{}
 	if err := r.List(ctx, policies, client.UnsafeDisableDeepCopy); err != nil {
 		return fmt.Errorf("policies: %w", err)
 	}
-	s.policies = map[string]nmstatev1.NodeNetworkConfigurationPolicy{}
+	s.policies = map[string]nmstate.Policy{}
 	for _, p := range policies.Items {
 		s.policies[p.Name] = p
 	}

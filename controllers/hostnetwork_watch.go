@@ -15,8 +15,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
-	nmstatev1 "github.com/nmstate/kubernetes-nmstate/api/v1"
-
 	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/nmstate"
 )
@@ -43,7 +41,7 @@ func SetupHostNetwork(mgr manager.Manager, cfg Config, components *Components) e
 	return components.WhenServed(Nmstate, func(context.Context) error {
 		declared := predicate.Or[client.Object](predicate.GenerationChangedPredicate{}, predicate.LabelChangedPredicate{})
 		every := handler.TypedEnqueueRequestsFromMapFunc(r.everyNetwork)
-		if err := watchAll(c, mgr, every, declared, &nmstatev1.NodeNetworkConfigurationPolicy{}); err != nil {
+		if err := watchAll(c, mgr, every, declared, &nmstate.Policy{}); err != nil {
 			return err
 		}
 		// What nodes show tells whether they still have what was built.

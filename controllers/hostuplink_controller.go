@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	nmstatev1 "github.com/nmstate/kubernetes-nmstate/api/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/sets"
@@ -197,7 +196,7 @@ func (r *HostUplinkReconciler) letGo(ctx context.Context, s *uplinkScope) error 
 		return nil
 	}
 	if !s.nmstateGone {
-		left := &nmstatev1.NodeNetworkConfigurationPolicyList{}
+		left := &nmstate.PolicyList{}
 		if err := r.Live.List(ctx, left); err != nil {
 			return fmt.Errorf("policies: %w", err)
 		}

@@ -126,19 +126,11 @@ func (s *uplinkScope) stateOf(hash string) (nmstate.State, bool) {
 func (s *uplinkScope) networksIn(state nmstate.State) []string {
 	var out []string
 	for _, n := range s.catalog.HostNetworks() {
-		if n.Object.Spec.PhysicalNetwork != s.uplink.Spec.PhysicalNetwork || taken(n) {
-			continue
-		}
-		if s.catalog.Carries(s.known, n, state) {
+		if n.Object.Spec.PhysicalNetwork == s.uplink.Spec.PhysicalNetwork && s.catalog.Carries(s.known, n, state) {
 			out = append(out, n.Object.Name)
 		}
 	}
 	return out
-}
-
-// taken says whether the bridge of that name is another network's.
-func taken(n *render.HostNetwork) bool {
-	return n.Problem != nil && n.Problem.Reason == v1alpha1.ReasonBridgeNameTaken
 }
 
 // rollout gathers what the plan depends on.

@@ -57,6 +57,8 @@ func (s *uplinkScope) evidenceOfExternal(m *member, n *render.HostNetwork) evide
 		return without
 	case state == nil || s.target == nil || !state.Node.Known():
 		return undecided
+	case !n.Observed() && !s.catalog.Carries(s.known, n, s.target.State):
+		return undecided // it cannot be built as it is declared now: what was built before may still be there
 	case slices.ContainsFunc(s.shows(m, n), func(d nmstate.Difference) bool { return d.Broken }):
 		return without
 	case m.rollout.Outcome == nmstate.OutcomeApplied:
@@ -105,7 +107,7 @@ func (s *uplinkScope) labelNetworks(m *member, after render.Marks, edit *nodeEdi
 		}
 	}
 	for _, n := range s.catalog.HostNetworks() {
-		if n.Object.Spec.PhysicalNetwork != s.uplink.Spec.PhysicalNetwork || taken(n) {
+		if n.Object.Spec.PhysicalNetwork != s.uplink.Spec.PhysicalNetwork {
 			continue
 		}
 		switch s.evidenceOf(m, n, after) {

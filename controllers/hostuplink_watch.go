@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	nmstatev1 "github.com/nmstate/kubernetes-nmstate/api/v1"
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -51,7 +50,7 @@ func SetupHostUplink(mgr manager.Manager, cfg Config, components *Components) er
 		}
 		// A policy of ours reports in its enactments; somebody else's matters to every uplink.
 		declared := predicate.Or[client.Object](predicate.GenerationChangedPredicate{}, predicate.LabelChangedPredicate{})
-		if err := watchAll(c, mgr, every, declared, &nmstatev1.NodeNetworkConfigurationPolicy{}); err != nil {
+		if err := watchAll(c, mgr, every, declared, &nmstate.Policy{}); err != nil {
 			return err
 		}
 		if err := watchAll(c, mgr, gathered(&r.effort, r.uplinksOfEnactment), predicate.Funcs{}, &nmstate.Enactment{}); err != nil {

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	nmstatev1 "github.com/nmstate/kubernetes-nmstate/api/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
@@ -19,7 +18,7 @@ import (
 
 // policy is a NodeNetworkConfigurationPolicy that was made here for one HostUplink.
 type policy struct {
-	object *nmstatev1.NodeNetworkConfigurationPolicy
+	object *nmstate.Policy
 	// hash is the revision that the name promises.
 	hash string
 	// state is what the policy says, if it is intact.
@@ -29,13 +28,13 @@ type policy struct {
 }
 
 // readPolicy holds a policy of ours against its own name.
-func readPolicy(p *nmstatev1.NodeNetworkConfigurationPolicy, uplink string) policy {
+func readPolicy(p *nmstate.Policy, uplink string) policy {
 	out := policy{object: p}
-	out.hash, out.state, out.intact = render.ReadPolicy(&render.Policy{ObjectMeta: p.ObjectMeta, Spec: p.Spec}, uplink)
+	out.hash, out.state, out.intact = render.ReadPolicy(p, uplink)
 	return out
 }
 
-func readForeign(p *nmstatev1.NodeNetworkConfigurationPolicy) nmstate.ForeignPolicy {
+func readForeign(p *nmstate.Policy) nmstate.ForeignPolicy {
 	return nmstate.ReadForeign(p.Name, p.Spec.NodeSelector, p.Spec.DesiredState.Raw)
 }
 
@@ -62,7 +61,7 @@ type observedPolicy struct {
 }
 
 // observedIn finds the policy of an External HostUplink.
-func observedIn(list []nmstatev1.NodeNetworkConfigurationPolicy, u *v1alpha1.HostUplink) *observedPolicy {
+func observedIn(list []nmstate.Policy, u *v1alpha1.HostUplink) *observedPolicy {
 	if u.Spec.Management != v1alpha1.ManagementExternal {
 		return nil
 	}
@@ -76,7 +75,7 @@ func observedIn(list []nmstatev1.NodeNetworkConfigurationPolicy, u *v1alpha1.Hos
 }
 
 // madeHere says whether a policy carries all that is written on a revision, be its HostUplink there or not.
-func madeHere(p *nmstatev1.NodeNetworkConfigurationPolicy) bool {
+func madeHere(p *nmstate.Policy) bool {
 	return p.Labels[v1alpha1.ManagedByLabel] == v1alpha1.ManagedBy && p.Annotations[v1alpha1.OwnerUIDAnnotation] != ""
 }
 
@@ -92,11 +91,10 @@ func (e errNameTaken) Error() string {
 // createPolicy makes the policy of a revision. One that is there already is kept if it was made here and is intact: its
 // creation succeeded earlier and the answer was lost, or the cache does not have it yet.
 func (r *HostUplinkReconciler) createPolicy(ctx context.Context, u *v1alpha1.HostUplink, revision *render.Revision) (policy, bool, error) {
-	rendered := revision.Policy(u)
-	object := &nmstatev1.NodeNetworkConfigurationPolicy{ObjectMeta: rendered.ObjectMeta, Spec: rendered.Spec}
-	err := r.Create(ctx, object)
+	object := revision.Policy(u)
+	err := r.Create(ctx, &object)
 	if err == nil {
-		return readPolicy(object, u.Name), true, nil
+		return readPolicy(&object, u.Name), true, nil
 	}
 	if !apierrors.IsAlreadyExists(err) {
 		return policy{}, false, fmt.Errorf("policy %s: %w", revision.Name, err)
@@ -115,7 +113,7 @@ func (r *HostUplinkReconciler) createPolicy(ctx context.Context, u *v1alpha1.Hos
 
 // livePolicy reads a policy past the cache. It is nil unless it exists and was made for the HostUplink.
 func (r *HostUplinkReconciler) livePolicy(ctx context.Context, u *v1alpha1.HostUplink, name string) (*policy, error) {
-	object := &nmstatev1.NodeNetworkConfigurationPolicy{}
+	object := &nmstate.Policy{}
 	err := r.Live.Get(ctx, types.NamespacedName{Name: name}, object)
 	if apierrors.IsNotFound(err) {
 		return nil, nil
@@ -149,7 +147,7 @@ func (r *HostUplinkReconciler) deletePolicy(ctx context.Context, p policy) (bool
 // listPolicies sets the policies of the HostUplink by hash, those that no HostUplink owns, by name, and the one that it
 // observes.
 func (r *HostUplinkReconciler) listPolicies(ctx context.Context, s *uplinkScope) error {
-	list := &nmstatev1.NodeNetworkConfigurationPolicyList{}
+	list := &nmstate.PolicyList{}
 	if err := r.List(ctx, list); err != nil {
 		return fmt.Errorf("policies: %w", err)
 	}

@@ -4,9 +4,7 @@ import (
 	"context"
 
 	netattach "github.com/k8snetworkplumbingwg/network-attachment-definition-client/pkg/apis/k8s.cni.cncf.io/v1"
-	nmstatev1 "github.com/nmstate/kubernetes-nmstate/api/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -18,7 +16,7 @@ import (
 	"novasphere.dev/wukong-network/nmstate"
 )
 
-// NewScheme knows every kind that the controllers read or write. Node states and enactments are decoded into the small
+// NewScheme knows every kind that the controllers read or write. What kubernetes-nmstate serves is decoded into the small
 // types of package nmstate, so that a cache never holds the large originals.
 func NewScheme() *runtime.Scheme {
 	s := runtime.NewScheme()
@@ -26,8 +24,6 @@ func NewScheme() *runtime.Scheme {
 		nmstate.AddToScheme, kubevirtv1.AddToScheme, netattach.AddToScheme} {
 		utilruntime.Must(add(s))
 	}
-	s.AddKnownTypes(nmstatev1.GroupVersion, &nmstatev1.NodeNetworkConfigurationPolicy{}, &nmstatev1.NodeNetworkConfigurationPolicyList{})
-	metav1.AddToGroupVersion(s, nmstatev1.GroupVersion)
 	return s
 }
 

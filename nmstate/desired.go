@@ -255,8 +255,8 @@ func (s State) Marshal() []byte {
 	return bytes.TrimRight(out.Bytes(), "\n")
 }
 
-// Parse reads what Marshal made, in JSON or in the YAML that the API types of kubernetes-nmstate turn it into, and takes the
-// capture of the policy with it. Anything that Marshal does not write is an error: somebody else has been writing there.
+// Parse reads what Marshal made, in JSON or in the YAML that other programs turn it into, and takes the capture of the policy
+// with it. Anything that Marshal does not write is an error: somebody else has been writing there.
 func Parse(raw []byte, capture map[string]string) (State, error) {
 	var s State
 	if err := yaml.UnmarshalStrict(raw, &s); err != nil {

@@ -15,11 +15,11 @@ import (
 // GroupVersion is the version in which kubernetes-nmstate serves node states and enactments.
 var GroupVersion = schema.GroupVersion{Group: "nmstate.io", Version: "v1beta1"}
 
-// SchemeBuilder registers the types of this file.
+// SchemeBuilder registers the types of this file and of policy.go.
 var SchemeBuilder = runtime.NewSchemeBuilder(addKnownTypes)
 
-// AddToScheme adds NodeNetworkState and Enactment, reduced to what is read here, to a scheme. They are for reading: writing
-// one back would drop what they do not keep, so a change (a label) is a merge patch.
+// AddToScheme adds NodeNetworkState, Enactment and Policy, reduced to what is used here, to a scheme. Writing one back would
+// drop what they do not keep, so a change (a label) is a merge patch.
 var AddToScheme = SchemeBuilder.AddToScheme
 
 func addKnownTypes(s *runtime.Scheme) error {
@@ -27,6 +27,9 @@ func addKnownTypes(s *runtime.Scheme) error {
 	s.AddKnownTypeWithName(GroupVersion.WithKind("NodeNetworkConfigurationEnactment"), &Enactment{})
 	s.AddKnownTypeWithName(GroupVersion.WithKind("NodeNetworkConfigurationEnactmentList"), &EnactmentList{})
 	metav1.AddToGroupVersion(s, GroupVersion)
+	s.AddKnownTypeWithName(PolicyGroupVersion.WithKind("NodeNetworkConfigurationPolicy"), &Policy{})
+	s.AddKnownTypeWithName(PolicyGroupVersion.WithKind("NodeNetworkConfigurationPolicyList"), &PolicyList{})
+	metav1.AddToGroupVersion(s, PolicyGroupVersion)
 	return nil
 }
 

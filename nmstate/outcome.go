@@ -38,7 +38,7 @@ func (o Outcome) Final() bool { return o == OutcomeApplied || o.Failed() }
 // Failed says whether the handler gave up.
 func (o Outcome) Failed() bool { return o == OutcomeFailing || o == OutcomeAborted }
 
-// Condition types and reasons of policies and enactments that the API module of kubernetes-nmstate does not have.
+// Condition types and reasons of policies and enactments that handlers write and the module of their API does not name.
 const (
 	// ConditionIgnored is a policy condition: True where no node that runs a handler matches the policy.
 	ConditionIgnored = "Ignored"

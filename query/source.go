@@ -13,7 +13,6 @@ import (
 	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/nmstate"
 	"novasphere.dev/wukong-network/query/answer"
-	"novasphere.dev/wukong-network/render"
 )
 
 // Source is where objects are read. An empty namespace means all of them. What is returned belongs to the caller.
@@ -32,7 +31,7 @@ type Source interface {
 	Nodes(ctx context.Context) ([]corev1.Node, error)
 	// NodeStates gives, beside what nodes report, the reports themselves by node as JSON, where the source has them.
 	NodeStates(ctx context.Context) ([]nmstate.NodeNetworkState, map[string][]byte, error)
-	Policies(ctx context.Context) ([]render.Policy, error)
+	Policies(ctx context.Context) ([]nmstate.Policy, error)
 	Enactments(ctx context.Context) ([]nmstate.Enactment, error)
 	// Optional is for a read that an answer can do without. When the asker may not, or the kind is not there, it gives nil and
 	// notes what is missing from the answer; any other error stays one.

@@ -15,15 +15,15 @@ const maxStack = 8
 // is built, or the base of its MACVTAPs is up and no port, or the NIC has virtual functions. It is told from the interfaces,
 // which nobody can edit without changing the name of the revision.
 func (c *Catalog) Carries(u *Uplink, n *HostNetwork, state nmstate.State) bool {
-	_, ok := topIn(u, n, state)
+	_, ok := c.topIn(u, n, state)
 	return ok
 }
 
 // BuiltAlike says whether two revisions of an uplink provide a network and say the same of everything that it stands on:
 // bridge, VLAN, bond and NIC.
 func (c *Catalog) BuiltAlike(u *Uplink, n *HostNetwork, a, b nmstate.State) bool {
-	topA, inA := topIn(u, n, a)
-	topB, inB := topIn(u, n, b)
+	topA, inA := c.topIn(u, n, a)
+	topB, inB := c.topIn(u, n, b)
 	if !inA || !inB {
 		return false
 	}
@@ -33,7 +33,7 @@ func (c *Catalog) BuiltAlike(u *Uplink, n *HostNetwork, a, b nmstate.State) bool
 // Interfaces gives the names of the interfaces that a revision builds for a network, and of the ports of those, from the top
 // down; none where the revision does not provide the network. A NIC below VLANs alone is none of them.
 func (c *Catalog) Interfaces(u *Uplink, n *HostNetwork, state nmstate.State) []string {
-	top, ok := topIn(u, n, state)
+	top, ok := c.topIn(u, n, state)
 	if !ok {
 		return nil
 	}
@@ -52,8 +52,7 @@ func (c *Catalog) Interfaces(u *Uplink, n *HostNetwork, state nmstate.State) []s
 func (c *Catalog) Retained(u *Uplink, state nmstate.State) []string {
 	var out []string
 	for _, n := range c.HostNetworks() {
-		bridgeTaken := n.Problem != nil && n.Problem.Reason == v1alpha1.ReasonBridgeNameTaken
-		if n.Object.Spec.PhysicalNetwork == u.Object.Spec.PhysicalNetwork && n.Object.Spec.ReclaimPolicy == v1alpha1.ReclaimRetain && !bridgeTaken {
+		if n.Object.Spec.PhysicalNetwork == u.Object.Spec.PhysicalNetwork && n.Object.Spec.ReclaimPolicy == v1alpha1.ReclaimRetain {
 			out = append(out, c.Interfaces(u, n, state)...)
 		}
 	}
@@ -61,9 +60,9 @@ func (c *Catalog) Retained(u *Uplink, state nmstate.State) []string {
 }
 
 // topIn finds the interface that machines attach to in a state.
-func topIn(u *Uplink, n *HostNetwork, state nmstate.State) (string, bool) {
+func (c *Catalog) topIn(u *Uplink, n *HostNetwork, state nmstate.State) (string, bool) {
 	switch {
-	case n.Observed():
+	case n.Observed(), c.belongsToAnother(u, n):
 		return "", false
 	case n.bridged():
 		return n.Bridge, slices.Contains(state.Built(), nmstate.InterfaceRef{Name: n.Bridge, Type: n.bridgeType()})
@@ -72,6 +71,18 @@ func topIn(u *Uplink, n *HostNetwork, state nmstate.State) (string, bool) {
 		return u.Interface, ok && nic.State == nmstate.Up && nic.Ethernet != nil && nic.Ethernet.SRIOV != nil
 	}
 	return baseIn(u, n, state)
+}
+
+// belongsToAnother says whether the interface that machines would attach to is that of an older network, beside which this one
+// cannot be built. Virtual functions of one NIC are shared.
+func (c *Catalog) belongsToAnother(u *Uplink, n *HostNetwork) bool {
+	if n.Problem == nil || n.Type() == v1alpha1.NetworkSRIOV {
+		return false
+	}
+	return slices.ContainsFunc(c.HostNetworks(), func(other *HostNetwork) bool {
+		return other.Problem == nil && other.Type() != v1alpha1.NetworkSRIOV && other.TopInterface(u) == n.TopInterface(u) &&
+			(n.bridged() || other.Object.Spec.PhysicalNetwork == n.Object.Spec.PhysicalNetwork)
+	})
 }
 
 // baseIn finds the base of the MACVTAPs of a network: the sub-interface of its VLAN, on whatever uplink it was made, or the

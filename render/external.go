@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"maps"
 
-	"github.com/nmstate/kubernetes-nmstate/api/shared"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/nmstate"
@@ -19,16 +19,16 @@ func (u *Uplink) External() bool {
 // ExternalPolicy gives what a pipeline can apply for an External uplink: a policy of the name that is observed, for the nodes
 // of the uplink, without anything by which the controller knows its own. kubernetes-nmstate decides how many nodes change at a
 // time. It is false where the labels of a policy cannot say which nodes the uplink has.
-func (r *Revision) ExternalPolicy(uplink *v1alpha1.HostUplink) (Policy, bool) {
+func (r *Revision) ExternalPolicy(uplink *v1alpha1.HostUplink) (nmstate.Policy, bool) {
 	if len(uplink.Spec.NodeSelector.MatchExpressions) > 0 {
-		return Policy{}, false
+		return nmstate.Policy{}, false
 	}
-	return Policy{
+	return nmstate.Policy{
 		TypeMeta:   metav1.TypeMeta{APIVersion: PolicyAPIVersion, Kind: PolicyKind},
 		ObjectMeta: metav1.ObjectMeta{Name: uplink.Spec.ExternalPolicy},
-		Spec: shared.NodeNetworkConfigurationPolicySpec{
+		Spec: nmstate.PolicySpec{
 			NodeSelector: maps.Clone(uplink.Spec.NodeSelector.MatchLabels),
-			DesiredState: shared.State{Raw: r.Raw},
+			DesiredState: runtime.RawExtension{Raw: r.Raw},
 		},
 	}, true
 }
@@ -70,6 +70,8 @@ func (p *planner) notePreserved(u *Uplink, r *Revision) {
 		Message: fmt.Sprintf(message, u.Interface)})
 }
 
-// External says whether a policy that was planned is one for a pipeline to apply: it has nothing by which the controller knows
+// ForPipeline says whether a policy that was planned is one for a pipeline to apply: it has nothing by which the controller knows
 // its own.
-func (p *Policy) External() bool { return p.Labels[v1alpha1.ManagedByLabel] != v1alpha1.ManagedBy }
+func ForPipeline(p *nmstate.Policy) bool {
+	return p.Labels[v1alpha1.ManagedByLabel] != v1alpha1.ManagedBy
+}

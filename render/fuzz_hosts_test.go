@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
+	"novasphere.dev/wukong-network/nmstate"
 	"novasphere.dev/wukong-network/render"
 )
 
@@ -55,7 +56,7 @@ func FuzzTenantStringsNeverReachAPolicy(f *testing.F) {
 }
 
 // checkOnlyUse renders the networks of the policies again, without a Wukong, and compares the bytes.
-func checkOnlyUse(t *testing.T, policies []render.Policy, uplinks []v1alpha1.HostUplink, networks []v1alpha1.HostNetwork) {
+func checkOnlyUse(t *testing.T, policies []nmstate.Policy, uplinks []v1alpha1.HostUplink, networks []v1alpha1.HostNetwork) {
 	t.Helper()
 	var used []string
 	for _, p := range policies {
@@ -81,7 +82,7 @@ func checkOnlyUse(t *testing.T, policies []render.Policy, uplinks []v1alpha1.Hos
 	}
 }
 
-func manifests(t *testing.T, policies []render.Policy) []string {
+func manifests(t *testing.T, policies []nmstate.Policy) []string {
 	t.Helper()
 	var out []string
 	for i := range policies {

@@ -5,8 +5,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/e2e/parts"
@@ -209,6 +211,28 @@ func TestARevisionCarriesWhatItProvides(t *testing.T) {
 			}
 			if got := catalog.BuiltAlike(u, n, c.state, c.state); got != c.want {
 				t.Errorf("like itself: %v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+func TestARevisionCarriesNothingForANetworkWhoseInterfaceIsAnOlderOnes(t *testing.T) {
+	nic := uplink("u", "lab", "eth1")
+	for name, c := range map[string]struct{ older, younger v1alpha1.HostNetwork }{
+		"the name of the bridge":           {hostNetwork("lan", "lab"), hostNetwork("x", "lab", vlan(5), bridge("br-lan"))},
+		"the bridge of another fabric":     {hostNetwork("lan", "lab"), hostNetwork("x", "dmz", vlan(5), bridge("br-lan"))},
+		"the VLAN below MACVTAPs":          {hostNetwork("m", "lab", macvlan, vlan(5)), hostNetwork("x", "lab", macvlan, vlan(5))},
+		"the uplink itself below MACVTAPs": {hostNetwork("m", "lab", macvlan), hostNetwork("x", "lab", macvlan)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.younger.CreationTimestamp = metav1.NewTime(c.older.CreationTimestamp.Add(time.Hour))
+			catalog := render.NewCatalog([]v1alpha1.HostUplink{nic}, []v1alpha1.HostNetwork{c.older, c.younger})
+			u, _ := catalog.Uplink("u")
+			older, _ := catalog.HostNetwork(c.older.Name)
+			younger, _ := catalog.HostNetwork("x")
+			state := builtBy(t, nic, c.older)
+			if !catalog.Carries(u, older, state) || catalog.Carries(u, younger, state) {
+				t.Errorf("older %v, younger %v (%v)", catalog.Carries(u, older, state), catalog.Carries(u, younger, state), younger.Problem)
 			}
 		})
 	}

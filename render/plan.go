@@ -45,7 +45,7 @@ type Input struct {
 
 // Output is what would be written, sorted by namespace and name.
 type Output struct {
-	Policies        []Policy
+	Policies        []nmstate.Policy
 	NADs            []nadv1.NetworkAttachmentDefinition
 	Secrets         []corev1.Secret
 	VirtualMachines []kubevirtv1.VirtualMachine
@@ -361,7 +361,7 @@ func (p *planner) inUse() sets.Set[string] {
 }
 
 func (p *planner) sort() {
-	slices.SortFunc(p.out.Policies, func(a, b Policy) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(p.out.Policies, func(a, b nmstate.Policy) int { return strings.Compare(a.Name, b.Name) })
 	slices.SortFunc(p.out.NADs, func(a, b nadv1.NetworkAttachmentDefinition) int {
 		return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))
 	})

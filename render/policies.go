@@ -22,7 +22,7 @@ func Owns(u *v1alpha1.HostUplink, policy metav1.Object) bool {
 // ReadPolicy holds a policy of a HostUplink against its own name. The hash is the revision that the name promises; the state is
 // what the policy says if it is intact: it still says what its name promises, of the nodes that it is for, and still carries its
 // labels.
-func ReadPolicy(p *Policy, uplink string) (hash string, state nmstate.State, intact bool) {
+func ReadPolicy(p *nmstate.Policy, uplink string) (hash string, state nmstate.State, intact bool) {
 	hash = strings.TrimPrefix(p.Name, PolicyName(uplink, ""))
 	state, err := nmstate.Parse(p.Spec.DesiredState.Raw, p.Spec.Capture)
 	selector := map[string]string{v1alpha1.UplinkLabelPrefix + uplink: hash}

@@ -6,8 +6,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/nmstate/kubernetes-nmstate/api/shared"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/util/sets"
 
@@ -78,15 +78,7 @@ func newRevision(uplink string, state nmstate.State, networks []string) *Revisio
 	return &Revision{Uplink: uplink, Hash: hash, Name: PolicyName(uplink, hash), State: state, Raw: state.Marshal(), Networks: networks}
 }
 
-// Policy is a NodeNetworkConfigurationPolicy without a status. The API package of kubernetes-nmstate that has the whole object
-// needs a client library; its spec does not.
-type Policy struct {
-	metav1.TypeMeta   `json:",inline"`
-	metav1.ObjectMeta `json:"metadata"`
-	Spec              shared.NodeNetworkConfigurationPolicySpec `json:"spec"`
-}
-
-// The kind of Policy.
+// The kind of a policy.
 const (
 	PolicyAPIVersion = "nmstate.io/v1"
 	PolicyKind       = "NodeNetworkConfigurationPolicy"
@@ -100,9 +92,9 @@ const unthrottled = 100_000
 // maxUnavailable is beyond any cluster, because waves are made by moving labels. kubernetes-nmstate counts failed nodes
 // against it, also after their enactments are gone (kubernetes-nmstate PR 1571), and lets no other node begin, or try again,
 // once they reach it. A percentage does not help: all of one node is one.
-func (r *Revision) Policy(uplink *v1alpha1.HostUplink) Policy {
+func (r *Revision) Policy(uplink *v1alpha1.HostUplink) nmstate.Policy {
 	all := intstr.FromInt32(unthrottled)
-	out := Policy{
+	out := nmstate.Policy{
 		TypeMeta: metav1.TypeMeta{APIVersion: PolicyAPIVersion, Kind: PolicyKind},
 		ObjectMeta: metav1.ObjectMeta{
 			Name: r.Name,
@@ -112,10 +104,10 @@ func (r *Revision) Policy(uplink *v1alpha1.HostUplink) Policy {
 			},
 			Annotations: map[string]string{v1alpha1.NetworksAnnotation: strings.Join(r.Networks, ",")},
 		},
-		Spec: shared.NodeNetworkConfigurationPolicySpec{
+		Spec: nmstate.PolicySpec{
 			NodeSelector:   map[string]string{v1alpha1.UplinkLabelPrefix + r.Uplink: r.Hash},
 			Capture:        maps.Clone(r.State.Capture),
-			DesiredState:   shared.State{Raw: slices.Clone(r.Raw)},
+			DesiredState:   runtime.RawExtension{Raw: slices.Clone(r.Raw)},
 			MaxUnavailable: &all,
 		},
 	}

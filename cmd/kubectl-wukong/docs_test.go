@@ -1,12 +1,15 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/spf13/pflag"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
 )
@@ -76,7 +79,7 @@ func TestTheCommandsOfTheDocumentationExistWithTheirFlags(t *testing.T) {
 				t.Errorf("%s: there is no command %q: %v", path, line[1], err)
 				continue
 			}
-			if err := command.ParseFlags(rest); err != nil {
+			if err := command.ParseFlags(rest); err != nil && !errors.Is(err, pflag.ErrHelp) {
 				t.Errorf("%s: %q: %v", path, line[1], err)
 			}
 		}

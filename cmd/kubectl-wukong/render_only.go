@@ -27,7 +27,7 @@ func only(plan render.Output, chosen []string) render.Output {
 	has := func(part string) bool { return slices.Contains(chosen, part) }
 	var out render.Output
 	for i := range plan.Policies {
-		if policy := &plan.Policies[i]; has(partPolicies) || has(partExternalPolicies) && policy.External() {
+		if policy := &plan.Policies[i]; has(partPolicies) || has(partExternalPolicies) && render.ForPipeline(policy) {
 			out.Policies = append(out.Policies, *policy)
 		}
 	}

@@ -81,6 +81,22 @@ func TestTheExamplesOfTheStatusPageAreWhatTheCommandsPrint(t *testing.T) {
 	}
 }
 
+// asked matches a command of a table of the page.
+var asked = regexp.MustCompile("`kubectl wukong (why [^` ]+)`")
+
+func TestTheObjectsThatTheStatusPageAsksAboutAreAnswered(t *testing.T) {
+	count := 0
+	for _, command := range asked.FindAllStringSubmatch(read(t, statusPage), -1) {
+		count++
+		if code, out, stderr := runWith(t, nil, append(strings.Fields(command[1]), "-f", "testdata/inspect/cluster.yaml")...); code != exitClean || out == "" || stderr != "" {
+			t.Errorf("kubectl wukong %s: exit code %d: %s%s", command[1], code, out, stderr)
+		}
+	}
+	if count < 8 {
+		t.Errorf("%d commands were found", count)
+	}
+}
+
 var anchorID = regexp.MustCompile(`<a id="([^"]+)">`)
 
 func TestThePagesThatExplanationsNameExist(t *testing.T) {

@@ -13,7 +13,6 @@ import (
 	"unicode"
 
 	"github.com/go-logr/logr"
-	nmstatev1 "github.com/nmstate/kubernetes-nmstate/api/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -28,6 +27,7 @@ import (
 	"novasphere.dev/wukong-network/e2e/cluster"
 	"novasphere.dev/wukong-network/e2e/lab"
 	"novasphere.dev/wukong-network/e2e/world"
+	"novasphere.dev/wukong-network/nmstate"
 )
 
 var shared cluster.Shared
@@ -212,7 +212,7 @@ func (s *stage) undisturbed(t *testing.T) {
 			t.Errorf("the neighbour's lease %s is %s, held by %+v", name, lease.Spec.Phase, lease.Spec.Holder)
 		}
 	}
-	policies := &nmstatev1.NodeNetworkConfigurationPolicyList{}
+	policies := &nmstate.PolicyList{}
 	if err := s.Admin.List(t.Context(), policies); err != nil {
 		t.Fatal(err)
 	}

@@ -5,10 +5,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/yaml"
 )
 
 var consoleBlock = regexp.MustCompile("(?ms)^```console\n(.*?)^```$")
@@ -64,4 +68,61 @@ func (q *questions) types(t *testing.T, line string) string {
 		t.Errorf("%s: %v", line, err)
 	}
 	return strings.ReplaceAll(string(out), q.addresses[0], forwarded)
+}
+
+var (
+	certificateBlock = regexp.MustCompile("(?ms)^```yaml\n(apiVersion: cert-manager.*?)^```$")
+	portForward      = regexp.MustCompile(`(?m)^kubectl -n (\S+) port-forward service/(\S+) (\d+)$`)
+)
+
+// TestTheQueryPageNamesTheServicesAsTheyAre reads what cannot be run here: no kubelet forwards ports, and cert-manager is not there.
+func TestTheQueryPageNamesTheServicesAsTheyAre(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(repository(t), "docs", "query.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	query, metrics := service(t, "query_service.yaml"), service(t, "service.yaml")
+
+	forwards := portForward.FindStringSubmatch(string(text))
+	if want := []string{query.Namespace, query.Name, strconv.Itoa(int(query.Spec.Ports[0].Port))}; forwards == nil || !slices.Equal(forwards[1:], want) {
+		t.Errorf("ports are forwarded as %q, want %q", forwards, want)
+	}
+
+	block := certificateBlock.FindSubmatch(text)
+	if block == nil {
+		t.Fatal("the page has no Certificate")
+	}
+	var certificate struct {
+		APIVersion, Kind string
+		Metadata         struct{ Name, Namespace string }
+		Spec             struct {
+			SecretName string
+			DNSNames   []string
+			IssuerRef  struct{ Kind, Name string }
+		}
+	}
+	if err := yaml.UnmarshalStrict(block[1], &certificate); err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for _, s := range []corev1.Service{query, metrics} {
+		want = append(want, s.Name+"."+s.Namespace+".svc")
+	}
+	if diff := cmp.Diff(want, certificate.Spec.DNSNames); diff != "" || certificate.Metadata.Namespace != query.Namespace {
+		t.Errorf("names of the Certificate in %s (-Services +page):\n%s", certificate.Metadata.Namespace, diff)
+	}
+}
+
+// service reads a Service of config/manager.
+func service(t *testing.T, file string) corev1.Service {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(repository(t), "config", "manager", file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out corev1.Service
+	if err := yaml.UnmarshalStrict(text, &out); err != nil {
+		t.Fatal(err)
+	}
+	return out
 }

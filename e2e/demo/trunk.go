@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	nmstatev1 "github.com/nmstate/kubernetes-nmstate/api/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -89,7 +88,7 @@ func (d *demo) refuseClosedVLAN(ctx context.Context) error {
 
 // showPolicy tells what a revision builds, in one line for each interface.
 func (d *demo) showPolicy(ctx context.Context, name string) error {
-	policy := &nmstatev1.NodeNetworkConfigurationPolicy{}
+	policy := &nmstate.Policy{}
 	if err := d.Admin.Get(ctx, client.ObjectKey{Name: name}, policy); err != nil {
 		return err
 	}

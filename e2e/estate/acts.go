@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	netattach "github.com/k8snetworkplumbingwg/network-attachment-definition-client/pkg/apis/k8s.cni.cncf.io/v1"
-	nmstatev1 "github.com/nmstate/kubernetes-nmstate/api/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -16,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
+	"novasphere.dev/wukong-network/nmstate"
 )
 
 // Changes plays what happens to machines and hosts in the course of time. Hosts and Guests come before, and all is well after.
@@ -89,7 +89,7 @@ func (e *Estate) deletePolicy(uplink string) {
 	e.t.Helper()
 	u := &v1alpha1.HostUplink{}
 	e.must(e.Admin.Get(e.ctx, types.NamespacedName{Name: uplink}, u))
-	p := &nmstatev1.NodeNetworkConfigurationPolicy{}
+	p := &nmstate.Policy{}
 	key := types.NamespacedName{Name: u.Status.Revision}
 	e.must(e.Admin.Get(e.ctx, key, p))
 	before := p.UID
@@ -126,7 +126,7 @@ func (e *Estate) Down() {
 func (e *Estate) remains() string {
 	for kind, list := range map[string]client.ObjectList{"wukongs": &v1alpha1.WukongList{}, "host networks": &v1alpha1.HostNetworkList{},
 		"host uplinks": &v1alpha1.HostUplinkList{}, "leases": &v1alpha1.AddressLeaseList{}, "attachments": &netattach.NetworkAttachmentDefinitionList{},
-		"policies": &nmstatev1.NodeNetworkConfigurationPolicyList{}} {
+		"policies": &nmstate.PolicyList{}} {
 		e.must(e.Admin.List(e.ctx, list))
 		if n := left(list); n > 0 {
 			return fmt.Sprintf("%d %s are left", n, kind)

@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	nmstatev1 "github.com/nmstate/kubernetes-nmstate/api/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -19,6 +18,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
+	"novasphere.dev/wukong-network/nmstate"
 )
 
 // Fleet stands for the handlers of thousands of nodes.
@@ -160,7 +160,7 @@ func (f *Fleet) interfaces(ctx context.Context, policy string) ([]any, error) {
 	if built, ok := f.built.Load(policy); ok {
 		return built.([]any), nil
 	}
-	p := &nmstatev1.NodeNetworkConfigurationPolicy{}
+	p := &nmstate.Policy{}
 	if err := f.Admin.Get(ctx, client.ObjectKey{Name: policy}, p); err != nil {
 		return nil, err
 	}

@@ -10,4 +10,5 @@
 //     oracle_test.go finds in the store.
 //   - sync_test.go: folders in any order, drift, and the marks of tools.
 //   - kustomize_test.go: the function, run by kustomize.
+//   - policy_test.go: our own type of a policy, held against kubernetes-nmstate's.
 package gitops

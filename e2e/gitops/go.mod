@@ -8,7 +8,7 @@ require (
 	github.com/fluxcd/cli-utils v1.2.1 // kstatus, as Flux has it
 	github.com/fluxcd/kustomize-controller/api v1.8.2 // Flux: the type Kustomization
 	github.com/fluxcd/pkg/runtime v0.110.0 // Flux: health check expressions, and the checker of conditions
-	github.com/nmstate/kubernetes-nmstate/api v0.0.0-20240605150941-df565dd7bf35 // nmstate: the types of policies
+	github.com/nmstate/kubernetes-nmstate/api v0.0.0-20240605150941-df565dd7bf35 // nmstate: the types of policies, and the definitions of its kinds
 	github.com/yuin/gopher-lua v1.1.2 // the interpreter of Argo CD's health checks
 	k8s.io/api v0.37.2 // Kubernetes types
 	k8s.io/apimachinery v0.37.2 // Kubernetes types

@@ -24,18 +24,18 @@ type told struct {
 
 // verdicts judges a recording: one line for each rule that a revision breaks.
 func verdicts(ctx context.Context, tools *judges, recording []revision, problems []told) []string {
-	now := newMoment()
+	past := newPast()
 	var out []string
 	open := map[told]bool{}
 	for _, p := range problems {
 		open[p] = true
 	}
 	for _, r := range recording {
-		now.next(r)
+		past.next(r)
 		if r.deleted {
 			continue
 		}
-		for _, wrong := range judged(ctx, tools, now, r.object) {
+		for _, wrong := range judged(ctx, tools, past, r) {
 			out = append(out, fmt.Sprintf("revision %d, %s: %s", r.number, r.id, wrong))
 		}
 		for p := range open {
@@ -60,7 +60,8 @@ func observed(object *unstructured.Unstructured) int64 {
 }
 
 // judged gives what is wrong with how tools read one revision of an object of ours.
-func judged(ctx context.Context, tools *judges, now moment, object *unstructured.Unstructured) []string {
+func judged(ctx context.Context, tools *judges, past *past, r revision) []string {
+	object := r.object
 	if object.GroupVersionKind().Group != v1alpha1.GroupVersion.Group || object.GetKind() == "AddressLease" {
 		return nil
 	}
@@ -84,7 +85,7 @@ func judged(ctx context.Context, tools *judges, now moment, object *unstructured
 	if observed(object) != object.GetGeneration() {
 		out = append(out, fmt.Sprintf("reads current in generation %d, and was observed in %d", object.GetGeneration(), observed(object)))
 	}
-	if err := now.evidence(object); err != nil {
+	if err := past.evidence(r); err != nil {
 		out = append(out, "reads current: "+strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
 	return out

@@ -76,6 +76,8 @@ func (m moment) evidence(object *unstructured.Unstructured) error {
 		return m.wukong(decoded[v1alpha1.Wukong](object))
 	case "AddressReservation":
 		return m.reservation(decoded[v1alpha1.AddressReservation](object))
+	case "AddressPool":
+		return m.pool(decoded[v1alpha1.AddressPool](object))
 	}
 	return nil
 }
@@ -242,19 +244,59 @@ func (m moment) runs(w *v1alpha1.Wukong) error {
 	return nil
 }
 
-// reservation wants nobody to hold what is kept back. Stories write ranges as FIRST-LAST.
+// reservation wants nobody to hold what is kept back.
 func (m moment) reservation(r *v1alpha1.AddressReservation) error {
-	for _, text := range r.Spec.Addresses {
-		first, last, _ := strings.Cut(string(text), "-")
-		from, to := netip.MustParseAddr(first), netip.MustParseAddr(last)
-		for _, l := range all[v1alpha1.AddressLease](m) {
-			addr := netip.MustParseAddr(l.Spec.Address)
-			if l.Spec.Phase == v1alpha1.LeaseAllocated && addr.Compare(from) >= 0 && addr.Compare(to) <= 0 {
-				return fmt.Errorf("%s is held by lease %s", addr, l.Name)
-			}
+	for _, l := range all[v1alpha1.AddressLease](m) {
+		if l.Spec.Phase == v1alpha1.LeaseAllocated && within(r.Spec.Addresses, l.Spec.Address) {
+			return fmt.Errorf("%s is held by lease %s", l.Spec.Address, l.Name)
 		}
 	}
 	return nil
+}
+
+// pool wants no more Wukongs to ask for its addresses than there are, beside those that are kept back or were taken by name.
+func (m moment) pool(p *v1alpha1.AddressPool) error {
+	if len(p.Spec.Ranges) == 0 {
+		return nil // no story exhausts a whole subnet
+	}
+	asked, left := 0, 0
+	for _, w := range all[v1alpha1.Wukong](m) {
+		for _, n := range w.Spec.Networks {
+			network := m.objects[id{"HostNetwork", types.NamespacedName{Name: n.HostNetwork}}]
+			if n.IPConfig != nil && n.IPConfig.IPPool == p.Name && n.IPConfig.Address == nil && network != nil && w.DeletionTimestamp.IsZero() {
+				asked++
+			}
+		}
+	}
+	first, last, _ := strings.Cut(string(p.Spec.Ranges[0]), "-")
+	for at := netip.MustParseAddr(first); at.Compare(netip.MustParseAddr(last)) <= 0; at = at.Next() {
+		if m.gives(p, at.String()) {
+			left++
+		}
+	}
+	if asked > left {
+		return fmt.Errorf("%d Wukongs ask for addresses of the pool, which has %d", asked, left)
+	}
+	return nil
+}
+
+// gives says whether a Wukong has an address from the pool, or could.
+func (m moment) gives(p *v1alpha1.AddressPool, address string) bool {
+	for _, l := range all[v1alpha1.AddressLease](m) {
+		if l.Spec.Address == address && l.Spec.Phase == v1alpha1.LeaseAllocated {
+			return l.Spec.Pool == p.Name
+		}
+	}
+	return !slices.ContainsFunc(all[v1alpha1.AddressReservation](m), func(r *v1alpha1.AddressReservation) bool { return within(r.Spec.Addresses, address) })
+}
+
+// within says whether an address is in one of the ranges, which stories write as FIRST-LAST.
+func within[T ~string](ranges []T, address string) bool {
+	at := netip.MustParseAddr(address)
+	return slices.ContainsFunc(ranges, func(text T) bool {
+		first, last, _ := strings.Cut(string(text), "-")
+		return at.Compare(netip.MustParseAddr(first)) >= 0 && at.Compare(netip.MustParseAddr(last)) <= 0
+	})
 }
 
 // all gives the objects of a kind of ours, by name.

@@ -34,6 +34,7 @@ type revision struct {
 	id      id
 	object  *unstructured.Unstructured
 	deleted bool
+	came    time.Time
 }
 
 // recorder writes down each revision of our kinds, and of all that is evidence for what their status says.
@@ -95,7 +96,7 @@ func (r *recorder) note(e watch.Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	which := idOf(object)
-	r.list = append(r.list, revision{number, which, object, e.Type == watch.Deleted})
+	r.list = append(r.list, revision{number, which, object, e.Type == watch.Deleted, time.Now()})
 	r.seen[which] = number
 }
 

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -132,6 +133,31 @@ func TestAFolderBecomesReadyInAnyOrder(t *testing.T) {
 	s.takeBack(objects)
 	for _, side := range []string{"--server-side", "--server-side=false"} {
 		s.kubectlSeesNoDifference(side, filepath.Join("..", "..", "config", "samples"))
+	}
+}
+
+// The controller needs no order. A person who looks at Argo CD does, and a platform that fails keeps teams from being begun.
+func TestArgoCDShowsThePlatformBeforeTheTeams(t *testing.T) {
+	s := &stage{t: t}
+	waves := map[string][]int{}
+	for _, object := range s.folderOf(filepath.Join(folder, "networks")) {
+		wave := 0 // Argo CD's default
+		if text := object.GetAnnotations()["argocd.argoproj.io/sync-wave"]; text != "" {
+			var err error
+			wave, err = strconv.Atoi(text)
+			s.must(err)
+		}
+		waves[object.GetKind()] = append(waves[object.GetKind()], wave)
+	}
+	before := func(first, second string) {
+		t.Helper()
+		if len(waves[first]) == 0 || len(waves[second]) == 0 || slices.Max(waves[first]) >= slices.Min(waves[second]) {
+			t.Errorf("%s has waves %d, and %s %d", first, waves[first], second, waves[second])
+		}
+	}
+	for _, kind := range []string{"HostUplink", "HostNetwork", "AddressPool", "AddressReservation"} {
+		before("Namespace", kind)
+		before(kind, "Wukong")
 	}
 }
 

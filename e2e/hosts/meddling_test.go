@@ -5,12 +5,12 @@ import (
 	"strings"
 	"testing"
 
-	nmstatev1 "github.com/nmstate/kubernetes-nmstate/api/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/e2e/lab"
+	"novasphere.dev/wukong-network/nmstate"
 )
 
 func nodeWithPrimary(name, nic string) lab.NodeSpec {
@@ -28,16 +28,16 @@ func served(t *testing.T, nodes int) *stage {
 	return s
 }
 
-func (s *stage) policy() *nmstatev1.NodeNetworkConfigurationPolicy {
+func (s *stage) policy() *nmstate.Policy {
 	s.t.Helper()
-	return s.get(&nmstatev1.NodeNetworkConfigurationPolicy{}, s.uplink("up").Status.Revision).(*nmstatev1.NodeNetworkConfigurationPolicy)
+	return s.get(&nmstate.Policy{}, s.uplink("up").Status.Revision).(*nmstate.Policy)
 }
 
 // anew waits until the revision's policy is another object, and everything is as it was.
 func (s *stage) anew(old types.UID) {
 	s.t.Helper()
 	s.eventually(func() string {
-		p := &nmstatev1.NodeNetworkConfigurationPolicy{}
+		p := &nmstate.Policy{}
 		err := s.Admin.Get(s.ctx, types.NamespacedName{Name: s.uplink("up").Status.Revision}, p)
 		if err != nil || p.UID == old {
 			return "the policy was not made again"

@@ -4,13 +4,13 @@ import (
 	"fmt"
 	"testing"
 
-	nmstatev1 "github.com/nmstate/kubernetes-nmstate/api/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/e2e/lab"
+	"novasphere.dev/wukong-network/nmstate"
 )
 
 const pipelinePolicy = `
@@ -63,7 +63,7 @@ func TestAPolicyThatAPipelineAppliesIsObservedAndNothingIsWrittenForHosts(t *tes
 
 	s.must(s.Lab.Repair("node-b"))
 	s.eventually(func() string { // kubernetes-nmstate refuses edits while a policy is in progress
-		policy := s.get(&nmstatev1.NodeNetworkConfigurationPolicy{}, "from-git")
+		policy := s.get(&nmstate.Policy{}, "from-git")
 		err := s.Admin.Patch(s.ctx, policy, client.RawPatch(types.MergePatchType, []byte(`{"spec":{"maxUnavailable":3}}`)))
 		if err != nil {
 			return err.Error()

@@ -7,6 +7,7 @@ import (
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/controllers"
@@ -88,8 +89,26 @@ func TestDeletedDefinitionsLeaveHostsAsTheyAre(t *testing.T) {
 	defer s.halt()
 	s.apply(uplink("up", "eth1", atOnce) + network("blue", "vlan: 100"))
 	s.networkIs("blue", yes, v1alpha1.ReasonApplied, "1/1")
-	for _, name := range []string{"hostnetworks", "hostuplinks", "wukongs"} {
-		s.must(s.Admin.Delete(s.ctx, &apiextensionsv1.CustomResourceDefinition{ObjectMeta: metav1.ObjectMeta{Name: name + ".vm.novasphere.dev"}}))
+	s.apply(network("green", "vlan: 200"))
+	s.networkIs("green", yes, v1alpha1.ReasonApplied, "1/1")
+	forget := func(kinds string) {
+		s.must(client.IgnoreNotFound(s.Admin.Delete(s.ctx, &apiextensionsv1.CustomResourceDefinition{ObjectMeta: metav1.ObjectMeta{Name: kinds + ".vm.novasphere.dev"}})))
+	}
+
+	t.Log("the definition of Wukong stays for as long as somebody holds a Wukong")
+	held := &v1alpha1.Wukong{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "held", Finalizers: []string{"example.com/hold"}}}
+	s.must(s.Admin.Create(s.ctx, held))
+	forget("wukongs")
+	s.must(s.Admin.Delete(s.ctx, s.network("green")))
+	s.uplinkIs("up", no, v1alpha1.ReasonDefinitionsRemoved, "apply them again (config/crd)")
+	if !s.has("node-a", "br-green") {
+		t.Error("br-green was taken away")
+	}
+	s.patch(held, `{"metadata":{"finalizers":null}}`)
+
+	t.Log("all definitions go")
+	for _, kinds := range []string{"hostnetworks", "hostuplinks", "wukongs"} {
+		forget(kinds)
 	}
 	s.eventually(func() string {
 		for _, list := range []string{"hostnetworks", "hostuplinks"} {

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	nmstatev1 "github.com/nmstate/kubernetes-nmstate/api/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -94,7 +93,7 @@ func (s *stage) clear() {
 	}
 	s.halt()
 	for _, list := range []client.ObjectList{&v1alpha1.WukongList{}, &v1alpha1.AddressLeaseList{}, &v1alpha1.HostNetworkList{}, &v1alpha1.HostUplinkList{},
-		&nmstatev1.NodeNetworkConfigurationPolicyList{}} {
+		&nmstate.PolicyList{}} {
 		s.must(s.Admin.List(s.ctx, list))
 		s.must(meta.EachListItem(list, func(o runtime.Object) error {
 			obj := o.(client.Object)
@@ -243,9 +242,9 @@ func (s *stage) has(node, iface string) bool {
 	return ok
 }
 
-func (s *stage) policies() []nmstatev1.NodeNetworkConfigurationPolicy {
+func (s *stage) policies() []nmstate.Policy {
 	s.t.Helper()
-	list := &nmstatev1.NodeNetworkConfigurationPolicyList{}
+	list := &nmstate.PolicyList{}
 	s.must(s.Admin.List(s.ctx, list))
 	return list.Items
 }

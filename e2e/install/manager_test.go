@@ -40,6 +40,19 @@ func isReady(r replica) error {
 	return err
 }
 
+// probesOf gives the pages that the kubelet asks for, by what for.
+func probesOf(t *testing.T) map[string]string {
+	t.Helper()
+	container, out := deploymentOf(t, decode(t, read(t, "dist/install.yaml"))).Spec.Template.Spec.Containers[0], map[string]string{}
+	for name, p := range map[string]*corev1.Probe{"startup": container.StartupProbe, "liveness": container.LivenessProbe, "readiness": container.ReadinessProbe} {
+		if p == nil || p.HTTPGet == nil || p.HTTPGet.Port.StrVal != "health" || p.HTTPGet.Scheme == corev1.URISchemeHTTPS {
+			t.Fatalf("the %s probe is %v", name, p)
+		}
+		out[name] = p.HTTPGet.Path
+	}
+	return out
+}
+
 // leaderOf reads who leads; empty when nobody does.
 func leaderOf(ctx context.Context, c client.Client) (string, error) {
 	lease := &coordinationv1.Lease{}
@@ -87,6 +100,11 @@ func TestAReplicaThatIsToldToEndHandsOverAtOnce(t *testing.T) {
 	second := start(t, c, "second", nil)
 	eventually(t, func() error { return isReady(first) })
 	eventually(t, func() error { return isReady(second) })
+	for name, page := range probesOf(t) {
+		if code, body, err := probe(first.Health, page); err != nil || code != http.StatusOK {
+			t.Errorf("the kubelet's %s probe %s: %d %s, %v", name, page, code, body, err)
+		}
+	}
 	if now, err := leaderOf(t.Context(), admin); err != nil || now != leader {
 		t.Fatalf("the leader changed from %q to %q while it lived, %v", leader, now, err)
 	}

@@ -11,6 +11,8 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
 )
 
 func TestTheOneFileInstallsIntoAnEmptyCluster(t *testing.T) {
@@ -84,18 +86,44 @@ func TestServicesAndTheNetworkPolicyOpenThePortsThatTheManagerHas(t *testing.T) 
 			t.Errorf("the Service for %s has port %v, the manager %v", name, port, ports)
 		}
 	}
-	policy, open := &networkingv1.NetworkPolicy{}, map[int32]bool{}
+	policy := &networkingv1.NetworkPolicy{}
 	convert(t, manifests["NetworkPolicy wukong-network/wukong-network"], policy)
-	for _, p := range policy.Spec.Ingress[0].Ports {
-		open[p.Port.IntVal] = true
-	}
-	if len(open) != len(ports) {
-		t.Errorf("open are %v, the manager has %v", open, ports)
-	}
-	for name, port := range ports {
-		if !open[port] {
-			t.Errorf("the network policy closes %d, the port of %s", port, name)
+	open := func(protocol corev1.Protocol, numbers ...int32) []networkingv1.NetworkPolicyPort {
+		var out []networkingv1.NetworkPolicyPort
+		for _, n := range numbers {
+			out = append(out, networkingv1.NetworkPolicyPort{Protocol: &protocol, Port: ptr.To(intstr.FromInt32(n))})
 		}
+		return out
+	}
+	want := networkingv1.NetworkPolicySpec{
+		PodSelector: *deploymentOf(t, manifests).Spec.Selector,
+		PolicyTypes: []networkingv1.PolicyType{networkingv1.PolicyTypeIngress, networkingv1.PolicyTypeEgress},
+		Ingress:     []networkingv1.NetworkPolicyIngressRule{{Ports: open(corev1.ProtocolTCP, ports["health"], ports["metrics"], ports["query"])}},
+		Egress: []networkingv1.NetworkPolicyEgressRule{
+			{Ports: open(corev1.ProtocolTCP, 443, 6443)}, // the API server, by its Service and by its hosts
+			{Ports: append(open(corev1.ProtocolUDP, 53), open(corev1.ProtocolTCP, 53)...)},
+		},
+	}
+	if diff := cmp.Diff(want, policy.Spec); diff != "" {
+		t.Errorf("the network policy opens something else (-want +got):\n%s", diff)
+	}
+}
+
+func TestTheContainerWritesNoFileAndHasNoRights(t *testing.T) {
+	deployment := deploymentOf(t, decode(t, read(t, "dist/install.yaml")))
+	pod := deployment.Spec.Template.Spec
+	want := &corev1.SecurityContext{
+		AllowPrivilegeEscalation: ptr.To(false), ReadOnlyRootFilesystem: ptr.To(true), Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
+	}
+	if diff := cmp.Diff(want, pod.Containers[0].SecurityContext); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	wantPod := &corev1.PodSecurityContext{RunAsNonRoot: ptr.To(true), SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault}}
+	if diff := cmp.Diff(wantPod, pod.SecurityContext); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if len(pod.Containers) != 1 || len(pod.InitContainers) > 0 || len(pod.Volumes) > 0 || pod.HostNetwork || pod.HostPID || pod.HostIPC {
+		t.Errorf("the Pod has more than the manager: %+v", pod)
 	}
 }
 

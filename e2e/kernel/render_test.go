@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
+	"novasphere.dev/wukong-network/nmstate"
 	"novasphere.dev/wukong-network/render"
 )
 
@@ -37,7 +38,7 @@ func shapeOf(t *testing.T, name string) []byte {
 }
 
 // policyOf is a policy as nmstatectl reads it.
-func policyOf(t *testing.T, p render.Policy) []byte {
+func policyOf(t *testing.T, p nmstate.Policy) []byte {
 	t.Helper()
 	policy := map[string]any{"desiredState": json.RawMessage(p.Spec.DesiredState.Raw)}
 	if len(p.Spec.Capture) > 0 { // nmstatectl reads no capture that is null

@@ -3,13 +3,19 @@ package lab
 import (
 	"fmt"
 
-	"github.com/nmstate/kubernetes-nmstate/api/shared"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // Condition is nmstate's condition; it has no observedGeneration.
-type Condition = shared.Condition
+type Condition struct {
+	Type               string                 `json:"type"`
+	Status             corev1.ConditionStatus `json:"status"`
+	Reason             string                 `json:"reason,omitempty"`
+	Message            string                 `json:"message,omitempty"`
+	LastHeartbeatTime  metav1.Time            `json:"lastHeartbeatTime"`
+	LastTransitionTime metav1.Time            `json:"lastTransitionTime"`
+}
 
 // phase is what a handler says about one enactment, or all handlers together about a policy.
 type phase int
@@ -27,17 +33,17 @@ const (
 
 // The order in which the letters of a verdict are read.
 var (
-	enactmentTypes = []shared.ConditionType{"Available", "Failing", "Progressing", "Pending", "Aborted"}
-	policyTypes    = []shared.ConditionType{"Available", "Degraded", "Progressing", "Ignored"}
+	enactmentTypes = []string{"Available", "Failing", "Progressing", "Pending", "Aborted"}
+	policyTypes    = []string{"Available", "Degraded", "Progressing", "Ignored"}
 )
 
 // verdict is one row of nmstate's state tables: a letter (T, F, U) per condition type, and the reason. odd names the
 // one condition whose reason nmstate's handler leaves out of step with the others.
 type verdict struct {
 	letters string
-	reason  shared.ConditionReason
-	odd     shared.ConditionType
-	oddly   shared.ConditionReason
+	reason  string
+	odd     string
+	oddly   string
 }
 
 var enactmentVerdicts = map[phase]verdict{
@@ -77,7 +83,7 @@ func policyConditions(before []Condition, p phase, message string, now metav1.Ti
 
 // set writes a verdict over the conditions; the message goes to those that are True. Heartbeats always move, transition
 // times only with the status.
-func (v verdict) set(before []Condition, types []shared.ConditionType, message string, now metav1.Time) []Condition {
+func (v verdict) set(before []Condition, types []string, message string, now metav1.Time) []Condition {
 	after := append([]Condition(nil), before...)
 	for i, kind := range types {
 		c := find(after, kind)
@@ -102,7 +108,7 @@ func (v verdict) set(before []Condition, types []shared.ConditionType, message s
 	return after
 }
 
-func find(conditions []Condition, kind shared.ConditionType) *Condition {
+func find(conditions []Condition, kind string) *Condition {
 	for i := range conditions {
 		if conditions[i].Type == kind {
 			return &conditions[i]
@@ -112,7 +118,7 @@ func find(conditions []Condition, kind shared.ConditionType) *Condition {
 }
 
 // isTrue reports whether the condition exists and is True; a missing one counts as Unknown.
-func isTrue(conditions []Condition, kind shared.ConditionType) bool {
+func isTrue(conditions []Condition, kind string) bool {
 	c := find(conditions, kind)
 	return c != nil && c.Status == corev1.ConditionTrue
 }
@@ -128,7 +134,7 @@ func judgePolicy(generation int64, nodes matchingNodes, enactments []enactment) 
 		if e.Status.PolicyGeneration != generation {
 			continue
 		}
-		count := func(kind shared.ConditionType, n *int) {
+		count := func(kind string, n *int) {
 			if isTrue(e.Status.Conditions, kind) {
 				*n++
 			}

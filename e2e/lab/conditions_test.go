@@ -5,14 +5,13 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/nmstate/kubernetes-nmstate/api/shared"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 var noon = metav1.NewTime(time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC))
 
 // letters shows conditions as the tables of nmstate's behaviour write them: Available, Failing, Progressing, ...
-func letters(conditions []Condition, types []shared.ConditionType) string {
+func letters(conditions []Condition, types []string) string {
 	out := ""
 	for _, kind := range types {
 		out += string(find(conditions, kind).Status)[:1]
@@ -24,23 +23,23 @@ func TestEnactmentConditions(t *testing.T) {
 	cases := map[string]struct {
 		phase   phase
 		letters string
-		reason  shared.ConditionReason
-		aborted shared.ConditionReason
-		said    []shared.ConditionType // where the message stands
+		reason  string
+		aborted string
+		said    []string // where the message stands
 	}{
 		"at creation everything is unknown without a reason": {phaseCreated, "UUUUU", "", "", nil},
 		"pending tells of the limit, on Progressing too": {phasePending, "FFFTF", "MaxUnavailableLimitReached",
-			"MaxUnavailableLimitReached", []shared.ConditionType{"Progressing", "Pending"}},
+			"MaxUnavailableLimitReached", []string{"Progressing", "Pending"}},
 		"applying leaves the outcome unknown": {phaseApplying, "UUTFF", "ConfigurationProgressing",
-			"ConfigurationProgressing", []shared.ConditionType{"Progressing"}},
+			"ConfigurationProgressing", []string{"Progressing"}},
 		"retrying fails and progresses, and Aborted claims success": {phaseRetrying, "FTTFF", "Retrying",
-			"SuccessfullyConfigured", []shared.ConditionType{"Failing", "Progressing"}},
+			"SuccessfullyConfigured", []string{"Failing", "Progressing"}},
 		"success": {phaseSucceeded, "TFFFF", "SuccessfullyConfigured", "SuccessfullyConfigured",
-			[]shared.ConditionType{"Available"}},
+			[]string{"Available"}},
 		"failed: Aborted claims success": {phaseFailed, "FTFFF", "FailedToConfigure", "SuccessfullyConfigured",
-			[]shared.ConditionType{"Failing"}},
+			[]string{"Failing"}},
 		"aborted": {phaseAborted, "FFFFT", "ConfigurationAborted", "ConfigurationAborted",
-			[]shared.ConditionType{"Aborted"}},
+			[]string{"Aborted"}},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -48,7 +47,7 @@ func TestEnactmentConditions(t *testing.T) {
 			if diff := cmp.Diff(c.letters, letters(got, enactmentTypes)); diff != "" {
 				t.Errorf("statuses (-want +got):\n%s", diff)
 			}
-			var said []shared.ConditionType
+			var said []string
 			for _, condition := range got {
 				want := c.reason
 				if condition.Type == "Aborted" {
@@ -72,7 +71,7 @@ func TestTransitionTimeMovesWithTheStatusAndHeartbeatAlways(t *testing.T) {
 	later := metav1.NewTime(noon.Add(time.Minute))
 	first := enactmentConditions(nil, phaseRetrying, "1", noon)
 	second := enactmentConditions(first, phaseFailed, "2", later)
-	for kind, want := range map[shared.ConditionType]metav1.Time{"Failing": noon, "Progressing": later} {
+	for kind, want := range map[string]metav1.Time{"Failing": noon, "Progressing": later} {
 		if got := find(second, kind).LastTransitionTime; !got.Equal(&want) {
 			t.Errorf("%s: transition at %s, want %s", kind, got, want)
 		}
@@ -89,7 +88,7 @@ func TestPolicyConditions(t *testing.T) {
 	cases := map[string]struct {
 		phase       phase
 		letters     string
-		reason, odd shared.ConditionReason // odd is that of Progressing
+		reason, odd string // odd is that of Progressing
 	}{
 		"reset":       {phaseCreated, "UUUU", "", ""},
 		"progressing": {phaseApplying, "UUTF", "ConfigurationProgressing", "ConfigurationProgressing"},

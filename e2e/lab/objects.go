@@ -21,8 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// Kinds and labels of nmstate. The published Go types lack status fields that handlers write (retryCount,
-// unavailableNodeCountMap), hence the own ones below.
+// Kinds and labels of nmstate.
 var (
 	policyKind    = schema.GroupVersionKind{Group: "nmstate.io", Version: "v1", Kind: "NodeNetworkConfigurationPolicy"}
 	enactmentKind = schema.GroupVersionKind{Group: "nmstate.io", Version: "v1beta1", Kind: "NodeNetworkConfigurationEnactment"}

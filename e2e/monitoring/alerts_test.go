@@ -27,6 +27,18 @@ type firing struct{ Labels, Summary string }
 // play evaluates the rules over series and gives what fires at each of the times, by alert.
 func play(t *testing.T, series string, at ...time.Duration) map[time.Duration]map[string][]firing {
 	t.Helper()
+	out := map[time.Duration]map[string][]firing{}
+	evaluate(t, series, slices.Max(at), func(now time.Duration, _ *promqltest.LazyLoader, all []*rules.Group) {
+		if slices.Contains(at, now) {
+			out[now] = fires(all)
+		}
+	})
+	return out
+}
+
+// evaluate evaluates the rules over series, and has each of the times looked at.
+func evaluate(t *testing.T, series string, until time.Duration, look func(now time.Duration, story *promqltest.LazyLoader, all []*rules.Group)) {
+	t.Helper()
 	lines := []string{"load " + interval.String()}
 	for line := range strings.Lines(series) {
 		if line = strings.TrimSpace(line); line != "" {
@@ -63,8 +75,7 @@ func play(t *testing.T, series string, at ...time.Duration) map[time.Duration]ma
 			}
 		}
 	}
-	out := map[time.Duration]map[string][]firing{}
-	for now := time.Duration(0); now <= slices.Max(at); now += interval {
+	for now := time.Duration(0); now <= until; now += interval {
 		story.WithSamplesTill(time.Unix(0, 0).Add(now), func(err error) {
 			if err != nil {
 				t.Fatal(err)
@@ -78,11 +89,8 @@ func play(t *testing.T, series string, at ...time.Duration) map[time.Duration]ma
 				}
 			}
 		})
-		if slices.Contains(at, now) {
-			out[now] = fires(all)
-		}
+		look(now, story, all)
 	}
-	return out
 }
 
 func fires(groups []*rules.Group) map[string][]firing {

@@ -21,6 +21,7 @@ const (
 	MultusCRDs   = "multus"
 
 	toolsModule    = "e2e/tools"
+	gitopsModule   = "e2e/gitops"
 	nmstateModule  = "github.com/nmstate/kubernetes-nmstate/api"
 	kubevirtModule = "kubevirt.io/api"
 	multusModule   = "github.com/k8snetworkplumbingwg/network-attachment-definition-client"
@@ -47,8 +48,8 @@ func LookupCRDs() (string, error) {
 	return dir, nil
 }
 
-// FetchCRDs generates the definitions from the Go types of the modules that go.mod requires, so that tests see the very
-// fields that the controller compiles against.
+// FetchCRDs generates the definitions from the Go types of their projects, so that tests see the very fields that the controller
+// compiles against. Those of nmstate are required by a module of tests alone: the license of theirs is not clear.
 func FetchCRDs(ctx context.Context, progress io.Writer) (string, error) {
 	root, err := RepositoryRoot()
 	if err != nil {
@@ -64,12 +65,16 @@ func FetchCRDs(ctx context.Context, progress io.Writer) (string, error) {
 }
 
 func crdsName(root string) (string, error) {
-	v, err := pinnedVersions(root, ".", kubevirtModule, nmstateModule, multusModule)
+	v, err := pinnedVersions(root, ".", kubevirtModule, multusModule)
 	if err != nil {
 		return "", err
 	}
-	nmstate := v[1][strings.LastIndex(v[1], "-")+1:] // the commit of a pseudo-version
-	return fmt.Sprintf("crds-kubevirt%s-nmstate%s-multus%s-r%s", v[0], nmstate, v[2], crdRecipe), nil
+	n, err := pinnedVersions(root, gitopsModule, nmstateModule)
+	if err != nil {
+		return "", err
+	}
+	nmstate := n[0][strings.LastIndex(n[0], "-")+1:] // the commit of a pseudo-version
+	return fmt.Sprintf("crds-kubevirt%s-nmstate%s-multus%s-r%s", v[0], nmstate, v[1], crdRecipe), nil
 }
 
 type crdGenerator struct{ root, dir string }
@@ -92,7 +97,7 @@ func generateCRDs(ctx context.Context, g crdGenerator, w io.Writer) (err error) 
 // nmstate generates both API versions, plus the two counters that newer handlers write: the pinned module predates them and
 // the API server would drop what the schema does not know.
 func (g crdGenerator) nmstate(ctx context.Context) error {
-	if err := g.generate(ctx, NmstateCRDs, "crd", "paths="+nmstateModule+"/v1", "paths="+nmstateModule+"/v1beta1"); err != nil {
+	if err := g.generate(ctx, gitopsModule, NmstateCRDs, "crd", "paths="+nmstateModule+"/v1", "paths="+nmstateModule+"/v1beta1"); err != nil {
 		return err
 	}
 	counters := &apiextensionsv1.JSONSchemaPropsOrBool{Allows: true, Schema: &apiextensionsv1.JSONSchemaProps{Type: "integer"}}
@@ -111,7 +116,7 @@ func (g crdGenerator) nmstate(ctx context.Context) error {
 // kubevirt generates the definitions of machines, their instances, and of KubeVirt's own settings. Embedded metadata is kept, or the labels of the machine
 // template would be dropped; descriptions are not, as the definition would be too large for a client-side apply.
 func (g crdGenerator) kubevirt(ctx context.Context) error {
-	err := g.generate(ctx, KubeVirtCRDs, "crd:allowDangerousTypes=true,generateEmbeddedObjectMeta=true,maxDescLen=0",
+	err := g.generate(ctx, ".", KubeVirtCRDs, "crd:allowDangerousTypes=true,generateEmbeddedObjectMeta=true,maxDescLen=0",
 		"paths="+kubevirtModule+"/core/v1")
 	if err != nil {
 		return err
@@ -149,12 +154,12 @@ func (g crdGenerator) multus(ctx context.Context) error {
 	return os.WriteFile(filepath.Join(g.dir, MultusCRDs, "k8s.cni.cncf.io_network-attachment-definitions.yaml"), data, 0o644)
 }
 
-// generate runs controller-gen, as pinned by the tools module, in the root module.
-func (g crdGenerator) generate(ctx context.Context, folder string, args ...string) error {
-	args = append([]string{"tool", "-modfile=" + filepath.Join(toolsModule, "go.mod"), "controller-gen"}, args...)
+// generate runs controller-gen, as pinned by the tools module, in a module of the repository.
+func (g crdGenerator) generate(ctx context.Context, module, folder string, args ...string) error {
+	args = append([]string{"tool", "-modfile=" + filepath.Join(g.root, toolsModule, "go.mod"), "controller-gen"}, args...)
 	args = append(args, "output:crd:dir="+filepath.Join(g.dir, folder))
 	cmd := exec.CommandContext(ctx, "go", args...)
-	cmd.Dir = g.root
+	cmd.Dir = filepath.Join(g.root, module)
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output
 	if err := cmd.Run(); err != nil {

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
-	nmstatev1 "github.com/nmstate/kubernetes-nmstate/api/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -20,6 +19,7 @@ import (
 	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/controllers"
 	"novasphere.dev/wukong-network/e2e/world"
+	"novasphere.dev/wukong-network/nmstate"
 )
 
 // platform is what stands: a network that is open to the team and built, one that is built for others, and one that nobody uses,
@@ -42,7 +42,7 @@ const platform = `
 func hosts(t *testing.T, w *world.World) map[string]string {
 	t.Helper()
 	out := map[string]string{}
-	policies := &nmstatev1.NodeNetworkConfigurationPolicyList{}
+	policies := &nmstate.PolicyList{}
 	if err := w.Admin.List(t.Context(), policies); err != nil {
 		t.Fatal(err)
 	}

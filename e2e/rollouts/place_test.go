@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	nmstatev1 "github.com/nmstate/kubernetes-nmstate/api/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -127,7 +126,7 @@ func (p *place) snapshot() (map[string]any, error) {
 			out["host "+n.Name] = host.State()
 		}
 	}
-	policies := &nmstatev1.NodeNetworkConfigurationPolicyList{}
+	policies := &nmstate.PolicyList{}
 	if err := p.Admin.List(p.ctx, policies); err != nil {
 		return nil, err
 	}

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	nmstatev1 "github.com/nmstate/kubernetes-nmstate/api/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -268,7 +267,7 @@ func (p *place) clear() error {
 	}
 	p.Requests.Reset()
 	for _, list := range []client.ObjectList{&v1alpha1.WukongList{}, &v1alpha1.AddressLeaseList{}, &v1alpha1.HostNetworkList{}, &v1alpha1.HostUplinkList{},
-		&nmstatev1.NodeNetworkConfigurationPolicyList{}} {
+		&nmstate.PolicyList{}} {
 		if err := p.every(list, func(o client.Object) error {
 			if len(o.GetFinalizers()) > 0 {
 				patch := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`))

@@ -11,7 +11,6 @@ import (
 	"sync"
 
 	diff "github.com/google/go-cmp/cmp"
-	nmstatev1 "github.com/nmstate/kubernetes-nmstate/api/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -31,7 +30,7 @@ type warden struct {
 	// What the story has come to.
 	nodes    map[string]*corev1.Node
 	proven   map[onUplink]bool // since the label was written
-	policies map[string]*nmstatev1.NodeNetworkConfigurationPolicy
+	policies map[string]*nmstate.Policy
 	moves    int
 	broken   []string
 }
@@ -43,8 +42,8 @@ const foreignPolicy = "theirs"
 
 // guard begins to record.
 func guard(ctx context.Context, admin client.WithWatch) (*warden, error) {
-	w := &warden{nodes: map[string]*corev1.Node{}, proven: map[onUplink]bool{}, policies: map[string]*nmstatev1.NodeNetworkConfigurationPolicy{}}
-	for _, list := range []client.ObjectList{&corev1.NodeList{}, &nmstatev1.NodeNetworkConfigurationPolicyList{}, &nmstate.EnactmentList{}} {
+	w := &warden{nodes: map[string]*corev1.Node{}, proven: map[onUplink]bool{}, policies: map[string]*nmstate.Policy{}}
+	for _, list := range []client.ObjectList{&corev1.NodeList{}, &nmstate.PolicyList{}, &nmstate.EnactmentList{}} {
 		follow, err := admin.Watch(ctx, list)
 		if err != nil {
 			return nil, err
@@ -88,7 +87,7 @@ func (w *warden) judge() (broken []string, moves int) {
 			w.seeNode(e.Type, o)
 		case *nmstate.Enactment:
 			w.seeEnactment(e.Type, o)
-		case *nmstatev1.NodeNetworkConfigurationPolicy:
+		case *nmstate.Policy:
 			w.seePolicy(e.Type, o)
 		}
 	}
@@ -162,7 +161,7 @@ func (w *warden) allInTransition() []string {
 }
 
 // seePolicy holds a policy against what it was when it was made.
-func (w *warden) seePolicy(kind watch.EventType, o *nmstatev1.NodeNetworkConfigurationPolicy) {
+func (w *warden) seePolicy(kind watch.EventType, o *nmstate.Policy) {
 	if kind == watch.Deleted && o.Name == foreignPolicy {
 		w.say("the policy %s was deleted", o.Name)
 	}
@@ -176,7 +175,7 @@ func (w *warden) seePolicy(kind watch.EventType, o *nmstatev1.NodeNetworkConfigu
 	}
 }
 
-func declaredPart(o *nmstatev1.NodeNetworkConfigurationPolicy) map[string]any {
+func declaredPart(o *nmstate.Policy) map[string]any {
 	annotations := maps.Clone(o.Annotations)
 	delete(annotations, cluster.StampAnnotation)
 	return map[string]any{"spec": o.Spec, "labels": o.Labels, "annotations": annotations, "uid": o.UID, "generation": o.Generation,

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	netattach "github.com/k8snetworkplumbingwg/network-attachment-definition-client/pkg/apis/k8s.cni.cncf.io/v1"
-	nmstatev1 "github.com/nmstate/kubernetes-nmstate/api/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -157,7 +156,7 @@ func kept() []client.Object {
 	pod.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Pod"))
 	namespace.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
 	return []client.Object{&v1alpha1.Wukong{}, &v1alpha1.AddressLease{}, &v1alpha1.AddressPool{}, &v1alpha1.AddressReservation{}, &v1alpha1.HostUplink{},
-		&v1alpha1.HostNetwork{}, &nmstate.NodeNetworkState{}, &nmstate.Enactment{}, &nmstatev1.NodeNetworkConfigurationPolicy{},
+		&v1alpha1.HostNetwork{}, &nmstate.NodeNetworkState{}, &nmstate.Enactment{}, &nmstate.Policy{},
 		&kubevirtv1.VirtualMachine{}, &kubevirtv1.VirtualMachineInstance{}, &netattach.NetworkAttachmentDefinition{}, pod, &corev1.Node{}, namespace,
 		&corev1.Service{}}
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/go-logr/logr"
 	"github.com/google/go-cmp/cmp"
 	netattach "github.com/k8snetworkplumbingwg/network-attachment-definition-client/pkg/apis/k8s.cni.cncf.io/v1"
-	nmstatev1 "github.com/nmstate/kubernetes-nmstate/api/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -27,6 +26,7 @@ import (
 	"novasphere.dev/wukong-network/e2e/estate"
 	"novasphere.dev/wukong-network/e2e/manager"
 	"novasphere.dev/wukong-network/e2e/world"
+	"novasphere.dev/wukong-network/nmstate"
 )
 
 // edit changes a source file for another release.
@@ -223,7 +223,7 @@ func (s *site) objects() map[string]string {
 	s.t.Helper()
 	out := map[string]string{}
 	for _, list := range []client.ObjectList{&v1alpha1.WukongList{}, &v1alpha1.AddressLeaseList{}, &v1alpha1.AddressPoolList{}, &v1alpha1.AddressReservationList{},
-		&v1alpha1.HostNetworkList{}, &v1alpha1.HostUplinkList{}, &nmstatev1.NodeNetworkConfigurationPolicyList{}, &netattach.NetworkAttachmentDefinitionList{},
+		&v1alpha1.HostNetworkList{}, &v1alpha1.HostUplinkList{}, &nmstate.PolicyList{}, &netattach.NetworkAttachmentDefinitionList{},
 		&kubevirtv1.VirtualMachineList{}, &corev1.SecretList{}, &corev1.NodeList{}} {
 		must(s.t, s.Admin.List(context.Background(), list))
 		must(s.t, meta.EachListItem(list, func(o runtime.Object) error {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -65,13 +66,37 @@ func TestTheExampleOfTheREADMEGivesAnAddress(t *testing.T) {
 	r.follows(s)
 }
 
+// TestTheProgramsAreBuiltAsTheQuickstartSays runs the block of docs/quickstart.md, but for the folder that make writes into.
+func TestTheProgramsAreBuiltAsTheQuickstartSays(t *testing.T) {
+	if testing.Short() {
+		t.Skip("links both programs, which -short leaves out")
+	}
+	blocks, err := blocksOf(page(t, "docs/quickstart.md"))
+	must(t, err)
+	build := slices.IndexFunc(blocks, func(b block) bool { return strings.HasPrefix(b.text, "make build\n") })
+	if build < 0 {
+		t.Fatal("docs/quickstart.md builds nothing")
+	}
+	r := contributor(t)
+	bin := t.TempDir()
+	r.env = append(r.env, "BIN="+bin)
+	must(t, r.types(command{text: blocks[build].text, output: "…\n"}))
+	for name, args := range map[string]string{"kubectl-wukong": "version --client", "wukong-network": "version"} {
+		must(t, r.types(command{text: filepath.Join(bin, name) + " " + args + "\n", output: "…\n"}))
+	}
+}
+
+// contributor is a reader in the repository itself, who needs no cluster.
+func contributor(t *testing.T) *reader {
+	// What a make above this test was told is not meant for one below it.
+	return &reader{t: t, dir: root, env: append(os.Environ(), "MAKEFLAGS=", "MAKEOVERRIDES=", "MAKELEVEL=")}
+}
+
 func TestTheLinesForContributorsRun(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds tests of other packages, which -short leaves out")
 	}
-	r := &reader{t: t, dir: root}
-	// What a make above this test was told is not meant for one below it.
-	r.env = append(os.Environ(), "MAKEFLAGS=", "MAKEOVERRIDES=", "MAKELEVEL=")
+	r := contributor(t)
 	r.reads("CONTRIBUTING.md")
 	r.mentions("CONTRIBUTING.md", "cd e2e/release && go test -run TestToolsArePinned .")
 }

@@ -35,7 +35,7 @@ func TestTheExamplesOfTheReferenceOfCommandsAreAnswered(t *testing.T) {
 				continue
 			}
 			count++
-			code, out := r.tries(line)
+			code, out := r.asks(line)
 			if code != 0 && code != 1 {
 				t.Errorf("docs/commands.md, block at line %d: $ %s: exit code %d\n%s", b.line, line, code, out)
 			}
@@ -46,8 +46,8 @@ func TestTheExamplesOfTheReferenceOfCommandsAreAnswered(t *testing.T) {
 	}
 }
 
-// tries runs a command that may fail.
-func (r *reader) tries(line string) (code int, out []byte) {
+// asks runs a command that may fail.
+func (r *reader) asks(line string) (code int, out []byte) {
 	r.t.Helper()
 	ctx, cancel := context.WithTimeout(r.t.Context(), time.Minute)
 	defer cancel()

@@ -12,8 +12,8 @@ import (
 
 // Revisions gives the policies of the revisions that nodes shall be on, or that a pipeline shall apply, by name. A HostUplink that
 // cannot be carried out has none.
-func (v *View) Revisions() []render.Policy {
-	var out []render.Policy
+func (v *View) Revisions() []nmstate.Policy {
+	var out []nmstate.Policy
 	for _, u := range v.Catalog.Uplinks() {
 		r, err := v.Catalog.Revision(u.Object, v.inUse)
 		if err != nil || r == nil {
@@ -25,7 +25,7 @@ func (v *View) Revisions() []render.Policy {
 			out = append(out, p)
 		}
 	}
-	slices.SortFunc(out, func(a, b render.Policy) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(out, func(a, b nmstate.Policy) int { return strings.Compare(a.Name, b.Name) })
 	return out
 }
 

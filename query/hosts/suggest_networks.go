@@ -136,6 +136,8 @@ func (v *View) fabricFor(s *Suggestion, nic string) (fabric, note string) {
 		return "", ""
 	case len(all) > 1:
 		return all[0], fmt.Sprintf("physicalNetwork: it cannot be seen which of %s is meant", strings.Join(all, ", "))
+	case nic != "":
+		return all[0], fmt.Sprintf("physicalNetwork: no HostUplink has %s, so this may be another one", nic)
 	}
 	return all[0], ""
 }

@@ -32,7 +32,7 @@ type enactmentKey struct{ policy, node string }
 
 // policy is a NodeNetworkConfigurationPolicy that was made for a HostUplink.
 type policy struct {
-	object *render.Policy
+	object *nmstate.Policy
 	state  nmstate.State
 	// intact: it says what its name promises, and still carries its labels.
 	intact bool
@@ -62,7 +62,7 @@ func NewView(w World) *View {
 }
 
 // readPolicy holds a policy against its own name.
-func readPolicy(p *render.Policy) policy {
+func readPolicy(p *nmstate.Policy) policy {
 	out := policy{object: p}
 	_, out.state, out.intact = render.ReadPolicy(p, p.Labels[v1alpha1.UplinkLabel])
 	return out
@@ -147,8 +147,7 @@ func (v *View) revisionOf(uplink, hash string) (nmstate.State, bool) {
 func (v *View) networksIn(u *render.Uplink, state nmstate.State) []string {
 	var out []string
 	for _, n := range v.Catalog.HostNetworks() {
-		taken := n.Problem != nil && n.Problem.Reason == v1alpha1.ReasonBridgeNameTaken
-		if n.Object.Spec.PhysicalNetwork == u.Object.Spec.PhysicalNetwork && !taken && v.Catalog.Carries(u, n, state) {
+		if n.Object.Spec.PhysicalNetwork == u.Object.Spec.PhysicalNetwork && v.Catalog.Carries(u, n, state) {
 			out = append(out, n.Object.Name)
 		}
 	}

@@ -23,7 +23,7 @@ type World struct {
 type Hosts struct {
 	// Reports has the currentState of each NodeNetworkState by node, as JSON: the Input keeps only what decisions need.
 	Reports     map[string][]byte
-	Policies    []render.Policy
+	Policies    []nmstate.Policy
 	Enactments  []nmstate.Enactment
 	Instances   []kubevirtv1.VirtualMachineInstance
 	Attachments []nadv1.NetworkAttachmentDefinition

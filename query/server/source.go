@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	nadv1 "github.com/k8snetworkplumbingwg/network-attachment-definition-client/pkg/apis/k8s.cni.cncf.io/v1"
-	nmstatev1 "github.com/nmstate/kubernetes-nmstate/api/v1"
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -20,7 +19,6 @@ import (
 	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/nmstate"
 	"novasphere.dev/wukong-network/query"
-	"novasphere.dev/wukong-network/render"
 )
 
 // Kinds that answers are made of, as rights name them.
@@ -38,7 +36,7 @@ var (
 	nodes        = corev1.SchemeGroupVersion.WithResource("nodes")
 	nodeStates   = nmstate.GroupVersion.WithResource("nodenetworkstates")
 	enactments   = nmstate.GroupVersion.WithResource("nodenetworkconfigurationenactments")
-	policies     = nmstatev1.GroupVersion.WithResource("nodenetworkconfigurationpolicies")
+	policies     = nmstate.PolicyGroupVersion.WithResource("nodenetworkconfigurationpolicies")
 )
 
 // owners are the components whose kinds a cluster may lack, by API group.
@@ -225,15 +223,10 @@ func (s *source) NodeStates(ctx context.Context) ([]nmstate.NodeNetworkState, ma
 }
 
 // Policies is that of query.Source.
-func (s *source) Policies(ctx context.Context) ([]render.Policy, error) {
-	list := &nmstatev1.NodeNetworkConfigurationPolicyList{}
+func (s *source) Policies(ctx context.Context) ([]nmstate.Policy, error) {
+	list := &nmstate.PolicyList{}
 	err := s.list(ctx, policies, "", list)
-	var out []render.Policy
-	for i := range list.Items {
-		p := &list.Items[i]
-		out = append(out, render.Policy{TypeMeta: metav1.TypeMeta{APIVersion: render.PolicyAPIVersion, Kind: render.PolicyKind}, ObjectMeta: p.ObjectMeta, Spec: p.Spec})
-	}
-	return out, err
+	return list.Items, err
 }
 
 // Enactments is that of query.Source.

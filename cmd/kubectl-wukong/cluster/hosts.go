@@ -91,23 +91,23 @@ func (c *Cluster) WholeMessage(ctx context.Context, enactment string) (string, e
 }
 
 // Policy gives one NodeNetworkConfigurationPolicy, whoever made it.
-func (c *Cluster) Policy(ctx context.Context, name string) (*render.Policy, error) {
+func (c *Cluster) Policy(ctx context.Context, name string) (*nmstate.Policy, error) {
 	raw := &unstructured.Unstructured{}
 	raw.SetGroupVersionKind(policyKind)
 	if err := c.get(ctx, policyKind.Kind, client.ObjectKey{Name: name}, raw); err != nil {
 		return nil, err
 	}
-	policy := &render.Policy{}
+	policy := &nmstate.Policy{}
 	return policy, decode(raw, policy)
 }
 
 // Policies gives all NodeNetworkConfigurationPolicies, whoever made them.
-func (c *Cluster) Policies(ctx context.Context) ([]render.Policy, error) {
+func (c *Cluster) Policies(ctx context.Context) ([]nmstate.Policy, error) {
 	raw, err := c.raw(ctx, policyKind, "NodeNetworkConfigurationPolicies")
 	if err != nil {
 		return nil, err
 	}
-	return decodeAll[render.Policy](raw)
+	return decodeAll[nmstate.Policy](raw)
 }
 
 // raw lists objects of a kind that has no type here that keeps all of it.

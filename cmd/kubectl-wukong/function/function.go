@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
 	"novasphere.dev/wukong-network/cmd/kubectl-wukong/manifests"
+	"novasphere.dev/wukong-network/nmstate"
 	"novasphere.dev/wukong-network/render"
 )
 
@@ -33,7 +34,7 @@ func Process(list *framework.ResourceList) {
 	}
 	for i := range plan.Policies {
 		policy := &plan.Policies[i]
-		if which == policiesExternal && !policy.External() {
+		if which == policiesExternal && !render.ForPipeline(policy) {
 			continue
 		}
 		if err := put(list, policy); err != nil {
@@ -94,7 +95,7 @@ func plan(items []item) (render.Output, []render.Finding, error) {
 }
 
 // put adds a policy to the items, or replaces the one of its name.
-func put(list *framework.ResourceList, policy *render.Policy) error {
+func put(list *framework.ResourceList, policy *nmstate.Policy) error {
 	text, err := render.Manifest(policy)
 	if err != nil {
 		return err
