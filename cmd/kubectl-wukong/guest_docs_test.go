@@ -27,7 +27,7 @@ const (
 )
 
 // guestExample matches a command of a page about guests, and what it prints.
-var guestExample = regexp.MustCompile("(?ms)^```\n\\$ kubectl wukong (guest [^\n]*)\n(.*?)^```$")
+var guestExample = regexp.MustCompile("(?ms)^```((?:console(?: exit=1)?)?)\n\\$ kubectl wukong (guest [^\n]*)\n(.*?)^```$")
 
 // TestTheGuestPageShowsWhatIsRendered runs the commands of the page on its manifests. -update writes what they print.
 func TestTheGuestPageShowsWhatIsRendered(t *testing.T) {
@@ -59,14 +59,14 @@ func holdExamples(t *testing.T, page string, on func([]string) []string) {
 	now := guestExample.ReplaceAllStringFunc(read(t, page), func(example string) string {
 		count++
 		parts := guestExample.FindStringSubmatch(example)
-		_, out, stderr := runWith(t, nil, on(strings.Fields(parts[1]))...)
+		_, out, stderr := runWith(t, nil, on(strings.Fields(parts[2]))...)
 		if stderr != "" {
-			t.Errorf("kubectl wukong %s: %s", parts[1], stderr)
+			t.Errorf("kubectl wukong %s: %s", parts[2], stderr)
 		}
-		if out != parts[2] && !*update {
-			t.Errorf("kubectl wukong %s prints\n%s\nand %s has\n%s", parts[1], out, page, parts[2])
+		if out != parts[3] && !*update {
+			t.Errorf("kubectl wukong %s prints\n%s\nand %s has\n%s", parts[2], out, page, parts[3])
 		}
-		return fmt.Sprintf("```\n$ kubectl wukong %s\n%s```", parts[1], out)
+		return fmt.Sprintf("```%s\n$ kubectl wukong %s\n%s```", parts[1], parts[2], out)
 	})
 	if count < 5 {
 		t.Errorf("%s: %d examples were found", page, count)
@@ -83,12 +83,12 @@ func TestNetplanAcceptsWhatTheGuestPageShows(t *testing.T) {
 	judge := parts.NetplanForTest(t)
 	count := 0
 	for _, example := range guestExample.FindAllStringSubmatch(read(t, guestPage), -1) {
-		if !strings.HasSuffix(example[1], "--netplan") {
+		if !strings.HasSuffix(example[2], "--netplan") {
 			continue
 		}
 		count++
-		if _, err := judge.Generate(t.Context(), []byte(example[2])); err != nil {
-			t.Errorf("%s: %v", example[1], err)
+		if _, err := judge.Generate(t.Context(), []byte(example[3])); err != nil {
+			t.Errorf("%s: %v", example[2], err)
 		}
 	}
 	if count < 5 {

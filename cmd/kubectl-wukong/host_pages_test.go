@@ -20,9 +20,9 @@ import (
 
 var (
 	// namedFile matches a manifest of a page that carries the name under which commands of the page read it.
-	namedFile = regexp.MustCompile("(?ms)^```yaml\n# ([-a-z0-9]+\\.yaml)\n(.*?)^```$")
-	// printed matches a command of a page and what it prints.
-	printed = regexp.MustCompile("(?ms)^```\n\\$ kubectl wukong ((?:render|host plan) [^\n]*)\n(.*?)^```$")
+	namedFile = regexp.MustCompile("(?ms)^```yaml ([-a-z0-9]+\\.yaml)\n(.*?)^```$")
+	// printed matches a command of a page and what it prints, of which the notes before may be left out.
+	printed = regexp.MustCompile("(?ms)^```(console(?: exit=1)?)\n\\$ kubectl wukong ((?:render|host plan) [^\n]*)\n(…\n)?(.*?)^```$")
 	// moving matches the policy through which the node of a page passes.
 	moving = regexp.MustCompile("(?ms)^that revision is\n\n```\n(.*?)^```$")
 )
@@ -59,18 +59,18 @@ func pageNow(t *testing.T, page string) (now string, policies int) {
 	t.Helper()
 	dir := t.TempDir()
 	for _, file := range namedFile.FindAllStringSubmatch(page, -1) {
-		if err := os.WriteFile(filepath.Join(dir, file[1]), []byte("# "+file[1]+"\n"+file[2]), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, file[1]), []byte(file[2]), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
 	now = printed.ReplaceAllStringFunc(page, func(example string) string {
 		parts := printed.FindStringSubmatch(example)
-		out := outputIn(t, dir, parts[1])
+		out := outputIn(t, dir, parts[2])
 		policies += strings.Count(out, "kind: NodeNetworkConfigurationPolicy\n")
-		if out != parts[2] && !*update {
-			t.Errorf("kubectl wukong %s prints\n%s\nand the page has\n%s", parts[1], out, parts[2])
+		if out != parts[4] && !*update {
+			t.Errorf("kubectl wukong %s prints\n%s\nand the page has\n%s", parts[2], out, parts[4])
 		}
-		return fmt.Sprintf("```\n$ kubectl wukong %s\n%s```", parts[1], out)
+		return fmt.Sprintf("```%s\n$ kubectl wukong %s\n%s%s```", parts[1], parts[2], parts[3], out)
 	})
 	now = moving.ReplaceAllStringFunc(now, func(example string) string {
 		policies++

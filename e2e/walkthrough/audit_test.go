@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 const root = "../.."
@@ -54,17 +52,20 @@ func TestEveryCommandAndManifestOfTheDocumentationIsRunByATest(t *testing.T) {
 func TestEveryPageThatIsSaidToBeTypedIsOpenedByATest(t *testing.T) {
 	files, err := filepath.Glob("*_test.go")
 	must(t, err)
-	var opened []string
+	opened := map[string]bool{}
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		must(t, err)
-		for _, found := range regexp.MustCompile(`\.(?:reads|opens)\("([^"]+)"\)`).FindAllStringSubmatch(string(text), -1) {
-			opened = append(opened, found[1])
+		for _, found := range regexp.MustCompile(`(\w*)[({]?"([A-Za-z0-9/-]+\.md)"`).FindAllStringSubmatch(string(text), -1) {
+			if via := found[1]; file != "pages_test.go" && via != "mentions" && via != "tries" && via != "page" {
+				opened[found[2]] = true
+			}
 		}
 	}
-	slices.Sort(opened)
-	if diff := cmp.Diff(slices.Sorted(slices.Values(typed)), slices.Compact(opened)); diff != "" {
-		t.Errorf("pages (-said to be typed +opened):\n%s", diff)
+	for _, name := range typed {
+		if !opened[name] {
+			t.Errorf("no test opens %s", name)
+		}
 	}
 }
 

@@ -21,7 +21,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"novasphere.dev/wukong-network/controllers"
 	"novasphere.dev/wukong-network/e2e/world"
 )
 
@@ -39,39 +38,43 @@ func (r *reader) deployments() {
 }
 
 func (r *reader) deploy(ctx context.Context) error {
-	stop := func() error { return nil }
-	running := false
-	for ctx.Err() == nil {
+	var stop func() error
+	for ctx.Err() == nil { // the reader makes the Deployment, may change it, and may delete it
 		d := &appsv1.Deployment{}
-		switch err := r.Admin.Get(ctx, types.NamespacedName{Namespace: world.Namespace, Name: "wukong-network"}, d); {
-		case apierrors.IsNotFound(err) && running:
-			if err := stop(); err != nil {
+		err := r.Admin.Get(ctx, types.NamespacedName{Namespace: world.Namespace, Name: "wukong-network"}, d)
+		switch {
+		case apierrors.IsNotFound(err):
+			if stop, err = r.scale(ctx, 0, stop); err != nil {
 				return err
 			}
-			running = false
-		case err != nil: // or the next time
-		case !running:
-			cfg := controllers.DefaultConfig()
-			cfg.Cooldown, cfg.RetryAfter, cfg.Sweep = time.Second, 2*time.Second, time.Second
-			if stop, err = r.RunController(context.WithoutCancel(ctx), cfg); err != nil {
-				return err
-			}
-			running = true
-		case d.Status.ObservedGeneration != d.Generation: // the reader may change it
+		case err == nil && d.Status.ObservedGeneration != d.Generation:
 			n := *d.Spec.Replicas
+			if stop, err = r.scale(ctx, n, stop); err != nil {
+				return err
+			}
 			d.Status = appsv1.DeploymentStatus{ObservedGeneration: d.Generation, Replicas: n, UpdatedReplicas: n, ReadyReplicas: n, AvailableReplicas: n,
 				Conditions: []appsv1.DeploymentCondition{{Type: appsv1.DeploymentAvailable, Status: corev1.ConditionTrue, Reason: "MinimumReplicasAvailable"}}}
-			_ = r.Admin.Status().Update(ctx, d)
+			_ = r.Admin.Status().Update(ctx, d) // or the next time
 		}
 		select {
 		case <-ctx.Done():
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
-	if running {
-		return stop()
+	_, err := r.scale(ctx, 0, stop)
+	return err
+}
+
+// scale has the controller run, or not where there are no replicas. It is given what stops the one that runs, or nil, and gives
+// that of the one that runs then.
+func (r *reader) scale(ctx context.Context, replicas int32, stop func() error) (func() error, error) {
+	switch {
+	case replicas > 0 && stop == nil:
+		return r.RunController(context.WithoutCancel(ctx), r.cfg)
+	case replicas == 0 && stop != nil:
+		return nil, stop()
 	}
-	return nil
+	return stop, nil
 }
 
 // logs gives the controller a pod on node-c, and plays its kubelet as far as the log of that pod goes.

@@ -1,12 +1,14 @@
 package walkthrough
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -36,27 +38,47 @@ type reader struct {
 	// bin is a folder on the PATH.
 	bin string
 	env []string
+	// cfg are the settings of the controller that the reader deploys.
+	cfg controllers.Config
+	// kubevirt plays KubeVirt; nil where it does not run.
+	kubevirt *machines.Runner
 }
 
 // newReader gives a reader a cluster that has nmstate, KubeVirt and Multus, three nodes, and nothing of ours.
 func newReader(t *testing.T) *reader {
 	t.Helper()
+	r := newReaderOf(t, lab.Options{}, world.Node("node-a", 11), world.Node("node-b", 12), world.Node("node-c", 13))
+	r.machines()
+	return r
+}
+
+// newReaderOf gives a reader a cluster with other nodes, on which KubeVirt does not run yet.
+func newReaderOf(t *testing.T, opts lab.Options, nodes ...lab.NodeSpec) *reader {
+	t.Helper()
 	c := cluster.ForTest(t, cluster.Options{Without: []cluster.Component{cluster.Wukong}})
 	admin, err := client.NewWithWatch(c.AdminConfig(), client.Options{Scheme: controllers.NewScheme()})
 	must(t, err)
 	r := &reader{World: &world.World{Cluster: c, Admin: admin, Requests: &world.Recorder{}}, t: t, dir: t.TempDir()}
-	must(t, r.StartLab(t.Context(), lab.Options{}))
+	r.cfg = controllers.DefaultConfig()
+	r.cfg.Cooldown, r.cfg.RetryAfter, r.cfg.Sweep = time.Second, 2*time.Second, time.Second
+	must(t, r.StartLab(t.Context(), opts))
 	t.Cleanup(r.Lab.Stop)
-	for i, name := range []string{"node-a", "node-b", "node-c"} {
-		must(t, r.Lab.AddNode(t.Context(), world.Node(name, byte(11+i))))
+	for _, node := range nodes {
+		must(t, r.Lab.AddNode(t.Context(), node))
 	}
-	kubevirt, err := machines.New(c.AdminConfig(), machines.Options{})
-	must(t, err)
-	must(t, kubevirt.Run(context.WithoutCancel(t.Context())))
-	t.Cleanup(kubevirt.Halt)
 	r.clone()
 	r.deployments()
 	return r
+}
+
+// machines has KubeVirt run.
+func (r *reader) machines() {
+	r.t.Helper()
+	kubevirt, err := machines.New(r.Cluster.AdminConfig(), machines.Options{})
+	must(r.t, err)
+	must(r.t, kubevirt.Run(context.WithoutCancel(r.t.Context())))
+	r.t.Cleanup(kubevirt.Halt)
+	r.kubevirt = kubevirt
 }
 
 // clone gives the reader the files of the repository, and the plugin on the PATH.
@@ -174,6 +196,19 @@ func (r *reader) mentions(page string, lines ...string) {
 	r.prepares(lines...)
 }
 
+// readsAlong follows a page to its end, and tells of each block of commands before it is typed.
+func (r *reader) readsAlong(page string, before func(commands string)) {
+	r.t.Helper()
+	s := r.opens(page)
+	for len(s.left) > 0 {
+		next := slices.IndexFunc(s.left, func(b block) bool { return b.file == "" })
+		if next >= 0 {
+			before(s.left[next].text)
+		}
+		r.follows(s)
+	}
+}
+
 // follows reads on until the next block of commands has been typed.
 func (r *reader) follows(s *script) {
 	r.t.Helper()
@@ -198,6 +233,39 @@ func (r *reader) follows(s *script) {
 	r.t.Fatalf("%s has no commands, or no more of them", s.page)
 }
 
+// span matches a command within a sentence or a table of a page.
+var span = regexp.MustCompile("`(kubectl [^`]+)`")
+
+// named matches a span that names a command and is none that anybody would type.
+var named = regexp.MustCompile(`^kubectl( wukong( [a-z]+){0,2}| [a-z]+)?$`)
+
+// tries types the commands that stand in sentences and tables of a page, with what the page leaves open filled in. What they print
+// is not looked at, and commands of ours may have findings.
+func (r *reader) tries(page string, filled ...string) {
+	r.t.Helper()
+	text, err := os.ReadFile(filepath.Join(r.dir, page))
+	must(r.t, err)
+	fill := strings.NewReplacer(filled...)
+	for _, found := range span.FindAllStringSubmatch(fenced.ReplaceAllString(string(text), ""), -1) {
+		line := fill.Replace(spaces.ReplaceAllString(found[1], " "))
+		if named.MatchString(line) {
+			continue
+		}
+		c := command{text: line + "\n", output: "…\n"}
+		wrong := r.types(c)
+		if wrong != nil && strings.HasPrefix(line, "kubectl wukong ") {
+			c.exit = 1
+			wrong = r.types(c)
+		}
+		if wrong != nil {
+			r.t.Errorf("%s: %s: %v", page, line, wrong)
+		}
+	}
+}
+
+// fenced matches a block of a page.
+var fenced = regexp.MustCompile("(?ms)^```.*?^```$")
+
 // types runs a command and compares what it prints.
 func (r *reader) types(c command) error {
 	ctx, cancel := context.WithTimeout(r.t.Context(), 3*time.Minute)
@@ -213,6 +281,9 @@ func (r *reader) types(c command) error {
 		return fmt.Errorf("exit code %d, want %d\n%s", code, c.exit, out)
 	}
 	r.t.Logf("$ %s%s", c.text, out)
+	if len(out) > 0 && !bytes.HasSuffix(out, []byte("\n")) {
+		out = append(out, '\n') // as a page shows it
+	}
 	p, err := pattern(c.output)
 	if err != nil {
 		return err

@@ -100,7 +100,7 @@ func (v *View) topologyUplink(node string, u *render.Uplink) (TopologyUplink, bo
 		top := n.TopInterface(u)
 		network := TopologyNetwork{HostNetwork: n.Object.Name, Segment: n.SegmentText(), Interface: top, Missing: missing(report, top), Machines: machines}
 		for _, i := range v.Catalog.Interfaces(u, n, had) {
-			if i != top && i != u.Interface && !slices.Contains(network.Below, i) {
+			if i != top && !slices.Contains(u.Interfaces(), i) && !slices.Contains(network.Below, i) {
 				network.Below = append(network.Below, i)
 			}
 		}
