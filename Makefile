@@ -135,22 +135,24 @@ e2e-guest: ## Boot a Debian guest on QEMU with what is rendered, and again with 
 
 .PHONY: lint
 lint: ## Check format, code and import directions
-	$(TOOL) golangci-lint run
+	@lint=$$($(TOOL) -n golangci-lint); for module in . $(MODULES); do echo "golangci-lint run in $$module"; (cd "$$module" && "$$lint" run); done
 
 .PHONY: generate
 generate: ## Write what is generated from the Go types, markers, reasons, metrics and config
 	$(TOOL) controller-gen object paths=./api/...
 	$(TOOL) controller-gen crd paths=./api/... output:crd:dir=config/crd
 	$(TOOL) controller-gen rbac:roleName=wukong-network paths=./controllers/... output:rbac:dir=config/rbac
+	$(GO) run ./e2e/reference
 	$(KUSTOMIZE) build config/default -o dist/install.yaml
 	{ cat dist/install.yaml; echo ---; $(KUSTOMIZE) build config/monitoring; } | $(GO) run ./charts/generate charts/wukong-network/templates
-	$(GO) run ./e2e/reference
 	$(GO) tool -modfile=e2e/tools/apidocs/go.mod crd-ref-docs --config e2e/tools/apidocs/config.yaml --renderer markdown \
 	  --log-level ERROR --source-path api --output-path docs/api.md
 	$(GO) test -count=1 -run TestTheReferenceOfCommandsIsThatOfTheProgram ./cmd/kubectl-wukong -update
 
 .PHONY: check-generated
-check-generated: ## Check that generating leaves no difference
+check-generated: ## Check that generating leaves no difference, and that modules with code are tidy
+	@for module in . $(MODULES); do $(GO) -C "$$module" mod tidy -diff || { \
+	  echo "$$module/go.mod is not tidy: go -C $$module mod tidy" >&2; exit 1; }; done
 	@before=$$(git ls-files -s $(GENERATED) | sha256sum; git diff -- $(GENERATED) | sha256sum); \
 	$(MAKE) --no-print-directory generate; \
 	after=$$(git ls-files -s $(GENERATED) | sha256sum; git diff -- $(GENERATED) | sha256sum); \

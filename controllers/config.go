@@ -9,7 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// Config holds the settings of the controllers. Zero values are replaced by the defaults that DefaultConfig gives.
+// Config holds the settings of the controllers. Begin with DefaultConfig: the zero value is of no use.
 type Config struct {
 	// ClusterName goes into derived MAC addresses and firmware UUIDs, so that two clusters on one segment differ.
 	ClusterName string

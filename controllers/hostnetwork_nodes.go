@@ -69,7 +69,7 @@ func (s *hostNetworkScope) observeNode(u *render.Uplink, target *render.Revision
 	if hasFailed(e) {
 		return
 	}
-	if found := s.driftOn(u, r.state, node.Name, e); len(found) > 0 && s.drifted(u, node, found) {
+	if found := s.driftOn(u, r.state, node.Name, e); len(found) > 0 && s.noteDrift(u, node, found) {
 		return
 	}
 	if labelled {
@@ -91,20 +91,20 @@ func (s *hostNetworkScope) builtElsewhere(u *render.Uplink, target *render.Revis
 	}
 	policy := s.policies[u.Object.Spec.ExternalPolicy]
 	e := s.enactments.of(policy.Name, node.Name)
-	if nmstate.Classify(nmstate.PolicyRef{Name: policy.Name, Generation: policy.Generation}, e) != nmstate.OutcomeApplied {
+	if nmstate.Classify(refOf(&policy), e) != nmstate.OutcomeApplied {
 		return false
 	}
 	if wait := stillBefore(report, e, s.now); wait > 0 {
 		s.again(wait)
 		return false
 	}
-	return !s.drifted(u, node, found)
+	return !s.noteDrift(u, node, found)
 }
 
-// drifted notes what a node shows otherwise, and says whether machines cannot use the network there.
-func (s *hostNetworkScope) drifted(u *render.Uplink, node *corev1.Node, found []nmstate.Difference) bool {
+// noteDrift notes what a node shows otherwise, and says whether machines cannot use the network there.
+func (s *hostNetworkScope) noteDrift(u *render.Uplink, node *corev1.Node, found []nmstate.Difference) bool {
 	s.drifts = append(s.drifts, v1alpha1.NodeProblem{Node: node.Name, Progress: v1alpha1.NodeApplied,
-		Reason: v1alpha1.ReasonNodeDrifted, Message: clip(fmt.Sprintf("HostUplink %s: %s", u.Object.Name, drifted(found)))})
+		Reason: v1alpha1.ReasonNodeDrifted, Message: clip(fmt.Sprintf("HostUplink %s: %s", u.Object.Name, driftText(found)))})
 	return slices.ContainsFunc(found, func(d nmstate.Difference) bool { return d.Broken })
 }
 

@@ -193,7 +193,7 @@ func (s *uplinkScope) markFor(m *member) (render.Marks, note) {
 	for _, repair := range s.plan.Repairs {
 		if repair.Node == name {
 			return render.Marks{Renewing: repair.Revision, Repaired: s.now},
-				normal(v1alpha1.ReasonNodeRepaired, "node %s is asked to carry out its revision once more: %s", name, drifted(m.drift))
+				normal(v1alpha1.ReasonNodeRepaired, "node %s is asked to carry out its revision once more: %s", name, driftText(m.drift))
 		}
 	}
 	after := marksOf(m.node, s.uplink.Name)
@@ -219,7 +219,7 @@ func (s *uplinkScope) markMove(m *member, move nmstate.Move) (render.Marks, note
 	switch {
 	case m.rollout.Repair && move.To == m.rollout.Via:
 		after.Repaired = s.now
-		return after, normal(v1alpha1.ReasonNodeRepaired, "node %s is moved to %s, because it shows something else: %s", name, render.PolicyName(s.uplink.Name, move.To), drifted(m.drift))
+		return after, normal(v1alpha1.ReasonNodeRepaired, "node %s is moved to %s, because it shows something else: %s", name, render.PolicyName(s.uplink.Name, move.To), driftText(m.drift))
 	case move.To == m.marks.Renewing, len(m.had.Capture) > 0:
 		after.Repaired = m.marks.Repaired
 	}

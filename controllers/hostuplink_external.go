@@ -94,35 +94,32 @@ func (s *uplinkScope) externalMember(node *corev1.Node) *member {
 	return m
 }
 
-// externalProgress puts where a node stands into the words of a rollout.
+// externalProgress says where a node stands, in the words of a rollout.
 func (s *uplinkScope) externalProgress(m *member) nmstate.NodeProgress {
-	out := nmstate.NodeProgress{Name: m.node.Name}
-	rival := s.catalog.RivalOn(s.known, m.node.Labels, m.node.Annotations)
-	switch outcome := m.rollout.Outcome; {
-	case rival != nil:
-		out.Progress, out.Reason, out.Message = nmstate.ProgressLeftOut, rival.Refusal().Reason, rival.Refusal().Message
-	case s.observed == nil:
-		out.Progress, out.Reason = nmstate.ProgressLeftOut, v1alpha1.ReasonExternalPolicyMissing
-		out.Message = fmt.Sprintf("there is no policy %q of a pipeline", s.uplink.Spec.ExternalPolicy)
-	case !s.observed.selects(m.node):
-		out.Progress, out.Reason = nmstate.ProgressLeftOut, v1alpha1.ReasonNodeNotSelected
-		out.Message = fmt.Sprintf("policy %q does not select the node: widen its nodeSelector, or narrow that of the HostUplink", s.uplink.Spec.ExternalPolicy)
-	case outcome.Failed():
-		out.Progress, out.Reason, out.Message = nmstate.ProgressFailing, string(outcome), m.rollout.Message
-	case outcome == nmstate.OutcomeRetrying:
-		out.Progress, out.Message = nmstate.ProgressRetrying, m.rollout.Message
-	case outcome == nmstate.OutcomeApplied:
-		out = s.externalApplied(m, out)
-	case outcome == nmstate.OutcomeWaiting:
-		out.Progress, out.Reason, out.Message = nmstate.ProgressWaiting, nmstate.NodeQueued, "kubernetes-nmstate holds the node back, by the policy's maxUnavailable"
-	case !m.rollout.Ready:
-		out.Progress, out.Reason, out.Message = nmstate.ProgressUnknown, nmstate.NodeNotReady, "the node is not ready"
-	case outcome == nmstate.OutcomeMissing:
-		out.Progress, out.Reason, out.Message = nmstate.ProgressUnknown, nmstate.NodeEnactmentLost, "the policy selects the node and has no enactment there: check that a handler of kubernetes-nmstate runs on the node"
-	default:
-		out.Progress = nmstate.ProgressApplying
+	n := render.PipelinesNode{Name: m.node.Name, Ready: m.rollout.Ready, Labels: m.node.Labels, Outcome: m.rollout.Outcome, Message: m.rollout.Message,
+		Rival: s.catalog.RivalOn(s.known, m.node.Labels, m.node.Annotations)}
+	if report := s.states[m.node.Name]; report != nil {
+		n.Report = report.Node
+	}
+	if s.observed != nil {
+		n.Policy, n.Selected = &s.observed.version, s.observed.selects(m.node)
+	}
+	out := s.known.ProgressOf(s.target, n)
+	if out.Progress == nmstate.ProgressApplied && m.rollout.Outcome == nmstate.OutcomeApplied {
+		return s.externalApplied(m, out)
 	}
 	return out
+}
+
+// proven is the version of the pipeline's policy that every eligible node was last seen to have carried out.
+func (s *uplinkScope) proven(c v1alpha1.NodeCounts) *v1alpha1.PolicyVersion {
+	switch {
+	case !s.external() || s.observed == nil:
+		return nil
+	case c.Applied > 0 && c.Applied == eligible(c):
+		return &s.observed.version
+	}
+	return s.before.Status.ProvenPolicy
 }
 
 // reportFollows is how long after an enactment a report of the node, renewed only when something changed, may still be one from
@@ -132,16 +129,11 @@ const reportFollows = 2 * time.Minute
 // externalApplied looks whether a node that carried the policy out has what the networks in use need. A report from before that
 // says neither yes nor no: the node is at work until a later one comes, or none comes because the policy changed nothing.
 func (s *uplinkScope) externalApplied(m *member, out nmstate.NodeProgress) nmstate.NodeProgress {
-	out.Progress = nmstate.ProgressApplied
 	state := s.states[m.node.Name]
 	if s.target == nil || state == nil {
 		return out
 	}
-	var found []nmstate.Difference
-	for _, name := range s.target.Networks {
-		n, _ := s.catalog.HostNetwork(name)
-		found = append(found, s.shows(m, n)...)
-	}
+	found := nmstate.Differences(s.target.State, state.Node)
 	if len(found) == 0 {
 		return out
 	}

@@ -58,6 +58,7 @@ func (s *uplinkScope) report() {
 		}
 		status.Problems = problemsOf(s)
 		status.LastGoodRevision = s.lastGood(status.Nodes)
+		status.ProvenPolicy = s.proven(status.Nodes)
 	}
 	verdict := s.verdict
 	if verdict == nil {
@@ -146,7 +147,7 @@ func problemsOf(s *uplinkScope) []v1alpha1.NodeProblem {
 			}
 			switch {
 			case n.Progress == nmstate.ProgressApplied && len(m.drift) > 0:
-				p.Reason, p.Message = v1alpha1.ReasonNodeDrifted, drifted(m.drift)
+				p.Reason, p.Message = v1alpha1.ReasonNodeDrifted, driftText(m.drift)
 			case n.Progress == nmstate.ProgressApplied && refused != nil:
 				// The node has the revision and keeps it, and would not get it today.
 				p.Reason, p.Message = refused.Reason, refused.Message
@@ -161,8 +162,8 @@ func problemsOf(s *uplinkScope) []v1alpha1.NodeProblem {
 	return out[:min(len(out), maxProblems)]
 }
 
-// drifted says in one line what a node shows otherwise, the worst first.
-func drifted(found []nmstate.Difference) string {
+// driftText says in one line what a node shows otherwise, the worst first.
+func driftText(found []nmstate.Difference) string {
 	worst := slices.IndexFunc(found, func(d nmstate.Difference) bool { return d.Broken })
 	line := found[max(worst, 0)].Message
 	if more := len(found) - 1; more > 0 {
@@ -294,7 +295,7 @@ func (s *uplinkScope) driftVerdict(c v1alpha1.NodeCounts) *Verdict {
 func (s *uplinkScope) blameDrift() string {
 	for _, m := range s.members {
 		if len(m.drift) > 0 {
-			return fmt.Sprintf("%s: %s", m.node.Name, drifted(m.drift))
+			return fmt.Sprintf("%s: %s", m.node.Name, driftText(m.drift))
 		}
 	}
 	return ""

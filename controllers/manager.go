@@ -3,9 +3,11 @@ package controllers
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/config"
@@ -77,7 +79,11 @@ func NewManager(ctx context.Context, rc *rest.Config, cfg Config, opts ManagerOp
 			return nil, err
 		}
 	}
-	return mgr, Setup(ctx, mgr, cfg)
+	err = Setup(ctx, mgr, cfg)
+	if meta.IsNoMatchError(err) {
+		err = fmt.Errorf("%w: install the definitions of the kinds first, as in kubectl apply --server-side -k config/crd", err)
+	}
+	return mgr, err
 }
 
 // Run runs the manager until ctx ends. It returns without an error once controllers have finished what they do and the Lease is given

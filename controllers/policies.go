@@ -38,9 +38,9 @@ func readForeign(p *nmstate.Policy) nmstate.ForeignPolicy {
 	return nmstate.ReadForeign(p.Name, p.Spec.NodeSelector, p.Spec.DesiredState.Raw)
 }
 
-// ref is the policy as enactments are held against it. It is never edited, so there is no time of writing.
-func (p policy) ref() nmstate.PolicyRef {
-	return nmstate.PolicyRef{Name: p.object.Name, Generation: p.object.Generation, Created: p.object.CreationTimestamp.Time}
+// refOf is a policy as enactments are held against it.
+func refOf(p *nmstate.Policy) nmstate.PolicyRef {
+	return nmstate.PolicyRef{Name: p.Name, Generation: p.Generation, Created: p.CreationTimestamp.Time}
 }
 
 // uplinkOfPolicy gives the HostUplink that a policy of such a name would belong to.
@@ -55,7 +55,8 @@ func uplinkOfPolicy(name string) (string, bool) {
 // observedPolicy is the policy that a pipeline applies for an External HostUplink.
 type observedPolicy struct {
 	nmstate.ForeignPolicy
-	ref nmstate.PolicyRef
+	ref     nmstate.PolicyRef
+	version v1alpha1.PolicyVersion
 	// madeHere: it is a revision of a HostUplink, and no pipeline's.
 	madeHere bool
 }
@@ -68,7 +69,7 @@ func observedIn(list []nmstate.Policy, u *v1alpha1.HostUplink) *observedPolicy {
 	for i := range list {
 		p := &list[i]
 		if p.Name == u.Spec.ExternalPolicy && p.DeletionTimestamp.IsZero() {
-			return &observedPolicy{readForeign(p), nmstate.PolicyRef{Name: p.Name, Generation: p.Generation, Created: p.CreationTimestamp.Time}, madeHere(p)}
+			return &observedPolicy{readForeign(p), refOf(p), v1alpha1.PolicyVersion{UID: p.UID, Generation: p.Generation}, madeHere(p)}
 		}
 	}
 	return nil

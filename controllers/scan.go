@@ -33,17 +33,26 @@ func (s *scans) lastScan() time.Time {
 // scanShare bounds what scans take of one processor: the time between two of them is at least so many times what the last took.
 const scanShare = 20
 
-// scanUntil scans at once and then at each interval, until ctx ends.
-func (l *ledger) scanUntil(ctx context.Context, every time.Duration) {
+// scanner scans at once and then at each interval. It runs where the controllers run.
+type scanner struct {
+	*ledger
+	every time.Duration
+}
+
+// Start scans until ctx ends, from when the ledger knows what there is.
+func (s *scanner) Start(ctx context.Context) error {
+	if !s.await(ctx.Done()) {
+		return nil
+	}
 	for {
 		start := time.Now()
-		if err := l.scan(ctx); err != nil && !errors.Is(err, context.Canceled) {
+		if err := s.scan(ctx); err != nil && !errors.Is(err, context.Canceled) {
 			log.FromContext(ctx).Error(err, "Leases could not be compared with what is known to use addresses")
 		}
 		select {
 		case <-ctx.Done():
-			return
-		case <-time.After(max(every, scanShare*time.Since(start))):
+			return nil
+		case <-time.After(max(s.every, scanShare*time.Since(start))):
 		}
 	}
 }

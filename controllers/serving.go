@@ -37,7 +37,7 @@ func NewServing(rc *rest.Config, certDir string) (*Serving, error) {
 	}
 	s.watcher, err = certwatcher.New(filepath.Join(certDir, "tls.crt"), filepath.Join(certDir, "tls.key"))
 	if err != nil {
-		return nil, fmt.Errorf("no serving certificate: %w: give a folder with a pair of tls.crt and tls.key, or none for a self-signed one", err)
+		return nil, fmt.Errorf("no serving certificate in %s: %w: give a folder with a pair of tls.crt and tls.key, or none for a self-signed one", certDir, err)
 	}
 	s.certificate = s.watcher.GetCertificate
 	return s, nil

@@ -17,6 +17,8 @@ import (
 	authorizationv1 "k8s.io/client-go/kubernetes/typed/authorization/v1"
 	"k8s.io/client-go/rest"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"novasphere.dev/wukong-network/query/server"
 )
 
 // How long an answer of the API server is believed: as long may a token that is revoked, or a right that is taken away, still
@@ -61,17 +63,24 @@ func newAccess(rc *rest.Config, hc *http.Client) (*access, error) {
 	return &access{who: who, may: may}, err
 }
 
-// filter puts the decision before a handler.
-func (a *access) filter(log logr.Logger, next http.Handler) (http.Handler, error) {
+// Filter lets a request through when the API server knows its bearer token (otherwise 401) and grants that user the verb, which is
+// the method in small letters, on the path as a non-resource URL (otherwise 403). An API server that does not answer is 503. Answers
+// are believed for up to ten seconds.
+func (s *Serving) Filter(log logr.Logger, next http.Handler) (http.Handler, error) {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		caller, known, err := a.who.AuthenticateRequest(req)
-		if err != nil || !known {
+		caller, known, err := s.access.who.AuthenticateRequest(req)
+		switch {
+		case err != nil && server.Unanswered(err):
+			log.Error(err, "The API server does not say who a caller is", "path", req.URL.Path)
+			http.Error(w, "the API server does not say whose token this is: try again", http.StatusServiceUnavailable)
+			return
+		case err != nil || !known:
 			log.V(1).Info("Refused a caller whom the API server does not know", "path", req.URL.Path, "reason", err)
 			http.Error(w, "Unauthorized: send a bearer token that the API server knows", http.StatusUnauthorized)
 			return
 		}
 		verb := strings.ToLower(req.Method)
-		decision, _, err := a.may.Authorize(req.Context(), authorizer.AttributesRecord{User: caller.User, Verb: verb, Path: req.URL.Path})
+		decision, _, err := s.access.may.Authorize(req.Context(), authorizer.AttributesRecord{User: caller.User, Verb: verb, Path: req.URL.Path})
 		switch {
 		case err != nil:
 			log.Error(err, "The API server does not say what a caller may get", "path", req.URL.Path)
@@ -82,12 +91,6 @@ func (a *access) filter(log logr.Logger, next http.Handler) (http.Handler, error
 			next.ServeHTTP(w, req)
 		}
 	}), nil
-}
-
-// Filter lets a request through when the API server knows its bearer token (otherwise 401) and grants that user the verb, which is
-// the method in small letters, on the path as a non-resource URL (otherwise 403). Answers are believed for up to ten seconds.
-func (s *Serving) Filter(log logr.Logger, next http.Handler) (http.Handler, error) {
-	return s.access.filter(log, next)
 }
 
 // metricsOptions serves /metrics on address, over TLS, to whoever may get it; "0" or an empty address is no server.

@@ -56,5 +56,8 @@ func Setup(ctx context.Context, mgr manager.Manager, cfg Config) error {
 	if err := mgr.Add(&metrics.Source{Reader: mgr.GetClient(), LastScan: l.scans.lastScan, PerObject: cfg.ObjectMetrics}); err != nil {
 		return err
 	}
-	return mgr.Add(&follower{ledger: l, cache: mgr.GetCache(), sweep: cfg.Sweep})
+	if err := mgr.Add(&follower{ledger: l, cache: mgr.GetCache()}); err != nil {
+		return err
+	}
+	return mgr.Add(&scanner{ledger: l, every: cfg.Sweep})
 }

@@ -15,7 +15,8 @@ import (
 	"novasphere.dev/wukong-network/query/answer"
 )
 
-// Source is where objects are read. An empty namespace means all of them. What is returned belongs to the caller.
+// Source is where objects are read. An empty namespace means all of them. The slices that are returned
+// belong to the caller; what their elements point to may be shared, and is not to be changed.
 type Source interface {
 	Leases(ctx context.Context, which Leases) ([]v1alpha1.AddressLease, error)
 	Pools(ctx context.Context) ([]v1alpha1.AddressPool, error)

@@ -45,7 +45,9 @@ type Input struct {
 
 // Output is what would be written, sorted by namespace and name.
 type Output struct {
-	Policies        []nmstate.Policy
+	Policies []nmstate.Policy
+	// HostNetworks are the names of those that hosts get, by these policies or by that of a pipeline.
+	HostNetworks    []string
 	NADs            []nadv1.NetworkAttachmentDefinition
 	Secrets         []corev1.Secret
 	VirtualMachines []kubevirtv1.VirtualMachine
@@ -337,6 +339,7 @@ func (p *planner) policies() {
 		if revision == nil {
 			continue
 		}
+		p.out.HostNetworks = append(p.out.HostNetworks, revision.Networks...)
 		p.checkNodes(u.Object, revision)
 		p.policy(u, revision)
 	}
@@ -361,6 +364,8 @@ func (p *planner) inUse() sets.Set[string] {
 }
 
 func (p *planner) sort() {
+	slices.Sort(p.out.HostNetworks)
+	p.out.HostNetworks = slices.Compact(p.out.HostNetworks)
 	slices.SortFunc(p.out.Policies, func(a, b nmstate.Policy) int { return strings.Compare(a.Name, b.Name) })
 	slices.SortFunc(p.out.NADs, func(a, b nadv1.NetworkAttachmentDefinition) int {
 		return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))

@@ -2,6 +2,7 @@ package v1alpha1
 
 import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
@@ -202,6 +203,10 @@ type HostUplinkStatus struct {
 	// +optional
 	LastGoodRevision string `json:"lastGoodRevision,omitempty"`
 
+	// provenPolicy is the version of externalPolicy that every eligible node was last seen to have carried out.
+	// +optional
+	ProvenPolicy *PolicyVersion `json:"provenPolicy,omitempty"`
+
 	// departed are nodes that left the cluster with a revision, the latest first. One that comes back is known by it.
 	// +optional
 	// +listType=map
@@ -242,6 +247,17 @@ type HostUplinkStatus struct {
 	// +kubebuilder:validation:MaxItems=32
 	// +kubebuilder:validation:XValidation:rule="self.all(c, c.lastTransitionTime >= timestamp('0001-01-01T00:00:00Z'))",message="lastTransitionTime must be a time of RFC 3339, such as 2026-01-31T12:00:00Z"
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// PolicyVersion is a policy as it was declared at one time.
+type PolicyVersion struct {
+	// uid is the UID of the policy.
+	// +required
+	UID types.UID `json:"uid"`
+
+	// generation is that of the policy.
+	// +required
+	Generation int64 `json:"generation"`
 }
 
 // DepartedNode is a node that left the cluster while it had a revision.

@@ -96,11 +96,12 @@ func templates(manifests []byte) (map[string][]byte, error) {
 // kubectl matches the namespace in a command, also where the line is broken.
 var kubectl = regexp.MustCompile(`(\bkubectl -n\s+)wukong-network\b`)
 
-// template turns one object into a template: the namespace is the release's, and some objects are up to the user.
+// template turns one object into a template: the namespace is the release's; some objects, and where runbooks are, are up to the user.
 func template(kind, name, text string) (string, error) {
 	text = strings.ReplaceAll(text, "{{", `{{ "{{" }}`)
 	text = strings.ReplaceAll(text, "namespace: wukong-network\n", "namespace: {{ .Release.Namespace }}\n")
 	text = kubectl.ReplaceAllString(text, "${1}{{ .Release.Namespace }}")
+	text = strings.ReplaceAll(text, "runbook_url: docs/runbooks/", `runbook_url: {{ trimSuffix "/" .Values.monitoring.runbooks }}/`)
 	text = strings.ReplaceAll(text, "system:serviceaccount:wukong-network:", "system:serviceaccount:{{ .Release.Namespace }}:")
 	switch fileOf[kind] {
 	case "crds.yaml":

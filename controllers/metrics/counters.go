@@ -1,14 +1,13 @@
 package metrics
 
 import (
-	"runtime"
-	"runtime/debug"
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
+	"novasphere.dev/wukong-network/cmd/version"
 	"novasphere.dev/wukong-network/conflicts"
 )
 
@@ -35,12 +34,9 @@ var register = sync.OnceFunc(func() { ctrlmetrics.Registry.MustRegister(collecto
 func Register() { register() }
 
 func buildInfo() prometheus.Collector {
-	version := "(devel)"
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		version = info.Main.Version
-	}
+	build := version.Read()
 	g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: BuildInfo.Name, Help: BuildInfo.Help}, BuildInfo.Labels)
-	g.WithLabelValues(version, runtime.Version()).Set(1)
+	g.WithLabelValues(build.Version, build.GoVersion).Set(1)
 	return g
 }
 

@@ -111,24 +111,7 @@ func TestTheCommandsAboutGuestsSayWhatAGuestIsToldAndHasThroughAChange(t *testin
 // theirs makes a machine of somebody else on lan that refers to a Secret.
 func (r *trial) theirs(name, mac, secret string) types.NamespacedName {
 	r.t.Helper()
-	r.apply(`
-apiVersion: kubevirt.io/v1
-kind: VirtualMachine
-metadata: {namespace: %s, name: %s}
-spec:
-  runStrategy: Always
-  template:
-    spec:
-      domain:
-        devices:
-          autoattachPodInterface: false
-          disks: [{name: seed, disk: {bus: virtio}}]
-          interfaces: [{name: lan, bridge: {}, macAddress: %q}]
-        firmware: {uuid: 5d307ca9-b3ef-428c-8861-06e72d69f262}
-      networks: [{name: lan, multus: {networkName: wukong-lan}}]
-      nodeSelector: {network.vm.novasphere.dev/lan: "true"}
-      volumes: [{name: seed, cloudInitNoCloud: {networkDataSecretRef: {name: %[4]s}, secretRef: {name: %[4]s}}}]
-`, r.namespace, name, mac, secret)
+	r.must(r.Cluster.Apply(r.ctx, []byte(world.Machine(r.namespace, name, mac, secret))))
 	return types.NamespacedName{Namespace: r.namespace, Name: name}
 }
 

@@ -9,7 +9,6 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"novasphere.dev/wukong-network/controllers"
@@ -42,37 +41,24 @@ func TestCheckScripts(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, o := range []client.Object{&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "team-a"}},
-		&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: "team-a", Name: "nobody"}}} {
-		if err := admin.Create(t.Context(), o); err != nil {
-			t.Fatal(err)
-		}
-	}
-	binary := build(t)
-	configs := t.TempDir()
-	config, err := c.ServiceAccountConfig(t.Context(), "team-a", "nobody")
-	if err != nil {
+	if err := admin.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "team-a"}}); err != nil {
 		t.Fatal(err)
 	}
-	writeKubeconfig(t, filepath.Join(configs, "nobody"), config)
-	writeKubeconfig(t, filepath.Join(configs, "nowhere"), &rest.Config{Host: "https://127.0.0.1:1"})
-	testscript.Run(t, testscript.Params{
-		Dir: "testdata/check/script", UpdateScripts: *update, RequireExplicitExec: true, RequireUniqueNames: true,
-		Setup: func(e *testscript.Env) error {
-			e.Setenv("PATH", filepath.Dir(binary)+string(os.PathListSeparator)+filepath.Dir(c.KubectlPath())+string(os.PathListSeparator)+e.Getenv("PATH"))
-			e.Setenv("KUBECONFIG", c.Kubeconfig())
+	if err := c.Account(t.Context(), "team-a", "nobody"); err != nil {
+		t.Fatal(err)
+	}
+	play{
+		folder: "testdata/check/script", begin: "admin", accounts: []string{"nobody"},
+		setup: func(e *testscript.Env) error {
 			e.Setenv("CONFIG", filepath.Join(repository(t), "config"))
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"as": func(ts *testscript.TestScript, _ bool, args []string) {
-				ts.Setenv("KUBECONFIG", filepath.Join(configs, args[0]))
-			},
+		commands: map[string]func(*testscript.TestScript, bool, []string){
 			// stable reads standard output of the last command, and writes it into a file with what differs from run to run replaced.
 			"stable": func(ts *testscript.TestScript, _ bool, args []string) {
 				text := changing.ReplaceAllString(ts.ReadFile("stdout"), "$1 N")
 				ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o644))
 			},
 		},
-	})
+	}.run(t, c)
 }

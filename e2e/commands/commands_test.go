@@ -12,11 +12,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
-	"github.com/rogpeppe/go-internal/testscript"
 	authorizationv1 "k8s.io/api/authorization/v1"
-	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
-	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -32,50 +28,18 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestScripts runs the program as users do: each script begins as the reader, whose rights are those of config/rbac. as NAME
-// goes on as somebody else: admin, partial (leases alone), tenant (view in namespace team-a), nobody, nowhere (no cluster).
+// TestScripts runs the program as users do: each script begins as the reader, whose rights are those of config/rbac. Others are
+// partial (leases alone), tenant (view in namespace team-a) and nobody.
 func TestScripts(t *testing.T) {
 	c := cluster.ForTest(t, cluster.Options{})
 	prepare(t, c)
-	binary := build(t)
-	configs := t.TempDir()
-	for _, name := range []string{"reader", "partial", "tenant", "nobody"} {
-		config, err := c.ServiceAccountConfig(t.Context(), "team-a", name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		writeKubeconfig(t, filepath.Join(configs, name), config)
-	}
-	writeKubeconfig(t, filepath.Join(configs, "nowhere"), &rest.Config{Host: "https://127.0.0.1:1"})
-	if err := os.Symlink(c.Kubeconfig(), filepath.Join(configs, "admin")); err != nil {
-		t.Fatal(err)
-	}
-	testscript.Run(t, testscript.Params{
-		Dir: "testdata/script", UpdateScripts: *update, RequireExplicitExec: true, RequireUniqueNames: true,
-		Setup: func(e *testscript.Env) error {
-			e.Setenv("PATH", filepath.Dir(binary)+string(os.PathListSeparator)+filepath.Dir(c.KubectlPath())+string(os.PathListSeparator)+e.Getenv("PATH"))
-			e.Setenv("KUBECONFIG", filepath.Join(configs, "reader"))
-			return nil
-		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"as": func(ts *testscript.TestScript, _ bool, args []string) {
-				ts.Setenv("KUBECONFIG", filepath.Join(configs, args[0]))
-			},
-		},
-	})
+	play{folder: "testdata/script", begin: "reader", accounts: []string{"reader", "partial", "tenant", "nobody"}}.run(t, c)
 }
 
 // prepare puts the objects of testdata into the cluster, and waits until the tenant's rights are there.
 func prepare(t *testing.T, c *cluster.Cluster) {
 	t.Helper()
-	root := repository(t)
-	roles, err := os.ReadFile(filepath.Join(root, "config", "rbac", "reader_role.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := c.Apply(t.Context(), roles); err != nil {
-		t.Fatal(err)
-	}
+	roles(t, c, "reader_role.yaml")
 	if err := c.ApplyFolder(t.Context(), "testdata/objects"); err != nil {
 		t.Fatal(err)
 	}
@@ -113,16 +77,7 @@ func waitForView(t *testing.T, admin client.Client) {
 
 func eventually(t *testing.T, check func() error) {
 	t.Helper()
-	const patience = 2 * time.Minute
-	for deadline := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
-		err := check()
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("not within %s: %v", patience, err)
-		}
-	}
+	world.Eventually(t, 2*time.Minute, check)
 }
 
 // build gives the program's path.
@@ -144,17 +99,4 @@ func repository(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return root
-}
-
-// writeKubeconfig writes a configuration as a file that kubectl reads.
-func writeKubeconfig(t *testing.T, path string, config *rest.Config) {
-	t.Helper()
-	file := clientcmdapi.NewConfig()
-	file.Clusters["test"] = &clientcmdapi.Cluster{Server: config.Host, CertificateAuthorityData: config.CAData, InsecureSkipTLSVerify: config.Insecure}
-	file.AuthInfos["test"] = &clientcmdapi.AuthInfo{Token: config.BearerToken}
-	file.Contexts["test"] = &clientcmdapi.Context{Cluster: "test", AuthInfo: "test"}
-	file.CurrentContext = "test"
-	if err := clientcmd.WriteToFile(*file, path); err != nil {
-		t.Fatal(err)
-	}
 }

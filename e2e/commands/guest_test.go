@@ -1,12 +1,9 @@
 package commands_test
 
 import (
-	"os"
 	"path/filepath"
 	"testing"
 
-	"github.com/rogpeppe/go-internal/testscript"
-	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -30,39 +27,22 @@ func TestGuestScripts(t *testing.T) {
 	}
 	wukongs, machines := read("vm.novasphere.dev", "wukongs"), read("kubevirt.io", "virtualmachines", "virtualmachineinstances")
 	secret := rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"secrets"}, Verbs: []string{"get"}} // and not list
-	binary := build(t)
-	configs := t.TempDir()
 	for name, rules := range map[string][]rbacv1.PolicyRule{
 		"editor": {wukongs, machines, secret}, "viewer": {wukongs, machines}, "wukongs": {wukongs}, "nobody": nil,
 	} {
-		account(t, admin, name, rules)
-		config, err := c.ServiceAccountConfig(t.Context(), "team-a", name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		writeKubeconfig(t, filepath.Join(configs, name), config)
+		account(t, c, admin, name, rules)
 	}
-	testscript.Run(t, testscript.Params{
-		Dir: "testdata/guest/script", UpdateScripts: *update, RequireExplicitExec: true, RequireUniqueNames: true,
-		Setup: func(e *testscript.Env) error {
-			e.Setenv("PATH", filepath.Dir(binary)+string(os.PathListSeparator)+filepath.Dir(c.KubectlPath())+string(os.PathListSeparator)+e.Getenv("PATH"))
-			e.Setenv("KUBECONFIG", filepath.Join(configs, "editor"))
-			return nil
-		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"as": func(ts *testscript.TestScript, _ bool, args []string) {
-				ts.Setenv("KUBECONFIG", filepath.Join(configs, args[0]))
-			},
-		},
-	})
+	play{folder: "testdata/guest/script", begin: "editor", accounts: []string{"editor", "viewer", "wukongs", "nobody"}}.run(t, c)
 }
 
 // account makes a ServiceAccount of team-a that may do this much there, and nothing elsewhere.
-func account(t *testing.T, admin client.Client, name string, rules []rbacv1.PolicyRule) {
+func account(t *testing.T, c *cluster.Cluster, admin client.Client, name string, rules []rbacv1.PolicyRule) {
 	t.Helper()
+	if err := c.Account(t.Context(), "team-a", name); err != nil {
+		t.Fatal(err)
+	}
 	meta := metav1.ObjectMeta{Namespace: "team-a", Name: name}
 	for _, o := range []client.Object{
-		&corev1.ServiceAccount{ObjectMeta: *meta.DeepCopy()},
 		&rbacv1.Role{ObjectMeta: *meta.DeepCopy(), Rules: rules},
 		&rbacv1.RoleBinding{ObjectMeta: *meta.DeepCopy(), RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: name},
 			Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: "team-a", Name: name}}},

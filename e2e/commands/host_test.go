@@ -10,7 +10,6 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	corev1 "k8s.io/api/core/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/yaml"
@@ -27,30 +26,13 @@ import (
 func TestHostScripts(t *testing.T) {
 	c := cluster.ForTest(t, cluster.Options{})
 	settle(t, c)
-	binary := build(t)
-	configs := t.TempDir()
-	for _, name := range []string{"operator", "reader", "nobody"} {
-		config, err := c.ServiceAccountConfig(t.Context(), "team-a", name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		writeKubeconfig(t, filepath.Join(configs, name), config)
-	}
-	testscript.Run(t, testscript.Params{
-		Dir: "testdata/host/script", UpdateScripts: *update, RequireExplicitExec: true, RequireUniqueNames: true,
-		Setup: func(e *testscript.Env) error {
-			e.Setenv("PATH", filepath.Dir(binary)+string(os.PathListSeparator)+filepath.Dir(c.KubectlPath())+string(os.PathListSeparator)+e.Getenv("PATH"))
-			e.Setenv("KUBECONFIG", filepath.Join(configs, "operator"))
-			e.Setenv("ADMIN", c.Kubeconfig())
+	play{
+		folder: "testdata/host/script", begin: "operator", accounts: []string{"operator", "reader", "nobody"},
+		setup: func(e *testscript.Env) error {
 			e.Setenv("WUKONG_NMSTATECTL", "none")
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"as": func(ts *testscript.TestScript, _ bool, args []string) {
-				ts.Setenv("KUBECONFIG", filepath.Join(configs, args[0]))
-			},
-		},
-	})
+	}.run(t, c)
 }
 
 // settle makes the objects with their status, and the accounts with their roles.
@@ -60,27 +42,15 @@ func settle(t *testing.T, c *cluster.Cluster) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	roles, err := os.ReadFile(filepath.Join(repository(t), "config", "rbac", "host_roles.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := c.Apply(t.Context(), roles); err != nil {
-		t.Fatal(err)
-	}
-	var objects []client.Object
+	roles(t, c, "host_roles.yaml")
 	for _, name := range []string{"team-a", "team-b"} {
-		objects = append(objects, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}})
-	}
-	for account, bound := range map[string][]string{"operator": {"reader", "operator"}, "reader": {"reader"}, "nobody": nil} {
-		objects = append(objects, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: "team-a", Name: account}})
-		for _, role := range bound {
-			objects = append(objects, &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: account + "-" + role},
-				RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "wukong-network-host-" + role},
-				Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: "team-a", Name: account}}})
+		if err := admin.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}); err != nil {
+			t.Fatal(err)
 		}
 	}
-	for _, o := range objects {
-		if err := admin.Create(t.Context(), o); err != nil {
+	const reader, operator = "wukong-network-host-reader", "wukong-network-host-operator"
+	for account, bound := range map[string][]string{"operator": {reader, operator}, "reader": {reader}, "nobody": nil} {
+		if err := c.Account(t.Context(), "team-a", account, bound...); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -8,9 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/rogpeppe/go-internal/testscript"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/rest"
 	kubevirtv1 "kubevirt.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -21,48 +19,18 @@ import (
 )
 
 // TestImportScripts runs the program on a cluster that has addresses already and no controller. Scripts begin with the rights
-// that config/rbac ships for importers. as NAME goes on as somebody else: reader, nowhere (no cluster).
+// that config/rbac ships for importers; somebody else is reader.
 func TestImportScripts(t *testing.T) {
 	c := cluster.ForTest(t, cluster.Options{})
 	inhabit(t, c)
-	binary := build(t)
-	configs := t.TempDir()
-	for _, name := range []string{"importer", "reader"} {
-		config, err := c.ServiceAccountConfig(t.Context(), "team-a", name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		writeKubeconfig(t, filepath.Join(configs, name), config)
-	}
-	writeKubeconfig(t, filepath.Join(configs, "nowhere"), &rest.Config{Host: "https://127.0.0.1:1"})
-	testscript.Run(t, testscript.Params{
-		Dir: "testdata/import/script", UpdateScripts: *update, RequireExplicitExec: true, RequireUniqueNames: true,
-		Setup: func(e *testscript.Env) error {
-			e.Setenv("PATH", filepath.Dir(binary)+string(os.PathListSeparator)+filepath.Dir(c.KubectlPath())+string(os.PathListSeparator)+e.Getenv("PATH"))
-			e.Setenv("KUBECONFIG", filepath.Join(configs, "importer"))
-			return nil
-		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"as": func(ts *testscript.TestScript, _ bool, args []string) {
-				ts.Setenv("KUBECONFIG", filepath.Join(configs, args[0]))
-			},
-		},
-	})
+	play{folder: "testdata/import/script", begin: "importer", accounts: []string{"importer", "reader"}}.run(t, c)
 }
 
 // inhabit puts the objects of testdata/import into the cluster, with instances that belong to their VirtualMachines, and the
 // status that NovaSphere's operator wrote.
 func inhabit(t *testing.T, c *cluster.Cluster) {
 	t.Helper()
-	for _, file := range []string{"reader_role.yaml", "importer_role.yaml"} {
-		role, err := os.ReadFile(filepath.Join(repository(t), "config", "rbac", file))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := c.Apply(t.Context(), role); err != nil {
-			t.Fatal(err)
-		}
-	}
+	roles(t, c, "reader_role.yaml", "importer_role.yaml")
 	if err := c.ApplyFolder(t.Context(), "testdata/import/objects"); err != nil {
 		t.Fatal(err)
 	}

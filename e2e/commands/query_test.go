@@ -21,7 +21,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 	certutil "k8s.io/client-go/util/cert"
@@ -60,7 +59,7 @@ func ask(t *testing.T, replicas int) *questions {
 		t.Fatal(err)
 	}
 	prepare(t, c)
-	q := &questions{t: t, cluster: c, folder: t.TempDir(), binary: build(t)}
+	q := &questions{t: t, cluster: c, binary: build(t)}
 	var err error
 	if q.admin, err = client.New(c.AdminConfig(), client.Options{Scheme: controllers.NewScheme()}); err != nil {
 		t.Fatal(err)
@@ -82,36 +81,14 @@ func ask(t *testing.T, replicas int) *questions {
 	return q
 }
 
-// rights adds who looks after hosts, and a namespace with nothing in it.
+// rights adds who looks after hosts.
 func (q *questions) rights() {
 	q.t.Helper()
-	roles, err := os.ReadFile(filepath.Join(repository(q.t), "config", "rbac", "host_roles.yaml"))
-	if err != nil {
+	roles(q.t, q.cluster, "host_roles.yaml")
+	if err := q.cluster.Account(q.t.Context(), "team-a", "hosts", "wukong-network-host-reader"); err != nil {
 		q.t.Fatal(err)
 	}
-	if err := q.cluster.Apply(q.t.Context(), roles); err != nil {
-		q.t.Fatal(err)
-	}
-	for _, o := range []client.Object{
-		&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: "team-a", Name: "hosts"}},
-		&rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "hosts"},
-			RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "wukong-network-host-reader"},
-			Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: "team-a", Name: "hosts"}}},
-	} {
-		if err := q.admin.Create(q.t.Context(), o); err != nil {
-			q.t.Fatal(err)
-		}
-	}
-	if err := os.Symlink(q.cluster.Kubeconfig(), filepath.Join(q.folder, "admin")); err != nil {
-		q.t.Fatal(err)
-	}
-	for _, name := range []string{"reader", "hosts", "partial", "tenant", "nobody"} {
-		config, err := q.cluster.ServiceAccountConfig(q.t.Context(), "team-a", name)
-		if err != nil {
-			q.t.Fatal(err)
-		}
-		writeKubeconfig(q.t, filepath.Join(q.folder, name), config)
-	}
+	q.folder = kubeconfigs(q.t, q.cluster, "reader", "hosts", "partial", "tenant", "nobody")
 }
 
 // lead has somebody hold the controllers' Lease for an hour.
@@ -144,12 +121,8 @@ func (q *questions) certify() {
 // replica starts one and waits until it has listed what it watches.
 func (q *questions) replica(binary, name string) {
 	q.t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := manager.FreeAddress()
 	if err != nil {
-		q.t.Fatal(err)
-	}
-	address := l.Addr().String()
-	if err := l.Close(); err != nil {
 		q.t.Fatal(err)
 	}
 	p, err := manager.Start(q.t.Context(), q.cluster, binary, manager.Options{Name: name,

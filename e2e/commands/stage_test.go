@@ -9,10 +9,6 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
-	corev1 "k8s.io/api/core/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/rest"
 	kubevirtv1 "kubevirt.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -29,24 +25,9 @@ import (
 func TestStageScripts(t *testing.T) {
 	c := cluster.ForTest(t, cluster.Options{})
 	perform(t, c)
-	binary := build(t)
-	configs := t.TempDir()
-	for _, name := range []string{"reader", "nobody"} {
-		config, err := c.ServiceAccountConfig(t.Context(), "team-a", name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		writeKubeconfig(t, filepath.Join(configs, name), config)
-	}
-	writeKubeconfig(t, filepath.Join(configs, "nowhere"), &rest.Config{Host: "https://127.0.0.1:1"})
-	if err := os.Symlink(c.Kubeconfig(), filepath.Join(configs, "admin")); err != nil {
-		t.Fatal(err)
-	}
-	testscript.Run(t, testscript.Params{
-		Dir: "testdata/stage/script", UpdateScripts: *update, RequireExplicitExec: true, RequireUniqueNames: true,
-		Setup: func(e *testscript.Env) error {
-			e.Setenv("PATH", filepath.Dir(binary)+string(os.PathListSeparator)+filepath.Dir(c.KubectlPath())+string(os.PathListSeparator)+e.Getenv("PATH"))
-			e.Setenv("KUBECONFIG", filepath.Join(configs, "admin"))
+	play{
+		folder: "testdata/stage/script", begin: "admin", accounts: []string{"reader", "nobody"},
+		setup: func(e *testscript.Env) error {
 			e.Setenv("WUKONG_NMSTATECTL", "none")
 			objects, err := filepath.Abs("testdata/stage/objects.yaml")
 			if err != nil {
@@ -54,16 +35,13 @@ func TestStageScripts(t *testing.T) {
 			}
 			return os.Symlink(objects, filepath.Join(e.WorkDir, "objects.yaml"))
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"as": func(ts *testscript.TestScript, _ bool, args []string) {
-				ts.Setenv("KUBECONFIG", filepath.Join(configs, args[0]))
-			},
+		commands: map[string]func(*testscript.TestScript, bool, []string){
 			// stable writes standard output of the last command into a file, with UIDs replaced.
 			"stable": func(ts *testscript.TestScript, _ bool, args []string) {
 				ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(uids.ReplaceAllString(ts.ReadFile("stdout"), "UID")), 0o644))
 			},
 		},
-	})
+	}.run(t, c)
 }
 
 // uids are what the API server invents.
@@ -94,25 +72,16 @@ func perform(t *testing.T, c *cluster.Cluster) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	roles, err := os.ReadFile(filepath.Join(repository(t), "config", "rbac", "host_roles.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	roles(t, c, "host_roles.yaml")
 	objects, err := os.ReadFile("testdata/stage/objects.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Apply(ctx, append(roles, "\n---\n"+string(objects)...)); err != nil {
+	if err := c.Apply(ctx, objects); err != nil {
 		t.Fatal(err)
 	}
-	for _, o := range []client.Object{
-		&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: "team-a", Name: "reader"}},
-		&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: "team-a", Name: "nobody"}},
-		&rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "reader"},
-			RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "wukong-network-host-reader"},
-			Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: "team-a", Name: "reader"}}},
-	} {
-		if err := w.Admin.Create(ctx, o); err != nil {
+	for account, bound := range map[string][]string{"reader": {"wukong-network-host-reader"}, "nobody": nil} {
+		if err := c.Account(ctx, "team-a", account, bound...); err != nil {
 			t.Fatal(err)
 		}
 	}

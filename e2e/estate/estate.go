@@ -233,7 +233,7 @@ func (e *Estate) Guests() {
 		e.wukong("desk", []string{static("office", "office", "198.51.100.30/24")}, machine...),
 		e.wukong("prepared", []string{static("git", "git", "198.51.100.40/24")}),
 		e.legacy("192.0.2.40/24"),
-		e.theirs(),
+		world.Machine(e.Namespace, "theirs", "02:aa:00:00:00:40", "legacy-net"),
 	}, ""))
 	e.InSync()
 }
@@ -251,29 +251,6 @@ func (e *Estate) web(address string) string {
 // legacy serves the machine of somebody else.
 func (e *Estate) legacy(address string) string {
 	return e.wukong("legacy", []string{static("lan", "lan", address)}, "virtualMachineName: theirs")
-}
-
-// theirs is a machine that somebody else manages.
-func (e *Estate) theirs() string {
-	return fmt.Sprintf(`
----
-apiVersion: kubevirt.io/v1
-kind: VirtualMachine
-metadata: {namespace: %s, name: theirs}
-spec:
-  runStrategy: Always
-  template:
-    spec:
-      domain:
-        devices:
-          autoattachPodInterface: false
-          disks: [{name: seed, disk: {bus: virtio}}]
-          interfaces: [{name: lan, bridge: {}, macAddress: "02:aa:00:00:00:40"}]
-        firmware: {uuid: 5d307ca9-b3ef-428c-8861-06e72d69f262}
-      networks: [{name: lan, multus: {networkName: wukong-lan}}]
-      nodeSelector: {network.vm.novasphere.dev/lan: "true"}
-      volumes: [{name: seed, cloudInitNoCloud: {networkDataSecretRef: {name: legacy-net}, secretRef: {name: legacy-net}}}]
-`, e.Namespace)
 }
 
 // InSync waits until every Wukong is Ready, and every guest reports what it was told.

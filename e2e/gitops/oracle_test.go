@@ -247,7 +247,7 @@ func (m moment) runs(w *v1alpha1.Wukong) error {
 // reservation wants nobody to hold what is kept back.
 func (m moment) reservation(r *v1alpha1.AddressReservation) error {
 	for _, l := range all[v1alpha1.AddressLease](m) {
-		if l.Spec.Phase == v1alpha1.LeaseAllocated && within(r.Spec.Addresses, l.Spec.Address) {
+		if l.Spec.Phase == v1alpha1.LeaseAllocated && l.Spec.Segment == segment(r.Spec.Segment) && within(r.Spec.Addresses, l.Spec.Address) {
 			return fmt.Errorf("%s is held by lease %s", l.Spec.Address, l.Name)
 		}
 	}
@@ -263,7 +263,8 @@ func (m moment) pool(p *v1alpha1.AddressPool) error {
 	for _, w := range all[v1alpha1.Wukong](m) {
 		for _, n := range w.Spec.Networks {
 			network := m.objects[id{"HostNetwork", types.NamespacedName{Name: n.HostNetwork}}]
-			if n.IPConfig != nil && n.IPConfig.IPPool == p.Name && n.IPConfig.Address == nil && network != nil && w.DeletionTimestamp.IsZero() {
+			if n.IPConfig != nil && n.IPConfig.IPPool == p.Name && n.IPConfig.Address == nil && w.DeletionTimestamp.IsZero() && network != nil &&
+				m.serves(network, p.Spec.Segment) {
 				asked++
 			}
 		}
@@ -280,14 +281,30 @@ func (m moment) pool(p *v1alpha1.AddressPool) error {
 	return nil
 }
 
+// serves says whether a HostNetwork is there for a segment.
+func (m moment) serves(network *unstructured.Unstructured, s v1alpha1.Segment) bool {
+	n := decoded[v1alpha1.HostNetwork](network)
+	return n.DeletionTimestamp.IsZero() && segment(v1alpha1.Segment{PhysicalNetwork: n.Spec.PhysicalNetwork, VLAN: n.Spec.VLAN}) == segment(s)
+}
+
 // gives says whether a Wukong has an address from the pool, or could.
 func (m moment) gives(p *v1alpha1.AddressPool, address string) bool {
 	for _, l := range all[v1alpha1.AddressLease](m) {
-		if l.Spec.Address == address && l.Spec.Phase == v1alpha1.LeaseAllocated {
+		if l.Spec.Address == address && l.Spec.Segment == segment(p.Spec.Segment) && l.Spec.Phase == v1alpha1.LeaseAllocated {
 			return l.Spec.Pool == p.Name
 		}
 	}
-	return !slices.ContainsFunc(all[v1alpha1.AddressReservation](m), func(r *v1alpha1.AddressReservation) bool { return within(r.Spec.Addresses, address) })
+	return !slices.ContainsFunc(all[v1alpha1.AddressReservation](m), func(r *v1alpha1.AddressReservation) bool {
+		return segment(r.Spec.Segment) == segment(p.Spec.Segment) && within(r.Spec.Addresses, address)
+	})
+}
+
+// segment is how leases name a segment.
+func segment(s v1alpha1.Segment) string {
+	if s.VLAN == nil {
+		return string(s.PhysicalNetwork)
+	}
+	return fmt.Sprintf("%s.%d", s.PhysicalNetwork, *s.VLAN)
 }
 
 // within says whether an address is in one of the ranges, which stories write as FIRST-LAST.

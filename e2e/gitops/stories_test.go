@@ -123,7 +123,7 @@ var stories = []struct {
 	{"somebody else's machine comes late", func(s *stage) {
 		s.apply(wukongText("erp", "lan", static("192.0.2.30/24"), "virtualMachineName: theirs"))
 		s.reads(wukong("erp"), status.InProgressStatus, "MachineNotFound")
-		s.apply(theirs)
+		s.apply(world.Machine("team-a", "theirs", "02:aa:00:00:00:30", "erp-net"))
 		s.ready(wukong("erp"))
 	}},
 	{"a pipeline applies the policy, and forgets to after an edit", func(s *stage) {
@@ -157,26 +157,6 @@ var stories = []struct {
 		s.remove(uplink("workers"))
 	}},
 }
-
-// theirs is a machine of somebody else.
-const theirs = `
-apiVersion: kubevirt.io/v1
-kind: VirtualMachine
-metadata: {namespace: team-a, name: theirs}
-spec:
-  runStrategy: Always
-  template:
-    spec:
-      domain:
-        devices:
-          autoattachPodInterface: false
-          disks: [{name: seed, disk: {bus: virtio}}]
-          interfaces: [{name: lan, bridge: {}, macAddress: "02:aa:00:00:00:30"}]
-        firmware: {uuid: 5d307ca9-b3ef-428c-8861-06e72d69f262}
-      networks: [{name: lan, multus: {networkName: wukong-lan}}]
-      nodeSelector: {network.vm.novasphere.dev/lan: "true"}
-      volumes: [{name: seed, cloudInitNoCloud: {networkDataSecretRef: {name: erp-net}, secretRef: {name: erp-net}}}]
-`
 
 // pipeline applies the policies that are rendered for manifests, again while kubernetes-nmstate refuses them because the policy of
 // before is in progress.

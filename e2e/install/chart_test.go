@@ -78,6 +78,19 @@ func TestTheChartRendersTheObjectsOfConfigMonitoringWhenAskedFor(t *testing.T) {
 	}
 }
 
+func TestAlertsLeadToWhereRunbooksArePublished(t *testing.T) {
+	for _, base := range []string{"https://docs.example.com/runbooks", "https://docs.example.com/runbooks/"} {
+		out, err := render(t, "helm4", "wukong-network", "--set", "monitoring.rules=true", "--set", "monitoring.runbooks="+base)
+		if err != nil {
+			t.Fatal(err)
+		}
+		alerts, links := strings.Count(out, " alert: "), strings.Count(out, "runbook_url: https://docs.example.com/runbooks/Wukong")
+		if alerts == 0 || links != alerts {
+			t.Errorf("%s: %d alerts, and %d of them lead there", base, alerts, links)
+		}
+	}
+}
+
 func TestBothVersionsOfHelmRenderTheSame(t *testing.T) {
 	if diff := cmp.Diff(mustRender(t, "helm3", "elsewhere", everyValue...), mustRender(t, "helm4", "elsewhere", everyValue...)); diff != "" {
 		t.Errorf("(-helm3 +helm4):\n%s", diff)
@@ -152,6 +165,14 @@ func TestEveryValueReachesItsObject(t *testing.T) {
 	if _, kept := got["CustomResourceDefinition /wukongs.vm.novasphere.dev"].GetAnnotations()[keepAnnotation]; kept {
 		t.Error("definitions are kept with crds.keep=false")
 	}
+	ingress, _, err := unstructured.NestedSlice(got["NetworkPolicy wukong-network/wukong-network"].Object, "spec", "ingress")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantIngress := []any{map[string]any{"ports": []any{map[string]any{"port": float64(8081), "protocol": "TCP"}}}}
+	if diff := cmp.Diff(wantIngress, ingress); diff != "" {
+		t.Errorf("network policy without metrics and queries (-want +got):\n%s", diff)
+	}
 	egress, _, err := unstructured.NestedSlice(got["NetworkPolicy wukong-network/wukong-network"].Object, "spec", "egress")
 	if err != nil {
 		t.Fatal(err)
@@ -191,6 +212,20 @@ func TestAWrongValueIsRefusedByItsName(t *testing.T) {
 		"an address that is no network":     {"networkPolicy.apiServerCIDRs={10.0.0.1}", []string{"/networkPolicy/apiServerCIDRs/0"}},
 		"a port that no number can be":      {"networkPolicy.apiServerPorts={70000}", []string{"/networkPolicy/apiServerPorts/0"}},
 		"limits that the kubelet knows not": {"resources.limit.memory=1Gi", []string{"/resources", "'limit'"}},
+		"fewer replicas than none":          {"replicas=-1", []string{"/replicas", "minimum"}},
+		"no image":                          {"image.repository=", []string{"/image/repository"}},
+		"an image with its tag":             {"image.repository=registry.example.com:5000/a:v1", []string{`"registry.example.com:5000/a:v1"`, "image.tag"}},
+		"an image with its digest":          {"image.repository=registry.example.com/a@sha256", []string{"image.digest"}},
+		"a tag that is a path":              {"image.tag=v1/2", []string{"/image/tag"}},
+		"an annotation of the chart's own":  {`podAnnotations.kubectl\.kubernetes\.io/default-container=x`, []string{"/podAnnotations"}},
+		"a value that an older chart lacks": {"query=null", []string{"missing property 'query'"}},
+		"the same, one level below":         {"crds.keep=null", []string{"/crds", "missing property 'keep'"}},
+		"a monitor of no metrics":           {"metrics.enabled=false,monitoring.serviceMonitor=true", []string{"monitoring.serviceMonitor", "metrics.enabled is false"}},
+		"rules about no metrics":            {"metrics.enabled=false,monitoring.rules=true", []string{"monitoring.rules", "metrics.enabled is false"}},
+		"a flag that a value sets":          {"extraArgs={--cluster-name=east}", []string{"--cluster-name", "the value clusterName"}},
+		"a certificate that is not mounted": {"extraArgs={-metrics-cert-dir=/certs}", []string{"--metrics-cert-dir", "the value certificateSecret"}},
+		"another port than that of probes":  {"extraArgs={--health-probe-bind-address=:9090}", []string{"port 8081"}},
+		"runbooks that are a sentence":      {"monitoring.runbooks=see below", []string{"/monitoring/runbooks"}},
 	} {
 		for _, helm := range helms {
 			out, err := render(t, helm, "wukong-network", "--set", c.set)

@@ -152,17 +152,8 @@ func decode(t *testing.T, manifests string) objects {
 	}
 }
 
-// eventually asks check until it is content, at most for patience.
+// eventually asks check until it is content.
 func eventually(t *testing.T, check func() error) {
 	t.Helper()
-	const patience = 2 * time.Minute
-	for deadline := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
-		err := check()
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("not within %s: %v", patience, err)
-		}
-	}
+	world.Eventually(t, 2*time.Minute, check)
 }

@@ -1,10 +1,8 @@
 package install
 
 import (
-	"crypto/tls"
 	"crypto/x509"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -13,28 +11,17 @@ import (
 	"testing"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	certutil "k8s.io/client-go/util/cert"
 
 	"novasphere.dev/wukong-network/e2e/cluster"
+	"novasphere.dev/wukong-network/e2e/manager"
 )
 
-// account makes a ServiceAccount, bound to a ClusterRole if one is given, and returns a token of it.
-func account(t *testing.T, c *cluster.Cluster, namespace, name, role string) string {
+// account makes a ServiceAccount, bound to ClusterRoles, and returns a token of it.
+func account(t *testing.T, c *cluster.Cluster, namespace, name string, roles ...string) string {
 	t.Helper()
-	admin := administrator(t, c)
-	if err := admin.Create(t.Context(), &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}); err != nil {
+	if err := c.Account(t.Context(), namespace, name, roles...); err != nil {
 		t.Fatal(err)
-	}
-	if role != "" {
-		binding := &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: namespace + "-" + name},
-			RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
-			Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: namespace, Name: name}}}
-		if err := admin.Create(t.Context(), binding); err != nil {
-			t.Fatal(err)
-		}
 	}
 	rc, err := c.ServiceAccountConfig(t.Context(), namespace, name)
 	if err != nil {
@@ -43,33 +30,14 @@ func account(t *testing.T, c *cluster.Cluster, namespace, name, role string) str
 	return rc.BearerToken
 }
 
-// scrape gets a page over TLS. Without roots no certificate is checked, as with a self-signed one.
-func scrape(address, page, token string, roots *x509.CertPool) (int, string, error) {
-	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, InsecureSkipVerify: roots == nil}, DisableKeepAlives: true}
-	req, err := http.NewRequest(http.MethodGet, "https://"+address+page, nil)
-	if err != nil {
-		return 0, "", err
-	}
-	if token != "" {
-		req.Header.Set("Authorization", "Bearer "+token)
-	}
-	resp, err := (&http.Client{Transport: transport, Timeout: 10 * time.Second}).Do(req)
-	if err != nil {
-		return 0, "", err
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	return resp.StatusCode, string(body), err
-}
-
 func TestMetricsAreForThoseWhomTheAPIServerLetsReadThem(t *testing.T) {
 	c := installed(t)
 	namespace := c.Namespace(t)
 	reader := account(t, c, namespace, "prometheus", "wukong-network-metrics-reader")
-	other := account(t, c, namespace, "other", "")
+	other := account(t, c, namespace, "other")
 	r := start(t, c, "scraped", nil, "--leader-elect=false")
 	eventually(t, func() error {
-		code, body, err := scrape(r.metrics, "/metrics", reader, nil)
+		body, code, err := r.Scrape(reader)
 		if err == nil && (code != http.StatusOK || !strings.Contains(body, "controller_runtime_reconcile_total")) {
 			err = fmt.Errorf("%d %.200s", code, body)
 		}
@@ -85,15 +53,15 @@ func TestMetricsAreForThoseWhomTheAPIServerLetsReadThem(t *testing.T) {
 		"of the process, by a reader":          {"/debug/pprof/", reader, http.StatusNotFound},
 		"of anything else, by a reader":        {"/", reader, http.StatusNotFound},
 	} {
-		code, body, err := scrape(r.metrics, c.page, c.token, nil)
+		body, code, err := r.Get(c.page, c.token, nil)
 		if err != nil || code != c.code || strings.Contains(body, "reconcile") {
 			t.Errorf("%s %s: %d %.200s %v, want %d", c.page, name, code, body, err, c.code)
 		}
 	}
-	if code, _, err := probe(r.metrics, "/metrics"); err == nil && code == http.StatusOK {
+	if _, code, err := manager.Probe(r.Metrics, "/metrics"); err == nil && code == http.StatusOK {
 		t.Error("metrics are served without TLS, too")
 	}
-	if code, body, err := probe(r.Health, "/metrics"); err != nil || code != http.StatusNotFound {
+	if body, code, err := manager.Probe(r.Health, "/metrics"); err != nil || code != http.StatusNotFound {
 		t.Errorf("the port of the probes has metrics: %d %.200s %v", code, body, err)
 	}
 }
@@ -122,7 +90,7 @@ func TestAGivenCertificateIsServedAndReadAgainWhenItChanges(t *testing.T) {
 	before := certify(t, folder)
 	r := start(t, c, "certified", nil, "--leader-elect=false", "--metrics-cert-dir="+folder)
 	serves := func(roots *x509.CertPool) error {
-		code, body, err := scrape(r.metrics, "/metrics", reader, roots)
+		body, code, err := r.Get("/metrics", reader, roots)
 		if err == nil && code != http.StatusOK {
 			err = fmt.Errorf("%d %.200s", code, body)
 		}
@@ -138,14 +106,28 @@ func TestAGivenCertificateIsServedAndReadAgainWhenItChanges(t *testing.T) {
 
 func TestAFolderWithoutACertificateIsAnErrorAtOnce(t *testing.T) {
 	c := installed(t)
-	folder := t.TempDir()
-	r := start(t, c, "uncertified", nil, "--metrics-cert-dir="+folder)
-	select {
-	case <-r.Exited():
-	case <-time.After(time.Minute):
-		t.Fatal("it runs all the same")
+	empty, broken, mixed := t.TempDir(), t.TempDir(), t.TempDir()
+	certify(t, mixed)
+	key, err := os.ReadFile(filepath.Join(mixed, "tls.key"))
+	if err != nil {
+		t.Fatal(err)
 	}
-	if err := r.Stop(); err == nil || !strings.Contains(r.Log(), filepath.Join(folder, "tls.crt")) || !strings.Contains(r.Log(), "self-signed") {
-		t.Errorf("it ended with %v: %s", err, r.Log())
+	certify(t, mixed)
+	for path, text := range map[string][]byte{filepath.Join(mixed, "tls.key"): key, filepath.Join(broken, "tls.crt"): []byte("none"), filepath.Join(broken, "tls.key"): []byte("none")} {
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for folder, want := range map[string]string{empty: filepath.Join(empty, "tls.crt"), broken: "failed to find any PEM data", mixed: "private key does not match public key"} {
+		r := start(t, c, "uncertified", nil, "--metrics-cert-dir="+folder)
+		select {
+		case <-r.Exited():
+		case <-time.After(time.Minute):
+			t.Fatal("it runs all the same")
+		}
+		log := r.Log()
+		if err := r.Stop(); err == nil || !strings.Contains(log, want) || !strings.Contains(log, "no serving certificate in "+folder) || !strings.Contains(log, "self-signed") {
+			t.Errorf("it ended with %v, and does not say %q: %s", err, want, log)
+		}
 	}
 }

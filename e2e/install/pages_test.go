@@ -43,7 +43,7 @@ func TestThePageScrapesTheMetricsOfAManager(t *testing.T) {
 	}
 	r := start(t, c, "asked", nil, "--leader-elect=false")
 	eventually(t, func() error {
-		out, err := types(strings.ReplaceAll(ask, "localhost:8443", r.metrics))
+		out, err := types(strings.ReplaceAll(ask, "localhost:8443", r.Metrics))
 		if err == nil && !strings.Contains(out, "controller_runtime_reconcile_total") {
 			err = fmt.Errorf("it prints %.200s", out)
 		}

@@ -2,7 +2,6 @@ package install
 
 import (
 	"context"
-	"net"
 	"os"
 	"sync"
 	"testing"
@@ -33,24 +32,10 @@ func binary(t *testing.T) string {
 	return built.path
 }
 
-// replica is a manager that serves metrics.
-type replica struct {
-	*manager.Process
-	metrics string // address
-}
-
 // start runs a replica with the rights of as, or with its own when that is nil. It ends with the test at the latest.
-func start(t *testing.T, c *cluster.Cluster, name string, as *rest.Config, flags ...string) replica {
+func start(t *testing.T, c *cluster.Cluster, name string, as *rest.Config, flags ...string) *manager.Process {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	metrics := l.Addr().String()
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	p, err := manager.Start(context.Background(), c, binary(t), manager.Options{Name: name, As: as, Args: append([]string{"--metrics-bind-address=" + metrics}, flags...)})
+	p, err := manager.Start(context.Background(), c, binary(t), manager.Options{Name: name, As: as, Args: flags})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,5 +51,5 @@ func start(t *testing.T, c *cluster.Cluster, name string, as *rest.Config, flags
 			t.Logf("the log of %s:\n%s", name, p.Log())
 		}
 	})
-	return replica{Process: p, metrics: metrics}
+	return p
 }

@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -21,6 +22,7 @@ func TestAReleaseCanBeInstalledUpgradedAndUninstalled(t *testing.T) {
 	}
 	c := cluster.ForTest(t, cluster.Options{Without: []cluster.Component{cluster.Wukong}})
 	admin := administrator(t, c)
+	endsWithoutDefinitions(t, c)
 	wukong := &v1alpha1.Wukong{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "kept"}}
 	for _, helm := range helms {
 		release := func(args ...string) string {
@@ -47,7 +49,7 @@ func TestAReleaseCanBeInstalledUpgradedAndUninstalled(t *testing.T) {
 			install = append(install, "--force-conflicts")
 		}
 		notes := release(install...)
-		for _, want := range []string{"rollout status deployment/wukong-network", "enforce=restricted", "kubectl wukong"} {
+		for _, want := range []string{"rollout status deployment/wukong-network", "enforce=restricted", "kubectl wukong", "No registry has"} {
 			if !strings.Contains(notes, want) {
 				t.Errorf("%s: the notes do not have %q:\n%s", helm, want, notes)
 			}
@@ -65,7 +67,10 @@ func TestAReleaseCanBeInstalledUpgradedAndUninstalled(t *testing.T) {
 		}
 
 		before := uid(t, admin)
-		release("upgrade", "wukong-network", chart, "--set", "replicas=3")
+		notes = release("upgrade", "wukong-network", chart, "--set", "replicas=3", "--set", "image.repository=registry.example.com/wukong-network")
+		if !strings.Contains(notes, "The controller, registry.example.com/wukong-network:latest, is in") || strings.Contains(notes, "No registry has") {
+			t.Errorf("%s: the notes of an image with a name are\n%s", helm, notes)
+		}
 		if got := replicas(); got != "3" {
 			t.Errorf("%s: %s replicas after the upgrade", helm, got)
 		}
@@ -82,6 +87,25 @@ func TestAReleaseCanBeInstalledUpgradedAndUninstalled(t *testing.T) {
 			t.Errorf("%s: a Wukong after the release is gone: %v", helm, err)
 		}
 		eventually(t, func() error { return nothingIsLeft(t, c) })
+	}
+}
+
+// endsWithoutDefinitions starts the controller where nothing of it is installed.
+func endsWithoutDefinitions(t *testing.T, c *cluster.Cluster) {
+	t.Helper()
+	account(t, c, "default", "early", "cluster-admin")
+	early, err := c.ServiceAccountConfig(t.Context(), "default", "early")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := start(t, c, "early", early, "--leader-elect=false")
+	select {
+	case <-r.Exited():
+	case <-time.After(time.Minute):
+		t.Fatal("the controller runs without the kinds")
+	}
+	if err := r.Stop(); err == nil || !strings.Contains(r.Log(), `no matches for kind "Wukong"`) || !strings.Contains(r.Log(), "config/crd") {
+		t.Errorf("without the kinds it ends with %v: %s", err, r.Log())
 	}
 }
 

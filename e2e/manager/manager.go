@@ -3,6 +3,7 @@ package manager
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,8 +17,6 @@ import (
 	"time"
 
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
-	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"novasphere.dev/wukong-network/e2e/cluster"
 	"novasphere.dev/wukong-network/e2e/world"
@@ -73,15 +72,17 @@ type Options struct {
 type Process struct {
 	// Began is when it was executed.
 	Began time.Time
-	// Health is the address of its probes.
-	Health string
+	// Health and Metrics are the addresses of its probes and of its metrics.
+	Health, Metrics string
 
-	cmd     *exec.Cmd
-	log     *os.File
-	metrics string // address of its metrics
-	done    chan struct{}
-	err     error
+	cmd  *exec.Cmd
+	log  *os.File
+	done chan struct{}
+	err  error
 }
+
+// patience bounds a request, on a machine that is busy.
+const patience = 10 * time.Second
 
 // stopTimeout is longer than the grace that the controller gives itself.
 const stopTimeout = 30 * time.Second
@@ -92,11 +93,11 @@ func Start(ctx context.Context, c *cluster.Cluster, binary string, o Options) (*
 	if err != nil {
 		return nil, err
 	}
-	health, err := freeAddress()
+	health, err := FreeAddress()
 	if err != nil {
 		return nil, err
 	}
-	metrics, err := freeAddress()
+	metrics, err := FreeAddress()
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +106,7 @@ func Start(ctx context.Context, c *cluster.Cluster, binary string, o Options) (*
 		return nil, err
 	}
 	args := append([]string{"--kubeconfig=" + kubeconfig, "--leader-election-namespace=" + world.Namespace, "--health-probe-bind-address=" + health, "--metrics-bind-address=" + metrics}, o.Args...)
-	p := &Process{cmd: exec.Command(binary, args...), log: log, Health: health, metrics: metrics, done: make(chan struct{})}
+	p := &Process{cmd: exec.Command(binary, args...), log: log, Health: health, Metrics: metrics, done: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr, p.cmd.Env = log, log, append(os.Environ(), o.Env...)
 	// It ends with the thread that started it at the latest, should the test be killed.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
@@ -126,16 +127,12 @@ func kubeconfig(ctx context.Context, c *cluster.Cluster, o Options) (string, err
 			return "", err
 		}
 	}
-	config := clientcmdapi.NewConfig()
-	config.Clusters["it"] = &clientcmdapi.Cluster{Server: rc.Host, CertificateAuthorityData: rc.CAData}
-	config.AuthInfos["it"] = &clientcmdapi.AuthInfo{Token: rc.BearerToken}
-	config.Contexts["it"] = &clientcmdapi.Context{Cluster: "it", AuthInfo: "it"}
-	config.CurrentContext = "it"
 	path := filepath.Join(c.LogDir(), o.Name+".kubeconfig")
-	return path, clientcmd.WriteToFile(*config, path)
+	return path, cluster.WriteKubeconfig(path, rc)
 }
 
-func freeAddress() (string, error) {
+// FreeAddress is an address of this machine that nobody listens on now.
+func FreeAddress() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
@@ -145,28 +142,37 @@ func freeAddress() (string, error) {
 
 // Ready says whether its readiness probe answers well.
 func (p *Process) Ready() bool {
-	client := http.Client{Timeout: time.Second}
-	resp, err := client.Get("http://" + p.Health + "/readyz")
-	if err != nil {
-		return false
-	}
-	resp.Body.Close()
-	return resp.StatusCode == http.StatusOK
+	_, code, err := Probe(p.Health, "/readyz")
+	return err == nil && code == http.StatusOK
 }
 
 // Scrape reads its metrics with a token, and gives the status of the answer, too. Nobody can check its certificate, which it made for
 // itself.
 func (p *Process) Scrape(token string) (text string, code int, err error) {
-	client := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+	return p.Get("/metrics", token, nil)
+}
+
+// Get reads a page from where its metrics are, with a token unless that is empty. Without roots no certificate is checked.
+func (p *Process) Get(page, token string, roots *x509.CertPool) (text string, code int, err error) {
+	client := http.Client{Timeout: patience, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, InsecureSkipVerify: roots == nil}}}
 	defer client.CloseIdleConnections()
-	request, err := http.NewRequest(http.MethodGet, "https://"+p.metrics+"/metrics", nil)
+	request, err := http.NewRequest(http.MethodGet, "https://"+p.Metrics+page, nil)
 	if err != nil {
 		return "", 0, err
 	}
 	if token != "" {
 		request.Header.Set("Authorization", "Bearer "+token)
 	}
-	resp, err := client.Do(request)
+	return answer(client.Do(request))
+}
+
+// Probe reads a page without TLS from an address, as the kubelet does.
+func Probe(address, page string) (text string, code int, err error) {
+	client := http.Client{Timeout: patience}
+	return answer(client.Get("http://" + address + page))
+}
+
+func answer(resp *http.Response, err error) (text string, code int, _ error) {
 	if err != nil {
 		return "", 0, err
 	}

@@ -17,6 +17,16 @@ type grafana struct {
 		Type, Title string
 		GridPos     struct{ H, W, X, Y int }
 		Targets     []struct{ RefID, Expr, LegendFormat string }
+		FieldConfig struct {
+			Defaults struct {
+				Thresholds struct {
+					Steps []struct {
+						Color string
+						Value *float64
+					}
+				}
+			}
+		}
 	}
 }
 
@@ -88,6 +98,27 @@ func TestPanelsHaveNumbersOfTheirOwnAndDoNotOverlap(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestOneLeaderIsGreenAndNoneOrTwoAreRed(t *testing.T) {
+	for _, p := range dashboard(t).Panels {
+		if p.Title != "Leading replicas" {
+			continue
+		}
+		colour := func(value float64) (out string) {
+			for _, step := range p.FieldConfig.Defaults.Thresholds.Steps {
+				if step.Value == nil || *step.Value <= value {
+					out = step.Color
+				}
+			}
+			return out
+		}
+		if got := []string{colour(0), colour(1), colour(2)}; !slices.Equal(got, []string{"red", "green", "red"}) {
+			t.Errorf("none, one and two are %q", got)
+		}
+		return
+	}
+	t.Error("there is no such panel")
 }
 
 // unread are metrics that people read in their own way.

@@ -100,17 +100,7 @@ func takesItsTurn(t *testing.T, e *estate.Estate) {
 // isScraped reads the metrics of a replica as Prometheus does, whose token the replica asks the API server about.
 func isScraped(t *testing.T, e *estate.Estate, p *manager.Process) {
 	t.Helper()
-	must(t, e.Cluster.Apply(t.Context(), []byte(`
-apiVersion: v1
-kind: ServiceAccount
-metadata: {namespace: default, name: scraper}
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRoleBinding
-metadata: {name: scraper}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: wukong-network-metrics-reader}
-subjects: [{kind: ServiceAccount, namespace: default, name: scraper}]
-`)))
+	must(t, e.Cluster.Account(t.Context(), "default", "scraper", "wukong-network-metrics-reader"))
 	scraper, err := e.Cluster.ServiceAccountConfig(t.Context(), "default", "scraper")
 	must(t, err)
 	if text, code, err := p.Scrape(scraper.BearerToken); err != nil || code != 200 || !strings.Contains(text, "workqueue_depth") {

@@ -24,6 +24,9 @@ type dashboardRow struct {
 	panels []panel
 }
 
+// least is the value below which a stat is red, by its title.
+var least = map[string]float64{"Leading replicas": 1}
+
 const jobSelector = `{job="` + job + `"}`
 
 // dashboard is what platform engineers look at, from the whole to the parts. Names of pools and uplinks select by variables.
@@ -204,6 +207,9 @@ func (p panel) grafana() grafanaPanel {
 		height = 4
 	}
 	fields := grafanaDefaults{Unit: p.unit, Thresholds: grafanaThresholds{"absolute", []grafanaStep{{Color: "green"}}}}
+	if bound, ok := least[p.title]; ok {
+		fields.Thresholds.Steps = []grafanaStep{{Color: "red"}, {"green", &bound}}
+	}
 	if p.red != 0 {
 		fields.Thresholds.Steps = append(fields.Thresholds.Steps, grafanaStep{"red", &p.red})
 	}

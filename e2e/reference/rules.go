@@ -9,8 +9,8 @@ import (
 	"novasphere.dev/wukong-network/api/v1alpha1"
 )
 
-// runbookBase comes before the name of an alert's page in its runbook_url. It is the path within this repository: set it to where
-// you publish the folder, such as https://docs.example.com/wukong-network/runbooks/, and run make generate.
+// runbookBase comes before the name of an alert's page in its runbook_url: the path within this repository. docs/observability.md
+// says how a user puts the place in which the folder is published instead.
 const runbookBase = "docs/runbooks/"
 
 // job is what Prometheus calls the manager: the label that the ServiceMonitor takes the job from.

@@ -46,8 +46,7 @@ const (
 )
 
 // TestTheManagerAtScale measures the controller with a fifth of the Wukongs, and with all of them. WUKONG_SCALE is their number.
-// WUKONG_SCALE_PROFILE names a file for a profile of the
-// heap; that of the processor while it starts is beside it, with .cpu at its end.
+// WUKONG_SCALE_PROFILE names a file for a profile of the heap; that of the processor while it starts is beside it, with .cpu at its end.
 func TestTheManagerAtScale(t *testing.T) {
 	ctrl.SetLogger(logr.Discard())
 	all := fewWukongs

@@ -272,6 +272,7 @@ func (r *reader) types(c command) error {
 	defer cancel()
 	shell := exec.CommandContext(ctx, "bash", "-c", c.text)
 	shell.Dir, shell.Env = r.dir, r.env
+	shell.WaitDelay = 5 * time.Second // when time is over, what the shell has started may still hold its output
 	out, err := shell.CombinedOutput()
 	var ended *exec.ExitError
 	if err != nil && !errors.As(err, &ended) {

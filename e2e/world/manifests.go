@@ -26,3 +26,27 @@ spec:
   %s
 `, kind, name, fabric, strings.Join(more, "\n  "))
 }
+
+// Machine is the manifest of a VirtualMachine that somebody else manages: on network lan by its attachment, with a MAC address of its
+// own, and with the network data of a Secret.
+func Machine(namespace, name, mac, secret string) string {
+	return fmt.Sprintf(`
+---
+apiVersion: kubevirt.io/v1
+kind: VirtualMachine
+metadata: {namespace: %s, name: %s}
+spec:
+  runStrategy: Always
+  template:
+    spec:
+      domain:
+        devices:
+          autoattachPodInterface: false
+          disks: [{name: seed, disk: {bus: virtio}}]
+          interfaces: [{name: lan, bridge: {}, macAddress: %q}]
+        firmware: {uuid: 5d307ca9-b3ef-428c-8861-06e72d69f262}
+      networks: [{name: lan, multus: {networkName: wukong-lan}}]
+      nodeSelector: {network.vm.novasphere.dev/lan: "true"}
+      volumes: [{name: seed, cloudInitNoCloud: {networkDataSecretRef: {name: %[4]s}, secretRef: {name: %[4]s}}}]
+`, namespace, name, mac, secret)
+}

@@ -82,6 +82,9 @@ type NodePlan struct {
 	Drops []string `json:"drops,omitempty"`
 	// Machines are the running machines of the node that would feel it: what they are attached to changes or goes.
 	Machines []Machine `json:"machines,omitempty"`
+
+	// on is the revision that the node is on; empty for none.
+	on string
 }
 
 // Verdict is what would become of a node.
@@ -244,6 +247,9 @@ func lacking(a, b []string) []string {
 func (c *change) nodePlan(node, problem string) (NodePlan, bool, error) {
 	out := NodePlan{Node: node, Verdict: VerdictUnchanged}
 	held := c.before.marksOf(node, c.name).Held()
+	if held != "" {
+		out.on = render.PolicyName(c.name, held)
+	}
 	had, _ := c.before.revisionOf(c.name, held)
 	matches := c.stays && render.Selects(c.known.Object, c.after.labelsOf(node))
 	older := c.after.olderOn(node, c.known)

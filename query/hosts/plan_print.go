@@ -70,7 +70,7 @@ func (u *UplinkPlan) tree(top *tree) {
 
 func (u *UplinkPlan) revisions() string {
 	switch {
-	case u.Problem != "":
+	case u.Problem != "", u.External != "": // a pipeline's policy has a name of its own
 		return ""
 	case u.From == u.To && u.To != "":
 		return u.To

@@ -41,7 +41,7 @@ func (u *UplinkPlan) Steps(known *render.Uplink) [][]string {
 		in.MaxUnavailable = *rollout.MaxUnavailable
 	}
 	for _, n := range u.Nodes {
-		node := nmstate.RolloutNode{Name: n.Node, Ready: true, Current: u.From, Proof: u.From, Outcome: nmstate.OutcomeApplied, Want: u.To}
+		node := nmstate.RolloutNode{Name: n.Node, Ready: true, Current: n.on, Proof: n.on, Outcome: nmstate.OutcomeApplied, Want: u.To}
 		switch n.Verdict {
 		case VerdictChanges:
 		case VerdictUnchanged:

@@ -1,75 +1,17 @@
 package hosts
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"novasphere.dev/wukong-network/api/v1alpha1"
 	"novasphere.dev/wukong-network/nmstate"
 	"novasphere.dev/wukong-network/render"
 )
-
-// externalStandings gives where nodes stand with the policy that a pipeline applies.
-func (v *View) externalStandings(u *render.Uplink) []Standing {
-	name := u.Object.Spec.ExternalPolicy
-	p, exists := v.policies[name]
-	var out []Standing
-	for _, node := range v.nodeNames() {
-		if !render.Selects(u.Object, v.labelsOf(node)) {
-			continue
-		}
-		s := Standing{Node: node, Progress: nmstate.ProgressLeftOut, Networks: v.carriedByLabel(u, node)}
-		s.Machines = v.attached(node, s.Networks)
-		switch {
-		case !exists:
-			s.Reason, s.Message = v1alpha1.ReasonExternalPolicyMissing, fmt.Sprintf("there is no policy %q: have the pipeline apply it", name)
-		case !labels.SelectorFromSet(p.object.Spec.NodeSelector).Matches(v.labelsOf(node)):
-			s.Reason, s.Message = v1alpha1.ReasonNodeNotSelected, fmt.Sprintf("policy %q does not select the node", name)
-		default:
-			e := v.enactments[enactmentKey{name, node}]
-			outcome := nmstate.Classify(nmstate.PolicyRef{Name: name, Generation: p.object.Generation, Created: p.object.CreationTimestamp.Time}, e)
-			s.Revision, s.Message = name, e.Message()
-			s.Progress, s.Reason = externalProgress(outcome)
-		}
-		out = append(out, s)
-	}
-	return out
-}
-
-// externalProgress puts an outcome into the words of a rollout.
-func externalProgress(o nmstate.Outcome) (nmstate.Progress, string) {
-	switch {
-	case o.Failed():
-		return nmstate.ProgressFailing, string(o)
-	case o == nmstate.OutcomeApplied:
-		return nmstate.ProgressApplied, ""
-	case o == nmstate.OutcomeRetrying:
-		return nmstate.ProgressRetrying, ""
-	case o == nmstate.OutcomeWaiting:
-		return nmstate.ProgressWaiting, nmstate.NodeQueued
-	case o == nmstate.OutcomeMissing:
-		return nmstate.ProgressUnknown, nmstate.NodeEnactmentLost
-	}
-	return nmstate.ProgressApplying, ""
-}
-
-// carriedByLabel gives the networks of an uplink's fabric that the labels of a node say it has.
-func (v *View) carriedByLabel(u *render.Uplink, node string) []string {
-	var out []string
-	for _, n := range v.Catalog.HostNetworks() {
-		has := v.labelsOf(node)[v1alpha1.NetworkLabelPrefix+n.Object.Name] == v1alpha1.NetworkLabelValue
-		if has && n.Object.Spec.PhysicalNetwork == u.Object.Spec.PhysicalNetwork {
-			out = append(out, n.Object.Name)
-		}
-	}
-	return out
-}
 
 // marksOf is what a node says about one HostUplink. One that came back without any marks still has what it left with.
 func (v *View) marksOf(node, uplink string) render.Marks {
@@ -187,7 +129,7 @@ func (v *View) rolloutNode(u *render.Uplink, name string, target nmstate.State, 
 	if !matches && m.Held() == "" {
 		return nmstate.RolloutNode{}, nmstate.State{}, false
 	}
-	n := nmstate.RolloutNode{Name: name, Ready: v.ready(name), Current: m.Revision, Renewing: m.Renewing, Proof: m.Applied}
+	n := v.placed(name, uplink, m)
 	had, _ := v.revisionOf(uplink, m.Held())
 	e := v.enactments[enactmentKey{render.PolicyName(uplink, m.Revision), name}]
 	n.Outcome, n.Message = v.outcome(uplink, m.Revision, e), e.Message()
@@ -221,6 +163,16 @@ func (v *View) rolloutNode(u *render.Uplink, name string, target nmstate.State, 
 	return n, had, true
 }
 
+// placed is where a node is by its marks.
+func (v *View) placed(node, uplink string, m render.Marks) nmstate.RolloutNode {
+	n := nmstate.RolloutNode{Name: node, Ready: v.ready(node), Current: m.Revision, Renewing: m.Renewing, Proof: m.Applied}
+	if n.Current == "" && n.Renewing == "" {
+		n.Renewing = n.Proof // somebody took the label off, and the node still has what was proved
+	}
+	n.Dormant = n.Current == "" && render.MarksOf(v.labelsOf(node), v.annotationsOf(node), uplink).Renewing == ""
+	return n
+}
+
 // check asks whether a node may get a state. had is what it has of this uplink.
 func (v *View) check(u *render.Uplink, node string, next, had nmstate.State) *nmstate.Refusal {
 	if refusal := nmstate.CheckForeign(v.foreign, v.labelsOf(node), next); refusal != nil {
@@ -241,7 +193,12 @@ func (v *View) outcome(uplink, hash string, e *nmstate.Enactment) nmstate.Outcom
 	case !p.intact:
 		return nmstate.OutcomeStale
 	}
-	return nmstate.Classify(nmstate.PolicyRef{Name: p.object.Name, Generation: p.object.Generation, Created: p.object.CreationTimestamp.Time}, e)
+	return nmstate.Classify(refOf(p.object), e)
+}
+
+// refOf is a policy as enactments are held against it.
+func refOf(p *nmstate.Policy) nmstate.PolicyRef {
+	return nmstate.PolicyRef{Name: p.Name, Generation: p.Generation, Created: p.CreationTimestamp.Time}
 }
 
 // silentAfter is how long a node may take without an answer, as the controller has it.

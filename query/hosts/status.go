@@ -38,6 +38,8 @@ type NetworkStatus struct {
 	Uplinks     []string  `json:"uplinks,omitempty"`
 	// Users are the Wukongs that are attached or hold addresses, as namespace/name, sorted.
 	Users []string `json:"users,omitempty"`
+	// Unused says, where nobody uses it, whether hosts shall have it all the same, and why.
+	Unused string `json:"unused,omitempty"`
 }
 
 // UplinkStatus is where one HostUplink stands, node by node.
@@ -145,6 +147,9 @@ func (v *View) networkStatus(n *render.HostNetwork) NetworkStatus {
 	for _, u := range v.Catalog.UplinksOf(o) {
 		out.Uplinks = append(out.Uplinks, u.Name)
 	}
+	if len(out.Users) == 0 {
+		out.Unused = unusedNetwork(o, out.Provisioned)
+	}
 	return out
 }
 
@@ -217,15 +222,27 @@ func (s *Status) networkTree(top *tree, n *NetworkStatus) {
 	}
 }
 
-// use says who uses a network, and whether hosts have it.
+// use says who uses a network, or what is true of it while nobody does.
 func (n *NetworkStatus) use() string {
-	switch {
-	case len(n.Users) > 0:
+	if len(n.Users) > 0 {
 		return fmt.Sprintf("used by %d: %s", len(n.Users), few(n.Users))
-	case n.Provisioned:
-		return "used by nobody, and still on hosts"
 	}
-	return "used by nobody, and not on hosts"
+	return "used by nobody, and " + n.Unused
+}
+
+// unusedNetwork says why hosts shall have a network that nobody uses, or that they shall not.
+func unusedNetwork(n *v1alpha1.HostNetwork, provisioned bool) string {
+	switch {
+	case !provisioned:
+		return "not on hosts"
+	case n.Spec.Provision == v1alpha1.ProvisionAlways:
+		return "wanted on hosts all the same: provision is Always"
+	case n.Spec.ReclaimPolicy == v1alpha1.ReclaimRetain:
+		return "kept on hosts: reclaimPolicy is Retain"
+	case n.Status.LastUsed != nil && n.Spec.Linger != nil:
+		return "still on hosts: linger ends at " + n.Status.LastUsed.Add(n.Spec.Linger.Duration).UTC().Format(time.RFC3339)
+	}
+	return "still on hosts"
 }
 
 func (s *Status) uplinkTree(top *tree, u *UplinkStatus) {

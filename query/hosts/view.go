@@ -3,7 +3,6 @@ package hosts
 import (
 	"maps"
 	"slices"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -68,8 +67,8 @@ func readPolicy(p *nmstate.Policy) policy {
 	return out
 }
 
-// networksInUse are those that the controller keeps on hosts, and, of those that it has not looked at, those that would be
-// built at once: always, or because a Wukong uses them.
+// networksInUse are those that the controller keeps on hosts, and those that would be built at once: always, or because a Wukong
+// uses them.
 func (v *View) networksInUse() sets.Set[string] {
 	out := sets.New[string]()
 	for i := range v.HostNetworks {
@@ -78,10 +77,7 @@ func (v *View) networksInUse() sets.Set[string] {
 		}
 	}
 	plan, _ := render.Plan(v.Input)
-	for _, p := range plan.Policies {
-		out.Insert(strings.Split(p.Annotations[v1alpha1.NetworksAnnotation], ",")...)
-	}
-	return out
+	return out.Insert(plan.HostNetworks...)
 }
 
 // nodeNames are all nodes that are known, sorted.

@@ -26,14 +26,14 @@ func (a *access) who(req *http.Request) (user.Info, error) {
 	switch {
 	case ok && err == nil:
 		return response.User, nil
-	case err != nil && unanswered(err):
+	case err != nil && Unanswered(err):
 		return nil, apierrors.NewServiceUnavailable("the API server does not say now whose token this is")
 	}
 	return nil, apierrors.NewUnauthorized("send a bearer token that the API server knows, in the header Authorization")
 }
 
-// unanswered says whether an error means that the API server did not answer, rather than that it did not know a token.
-func unanswered(err error) bool {
+// Unanswered says whether an error means that the API server did not answer, rather than that it did not know a token.
+func Unanswered(err error) bool {
 	var status apierrors.APIStatus
 	var network interface{ Timeout() bool }
 	return errors.As(err, &status) || errors.As(err, &network) || errors.Is(err, context.DeadlineExceeded)

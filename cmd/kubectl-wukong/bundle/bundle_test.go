@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -226,36 +227,32 @@ func TestWhatIsTooLargeIsCutAndThatIsSaid(t *testing.T) {
 	}
 }
 
-// FuzzClean plants a secret below a name of a secret in an object of any shape, and looks for it.
+// FuzzClean plants a secret below a name of a secret in an object of any shape, and looks for it in what a bundle would have. Run it
+// with -fuzzminimizetime=1x: maps are walked in another order each time, so that the engine would stand still for long looking for a
+// smaller input that covers the same.
 func FuzzClean(f *testing.F) {
 	for _, text := range planted {
 		f.Add(text, "password")
 	}
 	f.Add(`{"a": [{"b": {"c": 1}}]}`, "api_token")
+	const plant = "planted-" + secret
 	f.Fuzz(func(t *testing.T, text, name string) {
 		var object map[string]any
 		if len(text) > 4096 || yaml.Unmarshal([]byte(text), &object) != nil || object == nil {
 			return
 		}
-		if plainName := plain(name); isSecret(plainName) && plainName != "labels" {
-			named := false
-			for _, n := range nameFields {
-				named = named || n == plainName
-			}
-			if !named {
-				object[name] = map[string]any{"deep": []any{"planted-" + secret}}
-			}
+		if p := plain(name); isSecret(p) && p != "labels" && !slices.Contains(nameFields, p) {
+			object[name] = map[string]any{"deep": []any{plant}}
 		}
 		var b Bundle
 		b.Objects("objects.yaml", []map[string]any{object})
+		if text := b.redactor().Replace(string(b.files["objects.yaml"].text)); strings.Contains(text, plant) {
+			t.Errorf("it is still there:\n%s", text)
+		}
 		once, _ := Clean(object)
 		twice, _ := Clean(once)
-		if a, c := fmt.Sprint(once), fmt.Sprint(twice); strings.Contains(a, "planted-"+secret) || strings.Contains(c, "planted-"+secret) {
-			t.Errorf("it is still there:\n%s", a)
-		}
-		var out bytes.Buffer
-		if _, err := b.Write(&out, Manifest{}); err != nil {
-			t.Error(err)
+		if text := fmt.Sprint(once, twice); strings.Contains(text, plant) {
+			t.Errorf("it is still there:\n%s", text)
 		}
 	})
 }
