@@ -24,6 +24,8 @@ export GOFLAGS := $(GOFLAGS) -trimpath
 BUILD := -trimpath -buildvcs=true -ldflags=-s
 RELEASE := $(GO) -C e2e/release run . -root '$(CURDIR)'
 BIN ?= bin
+# What ko puts into the image beside the program, as /var/run/ko.
+KODATA := cmd/wukong-network/kodata
 PLATFORMS ?=
 
 .PHONY: help
@@ -43,12 +45,13 @@ build: ## Build the manager and the kubectl plugin into bin/
 # ko needs no container engine. Without IMAGE nothing leaves this machine but the download of the base image.
 .PHONY: image
 image: ## Build the container image into bin/image.tar (an OCI layout), or push it (IMAGE=registry/name:tag)
-	@ko=$$($(GO) -C e2e/release tool -n ko); mkdir -p '$(BIN)'; \
+	@name='$(IMAGE)'; tag=$${name##*:}; \
+	[ -z "$$name" ] || case "$$tag" in "$$name"|*/*|"") echo "IMAGE=$$name has no tag: write IMAGE=registry/name:tag" >&2; exit 2;; esac; \
+	ko=$$($(GO) -C e2e/release tool -n ko); mkdir -p '$(BIN)' '$(KODATA)'; trap 'rm -rf "$(KODATA)"' EXIT; \
+	cp LICENSE '$(KODATA)/'; $(RELEASE) third-party wukong-network >'$(KODATA)/THIRD_PARTY_LICENSES'; \
 	set -- ./cmd/wukong-network --bare --image-user 65532:65532 --sbom-dir '$(BIN)'; \
 	[ -z '$(PLATFORMS)' ] || set -- "$$@" --platform '$(PLATFORMS)'; \
-	if [ -n '$(IMAGE)' ]; then \
-	  name='$(IMAGE)'; tag=$${name##*:}; \
-	  case "$$tag" in "$$name"|*/*|"") echo "IMAGE=$$name has no tag: write IMAGE=registry/name:tag" >&2; exit 2;; esac; \
+	if [ -n "$$name" ]; then \
 	  KO_DOCKER_REPO="$${name%:*}" "$$ko" build "$$@" --tags "$$tag"; \
 	else \
 	  rm -rf '$(BIN)/image' '$(BIN)/image.tar'; \

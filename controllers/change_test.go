@@ -244,6 +244,7 @@ func TestOfSomebodyElsesMachineAnEarlierAddressIsFreeOnceItWasStartedAnew(t *tes
 	create(t, w, wk)
 	eventually(t, has(w, wk, "192.0.2.10"))
 	eventually(t, condition(w, wk, v1alpha1.ConditionGuestNetworkReady, metav1.ConditionFalse, v1alpha1.ReasonMachineNotFound))
+	eventually(t, condition(w, wk, v1alpha1.ConditionStalled, metav1.ConditionTrue, "")) // it does not come with what was applied
 	vm := theirMachine(ns, "theirs", "")
 	create(t, w, vm)
 	eventually(t, condition(w, wk, v1alpha1.ConditionGuestNetworkReady, metav1.ConditionTrue, ""))

@@ -22,6 +22,8 @@ type Config struct {
 	RetryAfter time.Duration
 	// SilentAfter is how long a node may take without any sign of progress before it counts as unknown.
 	SilentAfter time.Duration
+	// MachineAfter is how long a machine that is missing, or for which KubeVirt finds no node or no volume, counts as about to come.
+	MachineAfter time.Duration
 	// Sweep is how often leases are checked against what lives, and against what is known to use addresses.
 	Sweep time.Duration
 	// ObjectMetrics adds a series for each condition of each object, with the names of namespaces and Wukongs.
@@ -33,7 +35,7 @@ type Config struct {
 // DefaultConfig returns the settings of production.
 func DefaultConfig() Config {
 	return Config{Cooldown: 5 * time.Minute, Retention: 90 * 24 * time.Hour, RetryAfter: 10 * time.Minute, SilentAfter: 20 * time.Minute,
-		Sweep: time.Minute, Clock: clock.RealClock{}}
+		MachineAfter: 5 * time.Minute, Sweep: time.Minute, Clock: clock.RealClock{}}
 }
 
 // patchStatus writes the status of after when it differs from that of before. The patch carries the resource version that

@@ -121,6 +121,17 @@ func TestThePhaseSaysWhatADashboardShows(t *testing.T) {
 		}
 		return err
 	})
+	// A node may come by itself, but not for ever; an image does not.
+	eventually(t, condition(w, wk, v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonMachinePending))
+	kubevirtSays(t, w, vm, func(st *kubevirtv1.VirtualMachineStatus) {
+		st.PrintableStatus = kubevirtv1.VirtualMachineStatusStarting
+	})
+	eventually(t, condition(w, wk, v1alpha1.ConditionReconciling, metav1.ConditionTrue, v1alpha1.ReasonMachinePending))
+	kubevirtSays(t, w, vm, func(st *kubevirtv1.VirtualMachineStatus) {
+		st.PrintableStatus = kubevirtv1.VirtualMachineStatusErrImagePull
+	})
+	eventually(t, condition(w, wk, v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonMachinePending))
+	mentions(t, messageOf(wk, v1alpha1.ConditionReady), "ErrImagePull", "kubectl describe vm web-vm")
 
 	vmi := runMachine(t, w, vm, "phases-1", reportsOf(vm, "192.0.2.10"))
 	eventually(t, shows(v1alpha1.PhaseRunning, "phases-1"))
@@ -142,6 +153,7 @@ func TestThePhaseSaysWhatADashboardShows(t *testing.T) {
 	})
 	eventually(t, ready(w, wk, metav1.ConditionFalse, v1alpha1.ReasonRestartRequired))
 	mentions(t, messageOf(wk, v1alpha1.ConditionReady), "KubeVirt asks for it: a field of theirs")
+	eventually(t, condition(w, wk, v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonRestartRequired))
 	if err := shows(v1alpha1.PhaseRunning, "phases-1")(); err != nil {
 		t.Error(err)
 	}

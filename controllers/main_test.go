@@ -58,6 +58,7 @@ func (m tests) Run() int {
 // fast are the settings of the controller in tests: what takes minutes in production takes moments.
 func fast() controllers.Config {
 	cfg := controllers.DefaultConfig()
+	cfg.MachineAfter = 4 * time.Second
 	cfg.Cooldown, cfg.RetryAfter, cfg.SilentAfter, cfg.Sweep = 2*time.Second, 3*time.Second, 10*time.Second, 200*time.Millisecond
 	return cfg
 }
@@ -76,7 +77,7 @@ func theWorld(t *testing.T) *world.World {
 	running.Do(func() {
 		ctx := context.Background()
 		if running.world, running.err = world.Start(ctx, c, lab.Options{}); running.err == nil {
-			running.stop, running.err = running.world.RunController(ctx, fast())
+			running.stop, running.err = running.world.RunController(ctx, fast(), answered.wrap)
 		}
 	})
 	if running.err != nil {
@@ -93,7 +94,7 @@ func restart(t *testing.T, meanwhile func()) {
 	}
 	meanwhile()
 	var err error
-	if running.stop, err = running.world.RunController(context.Background(), fast()); err != nil {
+	if running.stop, err = running.world.RunController(context.Background(), fast(), answered.wrap); err != nil {
 		t.Fatalf("start the controller: %v", err)
 	}
 }

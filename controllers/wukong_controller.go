@@ -32,6 +32,7 @@ type WukongReconciler struct {
 	components *Components
 	ledger     *ledger
 	leaser     *leaser
+	secrets    *secrets
 	fresh      freshness
 	rivals     rivals
 	stopwatch  metrics.Stopwatch
@@ -55,6 +56,8 @@ type WukongReconciler struct {
 type wukongScope struct {
 	wukong, before *v1alpha1.Wukong
 	now            time.Time
+	// patience is how long a machine that may come by itself is waited for.
+	patience time.Duration
 	// rival: somebody else writes the status, too.
 	rival bool
 
@@ -132,7 +135,7 @@ func (r *WukongReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctr
 	if !r.ledger.await(ctx.Done()) {
 		return ctrl.Result{}, ctx.Err()
 	}
-	s := &wukongScope{wukong: w.DeepCopy(), before: w, now: r.Config.Clock.Now()}
+	s := &wukongScope{wukong: w.DeepCopy(), before: w, now: r.Config.Clock.Now(), patience: r.Config.MachineAfter}
 	if wait := r.rivals.wait(w, s.now, r.Config.Sweep); wait > 0 {
 		return ctrl.Result{RequeueAfter: wait}, nil
 	}

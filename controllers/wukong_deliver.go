@@ -271,7 +271,7 @@ func macs(s *wukongScope) map[string]string {
 // macsKnown says whether every interface of somebody else's machine was found.
 func macsKnown(s *wukongScope) bool {
 	if s.vm == nil {
-		s.delivered.stop(Working, v1alpha1.ReasonMachineNotFound,
+		s.delivered.stop(s.awaited(s.since(v1alpha1.ConditionGuestNetworkReady, metav1.ConditionFalse)), v1alpha1.ReasonMachineNotFound,
 			"VirtualMachine %s does not exist in this namespace: create it, or correct spec.virtualMachineName", s.request.VirtualMachine)
 		return false
 	}

@@ -86,7 +86,7 @@ func (s *wukongScope) readsSecret() bool {
 
 // setVirtualMachineReady answers: does the machine run? A machine that is stopped on purpose is no fault of the network.
 func setVirtualMachineReady(s *wukongScope) Verdict {
-	status, v := metav1.ConditionFalse, Verdict{State: Working, Reason: v1alpha1.ReasonMachinePending, Message: "the machine is asked for and does not run yet" + s.machineTrouble()}
+	status, v := metav1.ConditionFalse, Verdict{State: Working, Reason: v1alpha1.ReasonMachinePending, Message: "the machine is asked for and does not run yet"}
 	switch {
 	case !s.machineExpected():
 		status, v = metav1.ConditionTrue, Verdict{State: Done, Reason: v1alpha1.ReasonNoMachineRequested, Message: "no machine is asked for, because spec.disks is empty"}
@@ -97,10 +97,14 @@ func setVirtualMachineReady(s *wukongScope) Verdict {
 	case s.stopped():
 		v = Verdict{State: Done, Reason: v1alpha1.ReasonNotRunning, Message: "the machine is stopped, as its run strategy says"}
 	case s.request.Foreign && s.vm == nil:
-		v = Verdict{State: Working, Reason: v1alpha1.ReasonMachineNotFound, Message: "VirtualMachine " + s.request.VirtualMachine + " does not exist in this namespace"}
+		v = Verdict{State: s.awaited(s.since(v1alpha1.ConditionGuestNetworkReady, metav1.ConditionFalse)), Reason: v1alpha1.ReasonMachineNotFound,
+			Message: "VirtualMachine " + s.request.VirtualMachine + " does not exist in this namespace"}
+	case s.vm != nil && slices.Contains(machineErrors, s.vm.Status.PrintableStatus):
+		v.State = s.machineTrouble()
+		v.Message += fmt.Sprintf(": KubeVirt says %s; kubectl describe vm %s tells why", s.vm.Status.PrintableStatus, s.vm.Name)
 	}
 	if pending := s.wukong.Status.PendingRestart; v.State == Done && len(pending) > 0 {
-		v = Verdict{State: Working, Reason: v1alpha1.ReasonRestartRequired,
+		v = Verdict{State: s.restarts(), Reason: v1alpha1.ReasonRestartRequired,
 			Message: "the machine runs with an older request: restart it when that suits you; waiting for that: " + firstLines(pending)}
 	}
 	setCondition(&s.wukong.Status.Conditions, s.wukong.Generation, v1alpha1.ConditionVirtualMachineReady, status, v.Reason, v.Message)
@@ -117,17 +121,57 @@ func firstLines(lines []string) string {
 	return text
 }
 
-// machineErrors are the states in which KubeVirt waits for a person.
+// machineErrors are the states in which KubeVirt finds something wrong with a machine.
 var machineErrors = []kubevirtv1.VirtualMachinePrintableStatus{kubevirtv1.VirtualMachineStatusUnschedulable, kubevirtv1.VirtualMachineStatusErrImagePull,
 	kubevirtv1.VirtualMachineStatusImagePullBackOff, kubevirtv1.VirtualMachineStatusPvcNotFound, kubevirtv1.VirtualMachineStatusDataVolumeError,
 	kubevirtv1.VirtualMachineStatusCrashLoopBackOff}
 
-// machineTrouble says what KubeVirt finds wrong with the machine, or nothing.
-func (s *wukongScope) machineTrouble() string {
-	if s.vm == nil || !slices.Contains(machineErrors, s.vm.Status.PrintableStatus) {
-		return ""
+// machineTrouble says whether such a state is for a person. A node or a volume may come a moment later: the label of the node's
+// network does, and a claim that is applied together with the machine.
+func (s *wukongScope) machineTrouble() State {
+	switch s.vm.Status.PrintableStatus {
+	case kubevirtv1.VirtualMachineStatusUnschedulable, kubevirtv1.VirtualMachineStatusPvcNotFound:
+		since := s.since(v1alpha1.ConditionVirtualMachineReady, metav1.ConditionFalse)
+		for _, typ := range []string{v1alpha1.ConditionNodeNetworkReady, v1alpha1.ConditionGuestNetworkReady} {
+			if had := s.since(typ, metav1.ConditionTrue); had.After(since) {
+				since = had
+			}
+		}
+		return s.awaited(since)
 	}
-	return fmt.Sprintf(": KubeVirt says %s; kubectl describe vm %s tells why", s.vm.Status.PrintableStatus, s.vm.Name)
+	return Stalled
+}
+
+// restarts says whether somebody has to restart the machine. It may be going down already; and what KubeVirt may change while it runs
+// waits for KubeVirt's own word.
+func (s *wukongScope) restarts() State {
+	asked := s.vm != nil && machineCondition(s.vm, kubevirtv1.VirtualMachineRestartRequired) != nil
+	template := s.template()
+	switch {
+	case !s.vmi.DeletionTimestamp.IsZero():
+		return Working
+	case !asked && !s.request.Foreign && template != nil && render.PendingIsLive(template, s.vmi):
+		return Working
+	}
+	return Stalled
+}
+
+// since gives the time from which on a condition has had a status: now, if it has another one.
+func (s *wukongScope) since(typ string, status metav1.ConditionStatus) time.Time {
+	if c := meta.FindStatusCondition(s.wukong.Status.Conditions, typ); c != nil && c.Status == status {
+		return c.LastTransitionTime.Time
+	}
+	return s.now
+}
+
+// awaited is the state of what may come by itself and is awaited since then: a person has to act once it has taken too long.
+func (s *wukongScope) awaited(since time.Time) State {
+	left := since.Add(s.patience).Sub(s.now)
+	if left <= 0 {
+		return Stalled
+	}
+	s.again(left)
+	return Working
 }
 
 // stopped says whether the machine is off because that is wanted.
@@ -159,11 +203,11 @@ func machineCondition(vm *kubevirtv1.VirtualMachine, typ kubevirtv1.VirtualMachi
 func phase(s *wukongScope, v Verdict) v1alpha1.WukongPhase {
 	machine := meta.FindStatusCondition(s.wukong.Status.Conditions, v1alpha1.ConditionVirtualMachineReady)
 	switch {
-	case v.State == Stalled:
+	case v.State == Stalled && v.Reason != v1alpha1.ReasonRestartRequired:
 		return v1alpha1.PhaseError
 	case machine.Reason == v1alpha1.ReasonNotRunning:
 		return v1alpha1.PhaseStopped
-	case v.State == Done, s.running():
+	case v.State == Done, s.running(): // also one that a restart would change
 		return v1alpha1.PhaseRunning
 	case s.delivered.done && s.request.Machine != nil:
 		return v1alpha1.PhaseCreating

@@ -2,15 +2,12 @@ package controllers
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
-	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	kubevirtv1 "kubevirt.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
@@ -19,97 +16,73 @@ import (
 	"novasphere.dev/wukong-network/render"
 )
 
-// Secrets are never read: the name stands for the content, and the status remembers which were made.
-
-// writeSecret creates the Secret of the request.
+// writeSecret creates the Secret of the request, or writes the one anew that keeps its name. Secrets are never read: the name
+// stands for the content, and the status remembers which were made.
 func (r *WukongReconciler) writeSecret(ctx context.Context, s *wukongScope) error {
-	secret := s.objects.Secret
+	secret, before := s.objects.Secret, &s.before.Status
 	if secret == nil {
 		return nil
 	}
-	before := &s.before.Status
-	written := before.NetworkDataSecret == secret.Name && (!s.request.Foreign || before.RequestHash == s.objects.RequestHash)
-	if !written {
-		secret = secret.DeepCopy()
-		own(s, secret)
-		if s.request.Foreign {
-			return r.writeStableSecret(ctx, s, secret)
-		}
-		err := r.Create(ctx, secret)
-		if apierrors.IsAlreadyExists(err) {
-			return r.keepSecret(ctx, s, secret)
-		}
-		if err != nil {
-			return err
+	known := before.NetworkDataSecret == secret.Name
+	switch {
+	case known && (!s.request.Foreign || before.RequestHash == s.objects.RequestHash):
+		s.delivered.secret = secret.Name
+		return nil
+	case s.request.Foreign && s.delivered.reason != "":
+		return nil // it is written once, when all is well
+	}
+	secret = secret.DeepCopy()
+	own(s, secret)
+	if !known {
+		if err := r.secrets.create(ctx, secret); !apierrors.IsAlreadyExists(err) {
+			return r.wrote(s, secret, err)
 		}
 	}
-	s.delivered.secret = secret.Name
-	return nil
+	return r.keepSecret(ctx, s, secret)
 }
 
-// keepSecret makes the Wukong an owner of a Secret that is there already: written before a crash, or by a deleted Wukong of the same
-// name, with which garbage collection would take it from the machine.
+// keepSecret makes the Wukong the owner of a Secret that is there already: written before, perhaps right before a crash, or by a deleted
+// Wukong of the same name, with which garbage collection would take it from the machine. One that is not immutable gets the present
+// content, too.
 func (r *WukongReconciler) keepSecret(ctx context.Context, s *wukongScope, secret *corev1.Secret) error {
-	owner := secret.OwnerReferences[0]
-	owner.Controller = nil // there may be one
-	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"ownerReferences": []metav1.OwnerReference{owner}}})
-	if err != nil {
-		return err
+	immutable := secret.Immutable != nil
+	operations := append(madeFor(s.wukong, immutable), operation{"replace", firstOwner, secret.OwnerReferences[0]})
+	if !immutable {
+		data := map[string][]byte{}
+		for key, value := range secret.StringData {
+			data[key] = []byte(value)
+		}
+		operations = append(operations, operation{"add", "/data", data})
 	}
-	kept := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: secret.Namespace, Name: secret.Name}}
-	err = r.Patch(ctx, kept, client.RawPatch(types.StrategicMergePatchType, patch))
+	kept, err := r.secrets.patch(ctx, client.ObjectKeyFromObject(secret), operations)
 	switch {
-	case refusedByPolicy(err):
+	case apierrors.IsNotFound(err):
+		err = r.secrets.create(ctx, secret)
+	case apierrors.IsInvalid(err):
 		s.delivered.stop(Stalled, v1alpha1.ReasonNameTaken, "Secret %s exists and was not made for this Wukong: rename or delete it", secret.Name)
-		s.again(r.Config.RetryAfter)
+		s.again(r.Config.RetryAfter) // Secrets are not watched
 		return nil
-	case err != nil:
-		return err
-	case !kept.DeletionTimestamp.IsZero():
+	case err == nil && !kept.DeletionTimestamp.IsZero():
 		s.delivered.stop(Working, v1alpha1.ReasonGuestNetworkPending, "Secret %s is being deleted; it is made again afterwards", secret.Name)
 		s.again(secretGoes)
 		return nil
 	}
-	s.delivered.secret = secret.Name
-	return nil
+	return r.wrote(s, secret, err)
 }
 
 // secretGoes is when to look whether a Secret that is being deleted has gone.
 const secretGoes = time.Second
 
-// writeStableSecret applies a Secret that keeps its name, so that somebody else's machine can refer to it.
-func (r *WukongReconciler) writeStableSecret(ctx context.Context, s *wukongScope, secret *corev1.Secret) error {
-	if s.delivered.reason != "" {
-		return nil // it is written once, when all is well
+// wrote notes that a Secret is there, unless that failed.
+func (r *WukongReconciler) wrote(s *wukongScope, secret *corev1.Secret, err error) error {
+	if err != nil {
+		return err
 	}
-	err := r.applySecret(ctx, secret)
-	if refusedByPolicy(err) {
-		// The controller may not read Secrets, so it learns from admission alone whose this one is.
-		s.delivered.stop(Stalled, v1alpha1.ReasonNameTaken, "Secret %s exists and was not made for this Wukong: rename or delete it", secret.Name)
-		s.again(r.Config.RetryAfter)
-		return nil
+	s.delivered.secret = secret.Name
+	if s.request.Foreign {
+		s.delivered.rewritten = &metav1.Time{Time: r.Config.Clock.Now()}
 	}
-	if err == nil {
-		s.delivered.secret, s.delivered.rewritten = secret.Name, &metav1.Time{Time: r.Config.Clock.Now()}
-	}
-	return err
-}
-
-// secretsPolicy is the admission policy of config/policies that keeps the controller from Secrets that it did not make.
-const secretsPolicy = "wukong-network-controller-secrets"
-
-// refusedByPolicy says whether that policy refused a write, and not permissions or somebody else's rules.
-func refusedByPolicy(err error) bool {
-	return apierrors.IsForbidden(err) && strings.Contains(err.Error(), secretsPolicy)
-}
-
-func (r *WukongReconciler) applySecret(ctx context.Context, secret *corev1.Secret) error {
-	secret.Data = map[string][]byte{}
-	for key, value := range secret.StringData {
-		secret.Data[key] = []byte(value)
-	}
-	secret.StringData = nil
-	return r.apply(ctx, secret)
+	return nil
 }
 
 // dropSecrets deletes the Secrets of earlier requests once the machine runs with the present one: KubeVirt then knows the present
@@ -131,18 +104,26 @@ func (r *WukongReconciler) dropSecrets(ctx context.Context, s *wukongScope) erro
 	for _, name := range former {
 		// The status is only a memory, and not everybody's Secret can be put into it.
 		if name != s.delivered.secret && render.IsSecretOf(s.wukong.Name, name) {
-			secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.wukong.Namespace, Name: name}}
-			err := r.Delete(ctx, secret)
-			switch {
-			case apierrors.IsForbidden(err):
-				log.FromContext(ctx).Info("Secret of an earlier request stays", "secret", name, "reason", err.Error())
-			case client.IgnoreNotFound(err) != nil:
+			if err := r.dropSecret(ctx, s, name); err != nil {
 				return err
 			}
 		}
 		s.dropped = append(s.dropped, name)
 	}
 	return nil
+}
+
+// dropSecret deletes one Secret, if it was made for the Wukong.
+func (r *WukongReconciler) dropSecret(ctx context.Context, s *wukongScope, name string) error {
+	found, err := r.secrets.patch(ctx, client.ObjectKey{Namespace: s.wukong.Namespace, Name: name}, madeFor(s.wukong, true))
+	if err == nil {
+		err = r.secrets.remove(ctx, found)
+	}
+	if apierrors.IsInvalid(err) || apierrors.IsForbidden(err) {
+		log.FromContext(ctx).Info("Secret of an earlier request stays", "secret", name, "reason", err.Error())
+		return nil
+	}
+	return client.IgnoreNotFound(err)
 }
 
 // runsPresent says whether machine and instance both take what the guest is told from the present Secret.

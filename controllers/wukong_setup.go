@@ -33,8 +33,12 @@ const wukongWorkers = 8
 
 // SetupWukong adds the controller to the manager.
 func SetupWukong(mgr manager.Manager, cfg Config, components *Components, l *ledger) error {
+	secrets, err := newSecrets(mgr.GetConfig(), mgr.GetHTTPClient())
+	if err != nil {
+		return err
+	}
 	r := &WukongReconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Config: cfg, components: components,
-		Events: mgr.GetEventRecorder("wukong-network"), ledger: l, leaser: l.leaser}
+		Events: mgr.GetEventRecorder("wukong-network"), ledger: l, leaser: l.leaser, secrets: secrets}
 	c, err := ctrl.NewControllerManagedBy(mgr).Named("wukong").
 		For(&v1alpha1.Wukong{}, builder.WithPredicates(predicate.Or[client.Object](predicate.GenerationChangedPredicate{}, statusTouched{fresh: &r.fresh}))).
 		Watches(&v1alpha1.AddressLease{}, handler.EnqueueRequestsFromMapFunc(r.forLease)).

@@ -35,6 +35,13 @@ func Pending(template *kubevirtv1.VirtualMachineInstanceTemplateSpec, vmi *kubev
 	return p.lines
 }
 
+// PendingIsLive says whether KubeVirt may bring about every difference while the machine runs: that of its size.
+func PendingIsLive(template *kubevirtv1.VirtualMachineInstanceTemplateSpec, vmi *kubevirtv1.VirtualMachineInstance) bool {
+	sized := template.DeepCopy()
+	sized.Spec.Domain.CPU, sized.Spec.Domain.Memory = vmi.Spec.Domain.CPU, vmi.Spec.Domain.Memory
+	return len(Pending(sized, vmi)) == 0
+}
+
 // pending gathers the lines about one machine.
 type pending struct {
 	now, next *kubevirtv1.VirtualMachineInstanceSpec

@@ -93,6 +93,9 @@ func templates(manifests []byte) (map[string][]byte, error) {
 	return out, nil
 }
 
+// alwaysOn is the policy that is not up to the user: without it the right to patch Secrets is one to read all of them.
+const alwaysOn = "controller-secrets"
+
 // kubectl matches the namespace in a command, also where the line is broken.
 var kubectl = regexp.MustCompile(`(\bkubectl -n\s+)wukong-network\b`)
 
@@ -116,6 +119,9 @@ func template(kind, name, text string) (string, error) {
 		return fmt.Sprintf("{{- if .Values.monitoring.%s }}\n---\n%s{{- end }}\n", monitoringValue[kind], text), nil
 	case "policies.yaml":
 		short := strings.TrimPrefix(name, "wukong-network-")
+		if short == alwaysOn {
+			break
+		}
 		return fmt.Sprintf("{{- if not (has %q .Values.policies.skip) }}\n---\n%s{{- end }}\n", short, text), nil
 	}
 	return "---\n" + text, nil

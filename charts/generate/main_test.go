@@ -15,6 +15,8 @@ func TestAnObjectBecomesATemplateOfTheReleasesNamespace(t *testing.T) {
 		"a policy can be left out, and means the ServiceAccount of the release": {"ValidatingAdmissionPolicy", "wukong-network-a",
 			"expression: user == 'system:serviceaccount:wukong-network:wukong-network'\n",
 			"{{- if not (has \"a\" .Values.policies.skip) }}\n---\nexpression: user == 'system:serviceaccount:{{ .Release.Namespace }}:wukong-network'\n{{- end }}\n"},
+		"the policy about Secrets is there always": {"ValidatingAdmissionPolicyBinding", "wukong-network-controller-secrets",
+			"policyName: wukong-network-controller-secrets\n", "---\npolicyName: wukong-network-controller-secrets\n"},
 		"braces in it are no template": {"PrometheusRule", "a",
 			"description: '{{ $labels.pool }}'\n",
 			"{{- if .Values.monitoring.rules }}\n---\ndescription: '{{ \"{{\" }} $labels.pool }}'\n{{- end }}\n"},

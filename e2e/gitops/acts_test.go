@@ -77,6 +77,9 @@ var elsewhere = map[string]string{
 	"KubeVirtMissing":      "e2e/changes/components_test.go",
 	"MultusMissing":        "e2e/changes/components_test.go",
 	"GuestNetworkPending":  "e2e/changes/end_test.go",
+	"RestartRequired":      "e2e/gitops/machine_states_test.go",
+	"MachinePending":       "e2e/gitops/machine_states_test.go",
+	"MachineNotFound":      "e2e/gitops/machine_states_test.go",
 	"BindingPluginMissing": "controllers/bindings_test.go",
 }
 

@@ -79,10 +79,13 @@ func newStage(t *testing.T, options cluster.Options) *stage {
 }
 
 // run starts the controller.
-func (s *stage) run() {
+func (s *stage) run(change ...func(*controllers.Config)) {
 	s.t.Helper()
 	cfg := controllers.DefaultConfig()
 	cfg.Cooldown, cfg.RetryAfter, cfg.SilentAfter, cfg.Sweep = time.Second, 3*time.Second, 10*time.Second, 200*time.Millisecond
+	for _, c := range change {
+		c(&cfg)
+	}
 	stop, err := s.RunController(context.Background(), cfg)
 	s.must(err)
 	s.t.Cleanup(func() { s.must(stop()) })

@@ -207,6 +207,7 @@ func TestAWrongValueIsRefusedByItsName(t *testing.T) {
 		"words for a number":                {"replicas=two", []string{"/replicas", "want integer"}},
 		"a digest that is none":             {"image.digest=v1", []string{"/image/digest", "sha256"}},
 		"a policy that does not exist":      {"policies.skip={tenants}", []string{"/policies/skip/0", "tenant-attachments"}},
+		"the policy about Secrets":          {"policies.skip={controller-secrets}", []string{"/policies/skip/0", "controller-machines"}},
 		"a flag without dashes":             {"extraArgs={cooldown=1h}", []string{"/extraArgs/0"}},
 		"the label that selects the Pods":   {`podLabels.app\.kubernetes\.io/name=x`, []string{"/podLabels"}},
 		"an address that is no network":     {"networkPolicy.apiServerCIDRs={10.0.0.1}", []string{"/networkPolicy/apiServerCIDRs/0"}},

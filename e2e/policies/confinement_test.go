@@ -382,7 +382,14 @@ func TestTheControllerWritesNoObjectsButItsOwn(t *testing.T) {
 		"a machine":     "{apiVersion: kubevirt.io/v1, kind: VirtualMachine, " + meta("web-vm", mine) + ", spec: {template: {spec: {domain: {devices: {}}, volumes: [{name: a, dataVolume: {name: a}}, {name: b, cloudInitNoCloud: {}}]}}}}",
 		"an attachment": "{apiVersion: k8s.cni.cncf.io/v1, kind: NetworkAttachmentDefinition, " + meta("wukong-lan", `labels: {app.kubernetes.io/managed-by: wukong-network, vm.novasphere.dev/host-network: lan}, annotations: {vm.novasphere.dev/owner-uid: "1"}`) + ", spec: {config: '{}'}}",
 	}
+	// The API server takes up each policy by itself.
 	eventually(t, func() error { return refused(try(t, c, attachment(ns, "x", `{}`)), ownNADs) })
+	eventually(t, func() error {
+		return refused(try(t, c, object(t, "{apiVersion: v1, kind: Secret, "+meta("x", "labels: {}")+"}")), secrets)
+	})
+	eventually(t, func() error {
+		return refused(try(t, c, object(t, "{apiVersion: kubevirt.io/v1, kind: VirtualMachine, "+meta("x", "labels: {}")+", spec: {template: {spec: {domain: {devices: {}}}}}}")), machines)
+	})
 	for name, text := range good {
 		if err := try(t, c, object(t, text)); err != nil {
 			t.Errorf("%s: %v", name, err)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -135,7 +136,15 @@ func (r *release) one(ctx context.Context, work, name, platform string) (string,
 	if err := writeBillOfMaterials(binary, r.root, filepath.Join(r.out, stem+".cdx.json")); err != nil {
 		return "", err
 	}
-	return stem + format, pack(filepath.Join(r.out, stem+format), filepath.Join(r.root, "LICENSE"), binary)
+	var licenses bytes.Buffer
+	if err := writeThirdPartyLicenses(ctx, &licenses, r.root, name, platform); err != nil {
+		return "", err
+	}
+	texts := filepath.Join(filepath.Dir(binary), thirdPartyLicenses)
+	if err := os.WriteFile(texts, licenses.Bytes(), 0o644); err != nil {
+		return "", err
+	}
+	return stem + format, pack(filepath.Join(r.out, stem+format), filepath.Join(r.root, "LICENSE"), texts, binary)
 }
 
 // checksums is the name of the file that sha256sum --check reads.

@@ -65,7 +65,7 @@ func TestAReleaseIsTheSameBytesWhereverItIsMade(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			unpacked := t.TempDir()
 			command(t, unpacked, nil, "tar", "-xzf", filepath.Join(dirs[0], name+suffix+".tar.gz"))
-			if diff := cmp.Diff([]string{"/LICENSE", "/" + name}, fileNames(t, unpacked)); diff != "" {
+			if diff := cmp.Diff([]string{"/LICENSE", "/" + thirdPartyLicenses, "/" + name}, fileNames(t, unpacked)); diff != "" {
 				t.Errorf("files (-want +got)\n%s", diff)
 			}
 			program := filepath.Join(unpacked, name)
@@ -77,6 +77,7 @@ func TestAReleaseIsTheSameBytesWhereverItIsMade(t *testing.T) {
 			if shown := onPage(t, "$ bin/wukong-network version\n"); name == "wukong-network" && shape(out) != shape(strings.TrimPrefix(shown, "$ bin/wukong-network version\n")) {
 				t.Errorf("it says %q, and the page has\n%s", out, shown)
 			}
+			checkThirdPartyLicenses(t, program, filepath.Join(unpacked, thirdPartyLicenses))
 			checkBillOfMaterials(t, program, filepath.Join(dirs[0], name+suffix+".cdx.json"))
 		})
 	}

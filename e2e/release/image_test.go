@@ -32,6 +32,9 @@ import (
 // entrypoint is the program in the image.
 const entrypoint = "/ko-app/wukong-network"
 
+// licensesIn is the folder of licenses in the image.
+const licensesIn = "/var/run/ko"
+
 // platform is that of the image under test: the one that can run here.
 const platform = "linux/" + runtime.GOARCH
 
@@ -81,12 +84,24 @@ func TestTheImageIsTheControllerAndNothingElse(t *testing.T) {
 		}
 	})
 	files := unpack(t, built)
-	t.Run("it has no file beside those of its base and the controller", func(t *testing.T) {
-		if diff := cmp.Diff([]string{"/etc/passwd", entrypoint}, fileNames(t, files)); diff != "" {
+	t.Run("it has no file beside those of its base, the controller and licenses", func(t *testing.T) {
+		want := []string{"/etc/passwd", entrypoint, licensesIn + "/LICENSE", licensesIn + "/" + thirdPartyLicenses}
+		if diff := cmp.Diff(want, fileNames(t, files)); diff != "" {
 			t.Errorf("(-want +got)\n%s", diff)
 		}
 	})
 	program := filepath.Join(files, entrypoint)
+	t.Run("its licenses are those of its program", func(t *testing.T) {
+		if !bytes.Equal(readFile(t, filepath.Join(files, licensesIn, "LICENSE")), readFile(t, filepath.Join(root, "LICENSE"))) {
+			t.Error("LICENSE is another one")
+		}
+		checkThirdPartyLicenses(t, program, filepath.Join(files, licensesIn, thirdPartyLicenses))
+	})
+	t.Run("nothing that it was built from is left in the tree", func(t *testing.T) {
+		if left := command(t, first, nil, "git", "status", "--porcelain", "--ignored"); left != "!! bin/\n" {
+			t.Errorf("git says %q", left)
+		}
+	})
 	t.Run("its program needs no library and no interpreter", func(t *testing.T) {
 		binary, err := elf.NewFile(bytes.NewReader(readFile(t, program)))
 		if err != nil {

@@ -11,11 +11,12 @@ import (
 
 const usage = `usage: release [flags] COMMAND
 
-  archives         build both programs for every platform, and write archives, checksums, bills of materials and krew's manifest
-  sbom PROGRAM...  write PROGRAM.cdx.json beside each program
+  archives              build both programs for every platform, and write archives, checksums, bills of materials and krew's manifest
+  sbom PROGRAM...       write PROGRAM.cdx.json beside each program
+  third-party NAME      print the licenses and notices of what a program is linked with, on every platform
   vulncheck PACKAGE...  look for known vulnerabilities in the packages, seen from the root
 
-make release, make sbom and make vulncheck call it.
+make release, make image, make sbom and make vulncheck call it.
 
 `
 
@@ -56,6 +57,13 @@ func run(ctx context.Context, args []string) error {
 			}
 		}
 		return nil
+	case command == "third-party" && len(rest) == 1:
+		for _, p := range programs() {
+			if p.name == rest[0] {
+				return writeThirdPartyLicenses(ctx, os.Stdout, *root, p.name, p.platforms...)
+			}
+		}
+		return fmt.Errorf("there is no program %q", rest[0])
 	case command == "vulncheck" && len(rest) > 0:
 		return vulncheck(ctx, os.Stdout, *root, *db, rest)
 	}

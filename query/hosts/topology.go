@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/sets"
 
 	"novasphere.dev/wukong-network/nmstate"
 	"novasphere.dev/wukong-network/query/answer"
@@ -88,6 +89,10 @@ func (v *View) topologyUplink(node string, u *render.Uplink) (TopologyUplink, bo
 	if held != "" {
 		out.Revision = render.PolicyName(u.Object.Name, held)
 	}
+	if u.External() {
+		out.Revision = u.Object.Spec.ExternalPolicy
+		had, known = v.observed(u, node)
+	}
 	for _, n := range v.Catalog.HostNetworks() {
 		if n.Object.Spec.PhysicalNetwork != u.Object.Spec.PhysicalNetwork {
 			continue
@@ -107,6 +112,15 @@ func (v *View) topologyUplink(node string, u *render.Uplink) (TopologyUplink, bo
 		out.Networks = append(out.Networks, network)
 	}
 	return out, true
+}
+
+// observed is what the policy of a pipeline has to build for the networks that the node is labelled with.
+func (v *View) observed(u *render.Uplink, node string) (nmstate.State, bool) {
+	r, err := v.Catalog.Revision(u.Object, sets.New(v.carriedByLabel(u, node)...))
+	if err != nil || r == nil {
+		return nmstate.State{}, false
+	}
+	return r.State, true
 }
 
 // missing is false where the node reports nothing, or not all: then it cannot be told.

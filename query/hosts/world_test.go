@@ -136,6 +136,23 @@ spec:
 	}
 }
 
+func TestNetworksOfAPipelineAreDrawnOnTheNodesThatHaveThem(t *testing.T) {
+	v := hosts.NewView(copied(t, "nodeSelector: {}, interface: eth1}", "nodeSelector: {}, interface: eth1, management: External, externalPolicy: lab-from-git}",
+		"uplink.vm.novasphere.dev/workers: s4rmkd3aye}, annotations: {applied.uplink.vm.novasphere.dev/workers: s4rmkd3aye}", `network.vm.novasphere.dev/lab: "true"}`))
+	var out strings.Builder
+	if err := v.Topology("node-d").Write(&out); err != nil {
+		t.Fatal(err)
+	}
+	want := `node node-d
+└─ eth1  HostUplink workers  fabric lab  lab-from-git
+   └─ br-lab  HostNetwork lab  segment lab
+      └─ team-b/db-vm  192.0.2.77
+`
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 // The names of attachments, machines and networks come from tenants.
 func TestNoNameLeavesItsLabel(t *testing.T) {
 	evil := "x\"]\n;<script>`$(a)`\\\x1b[31m\u202e"
