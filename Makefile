@@ -76,8 +76,8 @@ vulncheck: ## Look for known vulnerabilities, where their database can be reache
 ##@ For developers
 
 .PHONY: unit
-unit: ## Run the fast tests: the pure packages and the command line
-	$(GO) test -short $(PURE) ./query/... ./cmd/...
+unit: ## Run the fast tests: the pure packages, the command line, and whether all of the documentation is run
+	$(GO) test -short $(PURE) ./query/... ./cmd/... ./e2e/walkthrough
 
 .PHONY: test
 test: controlplane judges check-generated lint ## Run all that CI runs
@@ -120,7 +120,8 @@ scale: controlplane ## Measure the controller's memory and start with 10,000 Wuk
 # The source of the earlier release comes from git.
 .PHONY: upgrade
 upgrade: controlplane judges ## Replace the controller of another revision (FROM=v0.1.0) by this one, and look for what that writes
-	@from=$$(mktemp -d); trap 'rm -rf "$$from"' EXIT; git archive $(FROM) | tar -x -C "$$from"; \
+	@[ -n '$(FROM)' ] || { echo 'which revision? write FROM=v0.1.0, or another that git knows' >&2; exit 2; }
+	@from=$$(mktemp -d); trap 'rm -rf "$$from"' EXIT; git archive '$(FROM)' | tar -x -C "$$from"; \
 	(cd "$$from" && $(GO) build -trimpath -o wukong-network ./cmd/wukong-network); \
 	WUKONG_UPGRADE_FROM="$$from/wukong-network" $(GO) test -timeout 10m -count=1 -v -run 'TestAnUpgrade' ./e2e/upgrades
 

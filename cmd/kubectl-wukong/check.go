@@ -42,7 +42,7 @@ server that answered once may be away for a moment.
 Exit codes: 0 nothing failed, 1 something failed or could not be found out, 2 wrong usage, 3 the cluster cannot be reached, 124
 --wait gave up.`,
 		Example: `  kubectl wukong check --pre
-  kubectl apply -k config/default && kubectl wukong check --wait
+  kubectl apply --server-side -k config/default && kubectl wukong check --wait
   kubectl wukong check -o json`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return flags.run(c) },

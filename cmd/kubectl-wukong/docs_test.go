@@ -35,7 +35,7 @@ func pages(t *testing.T) map[string]string {
 }
 
 var (
-	yamlBlock   = regexp.MustCompile("(?ms)^```yaml\n(.*?)^```$")
+	yamlBlock   = regexp.MustCompile("(?ms)^```yaml[^\n]*\n(.*?)^```$")
 	link        = regexp.MustCompile(`\]\(([^)#:]+\.md)?(#[^)]+)?\)`)
 	heading     = regexp.MustCompile(`(?m)^#+ (.+)$`)
 	anchor      = regexp.MustCompile(`<a id="([^"]+)"></a>`)

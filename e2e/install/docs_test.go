@@ -88,7 +88,7 @@ func TestTheReadmeOfTheChartListsItsValues(t *testing.T) {
 
 func TestTheKustomizationOfThePageBuilds(t *testing.T) {
 	page := read(t, "docs/install.md")
-	block := regexp.MustCompile("(?s)```yaml\n(apiVersion: kustomize.*?)```").FindStringSubmatch(page)
+	block := regexp.MustCompile("(?s)```yaml kustomization.yaml\n(.*?)```").FindStringSubmatch(page)
 	if block == nil {
 		t.Fatal("the page has no kustomization")
 	}
@@ -116,7 +116,7 @@ func TestTheKustomizationOfThePageBuilds(t *testing.T) {
 func TestTheCommandsOfHelmInThePagesHaveTheirFlags(t *testing.T) {
 	count := 0
 	for _, page := range []string{"docs/install.md", "docs/upgrade.md", "docs/uninstall.md", chart + "/README.md"} {
-		for _, line := range regexp.MustCompile("(?m)(?:^ *|`)helm ([a-z]+) ([^`\n]+)").FindAllStringSubmatch(read(t, page), -1) {
+		for _, line := range regexp.MustCompile("(?m)(?:^ *(?:\\$ )?|`)helm ([a-z]+) ([^`\n]+)").FindAllStringSubmatch(read(t, page), -1) {
 			count++
 			for _, helm := range helms {
 				help := run(t, exec.CommandContext(t.Context(), tool(t, helm, "helm"), line[1], "--help"))

@@ -48,7 +48,7 @@ func installed(t *testing.T) *cluster.Cluster {
 	t.Helper()
 	c := shared.ForTest(t)
 	installation.Do(func() {
-		command := regexp.MustCompile("(?m)^sed .*install.yaml .*$").FindString(read(t, "docs/install.md"))
+		command := strings.TrimPrefix(regexp.MustCompile(`(?m)^\$ sed .*install.yaml .*$`).FindString(read(t, "docs/install.md")), "$ ")
 		apply := func() (string, error) {
 			shell := exec.Command("bash", "-euo", "pipefail", "-c", command)
 			shell.Env = append(os.Environ(), "KUBECONFIG="+c.Kubeconfig(), "PATH="+filepath.Dir(c.KubectlPath())+string(os.PathListSeparator)+os.Getenv("PATH"))

@@ -13,8 +13,11 @@ func TestKindsOfNetworksAreBuiltAsTheirPagesShow(t *testing.T) {
 	r := newReaderOf(t, lab.Options{Capture: lab.Captures(parts.NmstatectlForTest(t))}, spacious("node-a", 11), spacious("node-b", 12))
 	r.install()
 	r.prepares("kubectl apply -f config/samples/namespaces.yaml")
-	for _, kind := range []string{"untagged", "vlan", "trunk", "bond", "several", "ovs", "macvlan", "sriov", "external"} {
-		r.reads("docs/host-" + kind + ".md")
+	for _, page := range []string{
+		"docs/host-untagged.md", "docs/host-vlan.md", "docs/host-trunk.md", "docs/host-bond.md", "docs/host-several.md", "docs/host-ovs.md",
+		"docs/host-macvlan.md", "docs/host-sriov.md", "docs/host-external.md",
+	} {
+		r.reads(page)
 	}
 	r.prepares("kubectl delete nncp lab-from-git")
 	must(t, r.Lab.AddNode(t.Context(), resident("node-d", 14)))

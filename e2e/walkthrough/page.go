@@ -4,14 +4,19 @@ import (
 	"bufio"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
 
-// block is a fenced block of a page that is run.
+// block is a fenced block of a page, or an indented one.
 type block struct {
 	// line is where it begins, from 1.
 	line int
+	// info is what stands behind the fence.
+	info string
+	// typed is whether the reader types it, or saves it.
+	typed bool
 	// file is where to save the text; empty for commands.
 	file string
 	text string
@@ -25,55 +30,76 @@ type command struct {
 	exit         int
 }
 
-const fence = "```"
+const (
+	fence = "```"
+	// indent makes a line after an empty one code.
+	indent = "    "
+)
 
-// parse gives the blocks of a page that are run, in order.
+// parse gives the blocks of a page that are typed, in order.
 func parse(text string) ([]block, error) {
+	all, err := blocksOf(text)
+	return slices.DeleteFunc(all, func(b block) bool { return !b.typed }), err
+}
+
+// blocksOf gives all blocks of a page, in order. A block within a list is indented as the list is.
+func blocksOf(text string) ([]block, error) {
 	var out []block
 	var open *block
-	skipping := false
+	margin, before := "", ""
 	lines := bufio.NewScanner(strings.NewReader(text))
 	for number := 1; lines.Scan(); number++ {
 		line := lines.Text()
+		trimmed := strings.TrimLeft(line, " ")
+		if open != nil && open.info == indent && line != "" && !strings.HasPrefix(line, indent) {
+			out, open = append(out, *open), nil
+		}
 		switch {
-		case open == nil && !skipping && strings.HasPrefix(line, fence):
-			b, runs, err := opened(strings.Fields(line[len(fence):]))
+		case open != nil && open.info != indent && trimmed == fence:
+			out, open = append(out, *open), nil
+		case open != nil:
+			open.text += strings.TrimPrefix(line, margin) + "\n"
+		case strings.HasPrefix(trimmed, fence):
+			b, err := opened(strings.TrimSpace(trimmed[len(fence):]))
 			if err != nil {
 				return nil, fmt.Errorf("line %d: %w", number, err)
 			}
-			b.line = number
-			if open = &b; !runs {
-				open, skipping = nil, true
-			}
-		case line == fence && open != nil:
-			out, open = append(out, *open), nil
-		case line == fence:
-			skipping = false
-		case open != nil:
-			open.text += line + "\n"
+			b.line, margin = number, strings.TrimSuffix(line, trimmed)
+			open = &b
+		case before == "" && trimmed != "" && strings.HasPrefix(line, indent):
+			open, margin = &block{line: number, info: indent, text: strings.TrimPrefix(line, indent) + "\n"}, indent
 		}
+		before = line
 	}
-	if open != nil || skipping {
+	if open != nil && open.info == indent {
+		return append(out, *open), lines.Err()
+	}
+	if open != nil {
 		return nil, fmt.Errorf("a block has no end")
 	}
 	return out, lines.Err()
 }
 
 // opened reads what follows the fence.
-func opened(words []string) (b block, runs bool, err error) {
+func opened(info string) (b block, err error) {
+	b.info = info
+	words := strings.Fields(info)
 	switch {
 	case len(words) == 2 && words[0] == "yaml":
-		return block{file: words[1]}, true, nil
+		b.typed, b.file = true, words[1]
+		return b, nil
 	case len(words) == 0 || words[0] != "console":
-		return block{}, false, nil
-	case len(words) == 1:
-		return block{}, true, nil
+		return b, nil
+	}
+	b.typed = true
+	if len(words) == 1 {
+		return b, nil
 	}
 	code, found := strings.CutPrefix(words[1], "exit=")
 	if b.exit, err = strconv.Atoi(code); !found || err != nil || len(words) > 2 {
-		return b, false, fmt.Errorf("%q: want console, or console exit=CODE", strings.Join(words, " "))
+		return b, fmt.Errorf("%q: want console, or console exit=CODE", info)
 	}
-	return b, true, nil
+	return b, nil
 }
 
 // commands splits a block of commands.

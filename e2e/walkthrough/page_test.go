@@ -8,16 +8,25 @@ import (
 
 const example = `# A page
 
-` + "```yaml web.yaml\nkind: Wukong\n```\n\n```sh\nnot run\n```\n\n```console exit=1\n$ one \\\n  two\nout\n\n$ three\n```\n"
+` + "```yaml web.yaml\nkind: Wukong\n```\n\n```sh\nnot run\n```\n\n```console exit=1\n$ one \\\n  two\nout\n\n$ three\n```\n\n1. In a list:\n\n   ```console\n   $ four\n     out\n   ```\n\n    $ five\n"
 
 func TestAPageIsReadAsBlocksAndCommands(t *testing.T) {
-	blocks, err := parse(example)
+	blocks, err := blocksOf(example)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]block{{line: 3, file: "web.yaml", text: "kind: Wukong\n"}, {line: 11, text: "$ one \\\n  two\nout\n\n$ three\n", exit: 1}},
-		blocks, cmp.AllowUnexported(block{})); diff != "" {
+	want := []block{
+		{line: 3, info: "yaml web.yaml", typed: true, file: "web.yaml", text: "kind: Wukong\n"},
+		{line: 7, info: "sh", text: "not run\n"},
+		{line: 11, info: "console exit=1", typed: true, text: "$ one \\\n  two\nout\n\n$ three\n", exit: 1},
+		{line: 21, info: "console", typed: true, text: "$ four\n  out\n"},
+		{line: 26, info: indent, text: "$ five\n"},
+	}
+	if diff := cmp.Diff(want, blocks, cmp.AllowUnexported(block{})); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
+	}
+	if blocks, err = parse(example); err != nil {
+		t.Fatal(err)
 	}
 	commands, err := blocks[1].commands()
 	if err != nil {

@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -107,55 +106,6 @@ func (r *reader) builds(module, program, name string) {
 	}
 }
 
-// deployments plays kubelets: once the reader has deployed the controller, it runs, and the Deployment says so.
-func (r *reader) deployments() {
-	ctx, cancel := context.WithCancel(r.t.Context())
-	done := make(chan error, 1)
-	r.t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
-			r.t.Errorf("the controller: %v", err)
-		}
-	})
-	go func() { done <- r.deploy(ctx) }()
-}
-
-func (r *reader) deploy(ctx context.Context) error {
-	d := &appsv1.Deployment{}
-	key := types.NamespacedName{Namespace: world.Namespace, Name: "wukong-network"}
-	var stop func() error
-	for ctx.Err() == nil { // the reader makes the Deployment, and may change it
-		err := r.Admin.Get(ctx, key, d)
-		if err == nil && d.Status.ObservedGeneration != d.Generation {
-			n := *d.Spec.Replicas
-			if stop, err = r.scale(ctx, n, stop); err != nil {
-				return err
-			}
-			d.Status = appsv1.DeploymentStatus{ObservedGeneration: d.Generation, Replicas: n, UpdatedReplicas: n, ReadyReplicas: n, AvailableReplicas: n,
-				Conditions: []appsv1.DeploymentCondition{{Type: appsv1.DeploymentAvailable, Status: corev1.ConditionTrue, Reason: "MinimumReplicasAvailable"}}}
-			_ = r.Admin.Status().Update(ctx, d) // or the next time
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
-	_, err := r.scale(ctx, 0, stop)
-	return err
-}
-
-// scale has the controller run, or not where there are no replicas. It is given what stops the one that runs, or nil, and gives
-// that of the one that runs then.
-func (r *reader) scale(ctx context.Context, replicas int32, stop func() error) (func() error, error) {
-	switch {
-	case replicas > 0 && stop == nil:
-		return r.RunController(context.WithoutCancel(ctx), r.cfg)
-	case replicas == 0 && stop != nil:
-		return nil, stop()
-	}
-	return stop, nil
-}
-
 // prepares types what a page leaves to its reader.
 func (r *reader) prepares(lines ...string) {
 	r.t.Helper()
@@ -200,13 +150,23 @@ type script struct {
 	left []block
 }
 
+// opens begins with a page, which has to be read to its end.
 func (r *reader) opens(page string) *script {
 	r.t.Helper()
+	if !slices.Contains(typed, page) {
+		r.t.Fatalf("%s is not among the pages that are typed along, in pages_test.go", page)
+	}
 	text, err := os.ReadFile(filepath.Join(r.dir, page))
 	must(r.t, err)
 	blocks, err := parse(string(text))
 	must(r.t, err)
-	return &script{page, blocks}
+	s := &script{page, blocks}
+	r.t.Cleanup(func() {
+		if len(s.left) > 0 && !r.t.Failed() {
+			r.t.Errorf("%s was read as far as line %d", page, s.left[0].line)
+		}
+	})
+	return s
 }
 
 // reads follows a page of the documentation to its end.
@@ -329,15 +289,8 @@ func (r *reader) types(c command) error {
 	if err != nil {
 		return err
 	}
-	if !p.Match(out) {
+	if !p.MatchString(strings.TrimSuffix(string(out), "\n")+"\n") && !p.Match(out) {
 		return fmt.Errorf("printed:\n%s\nand the page says:\n%s", out, c.output)
 	}
 	return nil
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }

@@ -74,7 +74,7 @@ func (r *rollout) before(commands string) {
 		r.says = configured
 		r.settles()
 	case is("kubectl delete"):
-		r.tries("docs/rollout.md")
+		r.tries("docs/rollout.md", "delete hostnetwork lab", "delete hostnetwork lab --wait=false") // it is in use
 		r.prepares("kubectl delete wukongs --all -A")
 		must(r.t, r.Lab.SetReady(r.t.Context(), "node-b", lab.NotReady))
 	}
