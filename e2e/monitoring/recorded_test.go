@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/promqltest"
 	"github.com/prometheus/prometheus/rules"
@@ -71,7 +72,7 @@ func check(t *testing.T, record, series string, after time.Duration, want map[st
 			t.Errorf("want %v, got %v", want, got)
 		}
 		for _, sample := range got {
-			of := labels.NewBuilder(sample.Metric).Del(labels.MetricName).Labels().String()
+			of := labels.NewBuilder(sample.Metric).Del(model.MetricNameLabel).Labels().String()
 			if value, ok := want[of]; !ok || math.Abs(value-sample.F) > 1e-9 {
 				t.Errorf("%s is %v, want %v", sample.Metric, sample.F, want)
 			}
