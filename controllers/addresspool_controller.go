@@ -102,7 +102,7 @@ func poolVerdict(p *render.Pool, use poolUse) Verdict {
 		return Verdict{State: Stalled, Reason: p.Problem.Reason, Message: p.Problem.String()}
 	case use.missing > 0:
 		return Verdict{State: Stalled, Reason: v1alpha1.ReasonPoolExhausted, Message: fmt.Sprintf(
-			"%d addresses are asked for that the pool does not have: extend spec.ranges, or have Wukongs deleted", use.missing)}
+			"the pool does not have %d of the addresses that are asked for: extend spec.ranges, or have Wukongs deleted", use.missing)}
 	case len(use.outside) > 0:
 		return Verdict{State: Done, Reason: v1alpha1.ReasonLeasesOutside, Message: fmt.Sprintf(
 			"%d leases are of addresses that the pool would not give out today, such as %s: their holders keep them", len(use.outside), use.outside[0])}

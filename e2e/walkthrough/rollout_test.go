@@ -80,16 +80,22 @@ func (r *rollout) before(commands string) {
 	}
 }
 
+// settles waits until the HostUplink says for a while what it says in the end: a node that is asked again keeps its problem in the
+// status for a moment.
 func (r *rollout) settles() {
 	r.t.Helper()
-	u := &v1alpha1.HostUplink{}
+	const calm = 2 * time.Second
+	u, since := &v1alpha1.HostUplink{}, time.Now()
 	must(r.t, wait.PollUntilContextTimeout(r.t.Context(), 100*time.Millisecond, 2*time.Minute, true, func(ctx context.Context) (bool, error) {
 		if err := r.Admin.Get(ctx, types.NamespacedName{Name: "workers"}, u); err != nil {
 			return false, err
 		}
 		ready := meta.FindStatusCondition(u.Status.Conditions, v1alpha1.ConditionReady)
 		asked := u.Annotations[v1alpha1.RetryAnnotation] != ""
-		return ready != nil && strings.HasPrefix(ready.Message, r.says) && ready.ObservedGeneration == u.Generation && !asked, nil
+		if ready == nil || !strings.HasPrefix(ready.Message, r.says) || ready.ObservedGeneration != u.Generation || asked {
+			since = time.Now()
+		}
+		return time.Since(since) > calm, nil
 	}))
 }
 

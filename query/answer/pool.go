@@ -192,7 +192,7 @@ func (r *PoolReport) Write(w io.Writer, palette Palette) error {
 	line("%s: %s on segment %s, %s", r.Name, r.Subnet, r.Segment, gateway)
 	line("%s total, %s used, %s reserved, %s cooling, %s free", r.Total, r.Used, r.Reserved, r.Cooling, r.Free)
 	if r.Missing > 0 {
-		line("waiting: Wukongs wait for %d addresses that it cannot give", r.Missing)
+		line("waiting: Wukongs ask for %d more than it can give", r.Missing)
 	}
 	if len(r.Outside) > 0 {
 		line("outside: %s: taken from it, and not given out today", strings.Join(r.Outside, ", "))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -132,14 +133,33 @@ func decode(raw *unstructured.Unstructured, into any) error {
 }
 
 // AnnotateUplink sets an annotation of a HostUplink, or takes it off where the value is empty. The object must be as it was
-// read: one that changed meanwhile is an Error with the cause Changed.
+// read, but for what its status says of the progress of nodes: one that changed meanwhile is an Error with the cause Changed.
 func (c *Cluster) AnnotateUplink(ctx context.Context, u *v1alpha1.HostUplink, key, value string, mode DryRun) error {
 	var set any
 	if value != "" {
 		set = value
 	}
-	return c.patchUplink(ctx, u, mode, map[string]any{"metadata": map[string]any{
-		"resourceVersion": u.ResourceVersion, "annotations": map[string]any{key: set}}})
+	for tries := 1; ; tries++ {
+		err := c.patchUplink(ctx, u, mode, map[string]any{"metadata": map[string]any{
+			"resourceVersion": u.ResourceVersion, "annotations": map[string]any{key: set}}})
+		if tries == annotateTries || CauseOf(err) != Changed {
+			return err
+		}
+		now, again := c.Uplink(ctx, u.Name)
+		if again != nil || !asRead(u, now) {
+			return err
+		}
+		u = now
+	}
+}
+
+// annotateTries is how often a HostUplink is read and written whose status changes all the time.
+const annotateTries = 10
+
+// asRead says whether a HostUplink still is what was decided about.
+func asRead(before, now *v1alpha1.HostUplink) bool {
+	return before.UID == now.UID && before.Generation == now.Generation && maps.Equal(before.Annotations, now.Annotations) &&
+		before.Status.Revision == now.Status.Revision && before.Status.LastGoodRevision == now.Status.LastGoodRevision
 }
 
 // PauseUplink sets spec.paused of a HostUplink, and no other field.
