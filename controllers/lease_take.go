@@ -47,7 +47,8 @@ func (l *leaser) peek(ctx context.Context, req ipam.Request, now time.Time) (ipa
 
 // take gets the lease, or says who has it. The lease is nil unless the verdict grants. generation is that of the spec that asks:
 // the first time that a generation asks, the lease is written even if nothing else changes, so that a decision to let the lease go
-// that was made on an earlier generation loses.
+// that was made on an earlier generation loses. The error is a conflict where a later generation of the same Wukong has asked
+// already: the cache is behind, and what it has must not be written over what was asked since.
 func (l *leaser) take(ctx context.Context, req ipam.Request, generation int64, now time.Time) (*v1alpha1.AddressLease, ipam.Verdict, error) {
 	obj, err := l.known(ctx, req)
 	for range leaseTries {
@@ -59,6 +60,9 @@ func (l *leaser) take(ctx context.Context, req ipam.Request, generation int64, n
 		obj, lease, verdict, err = decideLease(obj, req, now)
 		if err != nil || !verdict.Granted() {
 			return nil, verdict, err
+		}
+		if verdict.Rule == ipam.RuleOwn && askedBy(obj) > generation {
+			return nil, ipam.Verdict{}, behind(req.Holder, generation, askedBy(obj))
 		}
 		if err := l.holderLives(ctx, req, verdict); err != nil {
 			return nil, ipam.Verdict{}, err
@@ -77,6 +81,20 @@ func (l *leaser) take(ctx context.Context, req ipam.Request, generation int64, n
 		obj, err = l.read(ctx, l.live, req) // the cache was behind: only a live read tells who has it
 	}
 	return nil, ipam.Verdict{}, fmt.Errorf("AddressLease of %s on %s: others keep writing it, trying again", req.Address.Addr(), req.Segment)
+}
+
+// askedBy is the generation of its holder that asked for a lease last; zero where none is noted.
+func askedBy(obj *v1alpha1.AddressLease) int64 {
+	generation, err := strconv.ParseInt(obj.Annotations[v1alpha1.AskedAnnotation], 10, 64)
+	if err != nil {
+		return 0
+	}
+	return generation
+}
+
+func behind(h ipam.Holder, generation, asked int64) error {
+	return apierrors.NewConflict(v1alpha1.GroupVersion.WithResource("wukongs").GroupResource(), h.Name,
+		fmt.Errorf("generation %d was read, and generation %d has asked already", generation, asked))
 }
 
 // holderLives asks the API server whether the Wukong still exists before an address that is to be kept is leased to it: a
