@@ -51,16 +51,16 @@ func asksFor(address string) func(*v1alpha1.Wukong) {
 	}
 }
 
-// forge writes a status by hand.
+// forge writes a status by hand, again where the controller wrote it meanwhile.
 func forge(t *testing.T, w *world.World, wk *v1alpha1.Wukong, edit func(*v1alpha1.Wukong)) {
 	t.Helper()
-	if err := w.Admin.Get(t.Context(), keyOf(wk), wk); err != nil {
-		t.Fatal(err)
-	}
-	edit(wk)
-	if err := w.Admin.Status().Update(t.Context(), wk); err != nil {
-		t.Fatal(err)
-	}
+	eventually(t, func() error {
+		if err := w.Admin.Get(t.Context(), keyOf(wk), wk); err != nil {
+			return err
+		}
+		edit(wk)
+		return w.Admin.Status().Update(t.Context(), wk)
+	})
 }
 
 func TestLostLeasesAreRestoredBeforeAnybodyElseGetsTheirAddresses(t *testing.T) {
