@@ -64,9 +64,6 @@ type PolicyRef struct {
 	// Created is the policy's creationTimestamp. An enactment that is older survived an earlier policy of this name. The
 	// zero time skips the comparison.
 	Created time.Time
-	// Written is when the spec last changed. Handlers before v0.86 show for a moment the new generation with the old
-	// conditions, whose heartbeat is older. The zero time skips the comparison: policies that are never edited need none.
-	Written time.Time
 }
 
 // Classify gives the outcome of the policy on the enactment's node; nil means that there is no enactment. Conditions of types
@@ -80,41 +77,29 @@ func Classify(p PolicyRef, e *Enactment) Outcome {
 	case !p.Created.IsZero() && !e.CreationTimestamp.IsZero() && e.CreationTimestamp.Time.Before(p.Created.Truncate(time.Second)):
 		return OutcomeStale
 	}
-	outcome, deciding := e.decide()
-	if outcome.Final() && e.olderThan(deciding, p.Written) {
-		return OutcomeStale
-	}
-	return outcome
+	return e.decide()
 }
 
-// decide reads the conditions in the order in which they outweigh each other, and names the one that decided.
-func (e *Enactment) decide() (Outcome, string) {
+// decide reads the conditions in the order in which they outweigh each other. Handlers before v0.86 show for a moment the new
+// generation of an edited policy with the old conditions. Our policies are never edited, and of others the node's report is asked, too.
+func (e *Enactment) decide() Outcome {
 	failing, progressing := e.isTrue(ConditionFailing), e.isTrue(ConditionProgressing)
 	switch {
 	case e.isTrue(ConditionAborted):
-		return OutcomeAborted, ConditionAborted
+		return OutcomeAborted
 	case failing && progressing:
-		return OutcomeRetrying, ConditionFailing
+		return OutcomeRetrying
 	case failing:
-		return OutcomeFailing, ConditionFailing
+		return OutcomeFailing
 	case e.isTrue(ConditionAvailable) && !progressing && !e.isTrue(ConditionPending):
-		return OutcomeApplied, ConditionAvailable
+		return OutcomeApplied
 	case e.isTrue(ConditionPending):
-		return OutcomeWaiting, ConditionPending
+		return OutcomeWaiting
 	case progressing:
-		return OutcomeApplying, ConditionProgressing
+		return OutcomeApplying
 	default:
-		return OutcomeUnknown, ""
+		return OutcomeUnknown
 	}
-}
-
-// olderThan compares in whole seconds, as the API stores times.
-func (e *Enactment) olderThan(condition string, t time.Time) bool {
-	if t.IsZero() {
-		return false
-	}
-	c, ok := e.condition(condition)
-	return ok && c.LastHeartbeatTime.Time.Before(t.Truncate(time.Second))
 }
 
 func (e *Enactment) isTrue(condition string) bool {

@@ -78,14 +78,6 @@ func TestClassifyTellsLivesOfAPolicyApart(t *testing.T) {
 			PolicyRef{Name: "p", Generation: 2, Created: noon.Add(time.Second)}, "F/T/F/F/F", OutcomeStale},
 		"one made in the same second is of this one": {
 			PolicyRef{Name: "p", Generation: 2, Created: noon.Add(900 * time.Millisecond)}, "T/F/F/F/F", OutcomeApplied},
-		"success from before our write is not about it": {
-			PolicyRef{Name: "p", Generation: 2, Written: noon.Add(time.Second)}, "T/F/F/F/F", OutcomeStale},
-		"failure from before our write is not about it": {
-			PolicyRef{Name: "p", Generation: 2, Written: noon.Add(time.Second)}, "F/T/F/F/F", OutcomeStale},
-		"success within the second of our write is about it": {
-			PolicyRef{Name: "p", Generation: 2, Written: noon.Add(999 * time.Millisecond)}, "T/F/F/F/F", OutcomeApplied},
-		"work that goes on is reported whenever it began": {
-			PolicyRef{Name: "p", Generation: 2, Written: noon.Add(time.Hour)}, "U/U/T/F/F", OutcomeApplying},
 		"an enactment of another policy is none": {
 			PolicyRef{Name: "q", Generation: 2}, "T/F/F/F/F", OutcomeMissing},
 	}
