@@ -335,8 +335,6 @@ func legacy(in Selection, candidates []*HostNetwork) *HostNetwork {
 func usable(in Selection, n *HostNetwork) *Refusal {
 	name := n.Object.Name
 	switch {
-	case n.Problem != nil && n.Problem.Reason == v1alpha1.ReasonNotSupportedYet:
-		return refuse(in, n.Problem.Reason, "", "HostNetwork %q is of a kind that is not available yet: use another one", name)
 	case n.Problem != nil:
 		return refuse(in, n.Problem.Reason, "", "HostNetwork %q cannot be built: its status says why, ask the platform team to correct it", name)
 	case n.MTU != 0 && in.Network.MTU > n.MTU:

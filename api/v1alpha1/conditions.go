@@ -34,7 +34,7 @@ const (
 const (
 	// ReasonInvalidSpec: a field has a value that cannot work; the message has its path.
 	ReasonInvalidSpec = "InvalidSpec"
-	// ReasonNotSupportedYet: the request is valid and this version does not act on it.
+	// ReasonNotSupportedYet: what is asked for is valid and has no effect, or cannot be printed. Only what is rendered offline says it.
 	ReasonNotSupportedYet = "NotSupportedYet"
 	// ReasonNoNetworks: the Wukong asks for no network beyond the pod network.
 	ReasonNoNetworks = "NoNetworks"

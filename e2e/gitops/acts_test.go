@@ -64,7 +64,6 @@ var requests = map[string]struct {
 
 // elsewhere are words that take more than a spec to come about, by the test that shows the word on an object as Stalled or not Ready.
 var elsewhere = map[string]string{
-	"NotSupportedYet":      "render/external.go", // no status has it in this version, only what is rendered offline
 	"DefinitionsRemoved":   "e2e/hosts/requests_test.go",
 	"NodeNetworkDegraded":  "e2e/gitops/stories_test.go",
 	"InUse":                "e2e/hosts/observed_test.go",
