@@ -91,7 +91,7 @@ func (s *hostNetworkScope) builtElsewhere(u *render.Uplink, target *render.Revis
 	}
 	policy := s.policies[u.Object.Spec.ExternalPolicy]
 	e := s.enactments.of(policy.Name, node.Name)
-	if nmstate.Classify(refOf(&policy), e) != nmstate.OutcomeApplied {
+	if nmstate.Classify(policy.Ref(), e) != nmstate.OutcomeApplied {
 		return false
 	}
 	if wait := stillBefore(report, e, s.now); wait > 0 {

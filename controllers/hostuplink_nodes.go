@@ -109,7 +109,7 @@ func (s *uplinkScope) fate(m *member) {
 		return
 	}
 	m.enactment = s.enactments.of(p.object.Name, m.node.Name)
-	n.Outcome = nmstate.Classify(refOf(p.object), m.enactment)
+	n.Outcome = nmstate.Classify(p.object.Ref(), m.enactment)
 	n.Message = m.enactment.Message()
 }
 

@@ -38,11 +38,6 @@ func readForeign(p *nmstate.Policy) nmstate.ForeignPolicy {
 	return nmstate.ReadForeign(p.Name, p.Spec.NodeSelector, p.Spec.DesiredState.Raw)
 }
 
-// refOf is a policy as enactments are held against it.
-func refOf(p *nmstate.Policy) nmstate.PolicyRef {
-	return nmstate.PolicyRef{Name: p.Name, Generation: p.Generation, Created: p.CreationTimestamp.Time}
-}
-
 // uplinkOfPolicy gives the HostUplink that a policy of such a name would belong to.
 func uplinkOfPolicy(name string) (string, bool) {
 	rest, ok := strings.CutPrefix(name, strings.TrimSuffix(render.PolicyName("", ""), "-"))
@@ -69,7 +64,7 @@ func observedIn(list []nmstate.Policy, u *v1alpha1.HostUplink) *observedPolicy {
 	for i := range list {
 		p := &list[i]
 		if p.Name == u.Spec.ExternalPolicy && p.DeletionTimestamp.IsZero() {
-			return &observedPolicy{readForeign(p), refOf(p), v1alpha1.PolicyVersion{UID: p.UID, Generation: p.Generation}, madeHere(p)}
+			return &observedPolicy{readForeign(p), p.Ref(), v1alpha1.PolicyVersion{UID: p.UID, Generation: p.Generation}, madeHere(p)}
 		}
 	}
 	return nil

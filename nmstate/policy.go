@@ -38,6 +38,11 @@ type PolicySpec struct {
 	MaxUnavailable *intstr.IntOrString `json:"maxUnavailable,omitempty"`
 }
 
+// Ref is the policy as enactments are held against it.
+func (p *Policy) Ref() PolicyRef {
+	return PolicyRef{Name: p.Name, Generation: p.Generation, Created: p.CreationTimestamp.Time}
+}
+
 // PolicyList is a list of Policies.
 type PolicyList struct {
 	metav1.TypeMeta `json:",inline"`

@@ -41,7 +41,7 @@ func run(ctx context.Context) error {
 	}
 	rc, err := ctrl.GetConfig()
 	if err != nil {
-		return err
+		return fmt.Errorf("no cluster to work for: run in a Pod, or name a kubeconfig with --kubeconfig or $KUBECONFIG: %w", err)
 	}
 	mgr, err := controllers.NewManager(ctx, rc, cfg, opts)
 	if err != nil {

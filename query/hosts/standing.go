@@ -188,12 +188,7 @@ func (v *View) outcome(uplink, hash string, e *nmstate.Enactment) nmstate.Outcom
 	case !p.intact:
 		return nmstate.OutcomeStale
 	}
-	return nmstate.Classify(refOf(p.object), e)
-}
-
-// refOf is a policy as enactments are held against it.
-func refOf(p *nmstate.Policy) nmstate.PolicyRef {
-	return nmstate.PolicyRef{Name: p.Name, Generation: p.Generation, Created: p.CreationTimestamp.Time}
+	return nmstate.Classify(p.object.Ref(), e)
 }
 
 // silentAfter is how long a node may take without an answer, as the controller has it.

@@ -40,7 +40,7 @@ func (v *View) pipelinesNode(u *render.Uplink, node string) render.PipelinesNode
 	out.Policy = &v1alpha1.PolicyVersion{UID: p.object.UID, Generation: p.object.Generation}
 	if out.Selected = labels.SelectorFromSet(p.object.Spec.NodeSelector).Matches(v.labelsOf(node)); out.Selected {
 		e := v.enactments[enactmentKey{name, node}]
-		out.Outcome, out.Message = nmstate.Classify(refOf(p.object), e), e.Message()
+		out.Outcome, out.Message = nmstate.Classify(p.object.Ref(), e), e.Message()
 	}
 	return out
 }
