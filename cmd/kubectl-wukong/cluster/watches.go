@@ -84,10 +84,10 @@ func (c *Cluster) Changes(ctx context.Context, scope Scope) (<-chan struct{}, fu
 		}
 		open[i] = w
 	}
+	changed <- struct{}{} // before a watch can fill its place
 	for i, begin := range watches {
 		go c.keep(ctx, cancel, begin, open[i], changed)
 	}
-	changed <- struct{}{}
 	out := make(chan struct{})
 	go func() {
 		defer close(out)
