@@ -22,7 +22,7 @@ var changing = regexp.MustCompile(`(Kubernetes|all) (v?[0-9][^ \n]*)`)
 
 // TestCheckScripts tells the story of a cluster from before the installation to what can go wrong after it: one cluster, one
 // script. It has simulated nodes with handlers, and whatever else the script makes with kubectl. Scripts begin as the administrator;
-// as NAME goes on as nobody, or nowhere (no cluster).
+// as NAME goes on as nobody, or nowhere (no cluster). until is that of TestInspectScripts.
 func TestCheckScripts(t *testing.T) {
 	c := cluster.ForTest(t, cluster.Options{Without: []cluster.Component{cluster.Wukong}})
 	admin, err := client.New(c.AdminConfig(), client.Options{Scheme: controllers.NewScheme()})
@@ -54,6 +54,7 @@ func TestCheckScripts(t *testing.T) {
 			return nil
 		},
 		commands: map[string]func(*testscript.TestScript, bool, []string){
+			"until": until,
 			// stable reads standard output of the last command, and writes it into a file with what differs from run to run replaced.
 			"stable": func(ts *testscript.TestScript, _ bool, args []string) {
 				text := changing.ReplaceAllString(ts.ReadFile("stdout"), "$1 N")

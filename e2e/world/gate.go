@@ -107,12 +107,16 @@ func (g *Gate) set(change func()) {
 func (g *Gate) Wrap(next http.RoundTripper) http.RoundTripper {
 	return roundTripper(func(req *http.Request) (*http.Response, error) {
 		write, mutating := parse(req)
-		mishap := Mishap("")
+		mishap, strike := Mishap(""), func() {}
 		if mutating {
-			mishap = g.arrive(write)
+			mishap, strike = g.arrive(write)
 		}
-		if mishap == CrashBefore {
+		switch mishap {
+		case CrashBefore:
 			g.Kill()
+			strike()
+		case Stall:
+			strike()
 		}
 		if err := g.wait(req.Context(), ""); err != nil {
 			return nil, err
@@ -124,15 +128,19 @@ func (g *Gate) Wrap(next http.RoundTripper) http.RoundTripper {
 			sent = req.WithContext(context.WithoutCancel(req.Context()))
 		}
 		resp, err := next.RoundTrip(sent)
-		if mishap == CrashUnanswered {
+		switch mishap {
+		case CrashUnanswered:
 			g.Kill()
+			strike()
+		case LoseReply, CrashAfter:
+			defer strike()
 		}
 		return g.answer(req, resp, err, mishap)
 	})
 }
 
-// arrive counts a write, and says what happens to it.
-func (g *Gate) arrive(w Write) Mishap {
+// arrive counts a write, and says what happens to it. strike tells that it has happened.
+func (g *Gate) arrive(w Write) (_ Mishap, strike func()) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	site := Site{Method: w.Method, Resource: w.Resource}
@@ -140,11 +148,11 @@ func (g *Gate) arrive(w Write) Mishap {
 	g.total++
 	site.Occurrence = g.counts[site]
 	if g.mishap == "" || g.dead || (site != g.site && g.site != Site{Occurrence: g.total}) {
-		return ""
+		return "", func() {}
 	}
-	close(g.struck)
 	g.stalled = g.mishap == Stall
-	return g.mishap
+	struck := g.struck
+	return g.mishap, func() { close(struck) }
 }
 
 // answer passes the answer on, unless it is lost.
