@@ -84,7 +84,7 @@ test: controlplane judges check-generated lint ## Run all that CI runs
 	@log=$$(mktemp); trap 'rm -f "$$log"' EXIT; \
 	$(GO) test -timeout 30m $$($(GO) list ./... | grep -v '/e2e/demo$$') 2>&1 | tee "$$log" || { \
 	  echo; echo "What failed, from the output above:"; \
-	  grep -aE '^ *--- FAIL|^ *[a-z0-9_]+_test\.go:[0-9]+: |^(FAIL|panic:)|^[^ ]+\.go:[0-9]+:[0-9]+: ' "$$log" | cut -c -400 | tail -n 100; exit 1; }
+	  awk -f e2e/failed.awk "$$log" | tail -n 150; exit 1; }
 	@$(MAKE) --no-print-directory modules throughput rollout demo vulncheck ARGS=--once
 
 .PHONY: modules
