@@ -185,7 +185,8 @@ func (a *tale) play(c chapter, want map[string]any, f fate, again bool) {
 			return
 		}
 		if time.Since(began) > patience {
-			a.t.Fatalf("%s, %s at %s (again and again: %v): the end is another one (-want +got):\n%s", c.name, f.mishap, f.site, again, wrong)
+			a.t.Fatalf("%s, %s at %s (again and again: %v): after the writes %v the end is another one (-want +got):\n%s",
+				c.name, f.mishap, f.site, again, a.Requests.Writes()[written:], wrong)
 		}
 	}
 }

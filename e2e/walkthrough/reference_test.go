@@ -25,7 +25,7 @@ func TestTheExamplesOfTheReferenceOfCommandsAreAnswered(t *testing.T) {
 		"kubectl apply -f platform -f team-a",
 		`sed "s/NOW/$(date -u +%Y-%m-%dT%H:%M:%S.000000Z)/" leader.yaml | kubectl apply -f -`,
 		"kubectl wait wukong/web -n team-a --for=condition=Ready --timeout=2m",
-		"kubectl wait hostuplink/workers --for=condition=Ready --timeout=2m")
+		"kubectl wait hostuplink/workers hostnetwork/lab --for=condition=Ready --timeout=2m")
 	blocks, err := blocksOf(page(t, "docs/commands.md"))
 	must(t, err)
 	count := 0
