@@ -52,6 +52,7 @@ type Gate struct {
 	mishap  Mishap
 	counts  map[Site]int // by method and resource
 	total   int
+	doomed  bool // a crash is under way
 	dead    bool
 	stalled bool
 	frozen  map[string]bool // resources whose watches bring nothing for now
@@ -75,10 +76,14 @@ func (g *Gate) Struck() <-chan struct{} {
 	return g.struck
 }
 
-// Arm counts writes anew from now on, and lets a mishap happen to one of them instead of the one that was to happen before.
+// Arm counts writes anew from now on, and lets a mishap happen to one of them instead of the one that was to happen before. Where that
+// one has ended the controller already, or is about to, Struck tells it as if it were the new one.
 func (g *Gate) Arm(site Site, mishap Mishap) {
 	g.set(func() {
-		g.site, g.mishap, g.struck = site, mishap, make(chan struct{})
+		g.site, g.mishap = site, mishap
+		if !g.doomed {
+			g.struck = make(chan struct{})
+		}
 		clear(g.counts)
 		g.total = 0
 	})
@@ -147,10 +152,11 @@ func (g *Gate) arrive(w Write) (_ Mishap, strike func()) {
 	g.counts[site]++
 	g.total++
 	site.Occurrence = g.counts[site]
-	if g.mishap == "" || g.dead || (site != g.site && g.site != Site{Occurrence: g.total}) {
+	if g.mishap == "" || g.dead || g.doomed || (site != g.site && g.site != Site{Occurrence: g.total}) {
 		return "", func() {}
 	}
 	g.stalled = g.mishap == Stall
+	g.doomed = g.mishap == CrashBefore || g.mishap == CrashUnanswered || g.mishap == CrashAfter
 	struck := g.struck
 	return g.mishap, func() { close(struck) }
 }
