@@ -366,11 +366,15 @@ func TestSomebodyElsesMachineThatBeganBeforeItsSecretWasWrittenKeepsTheEarlierAd
 	eventually(t, inPhase(w, "192.0.2.10", "times", v1alpha1.LeaseReleasing))
 	// The Secret was written long after the lease was given up, and the machine was started in between.
 	forge(t, w, wk, func(o *v1alpha1.Wukong) { o.Status.NetworkDataSince.Time = time.Now().Add(time.Hour) })
+	pod := launcher(t, w, vmi) // nothing would use the address in between
 	if err := w.Admin.Delete(t.Context(), vmi); err != nil {
 		t.Fatal(err)
 	}
 	age(t, w, "192.0.2.10", "times", 2*time.Second) // times have whole seconds
 	between := runMachine(t, w, vm, "times-1", map[string][]string{"02:00:00:00:16:01": {"192.0.2.10"}})
+	if err := w.Admin.Delete(t.Context(), pod, client.GracePeriodSeconds(0)); err != nil {
+		t.Fatal(err)
+	}
 	eventually(t, condition(w, wk, v1alpha1.ConditionVirtualMachineReady, metav1.ConditionTrue, v1alpha1.ReasonRestartRequired))
 	mentions(t, messageOf(wk, v1alpha1.ConditionVirtualMachineReady), "web-net")
 	quiet(t, w)
